@@ -1,0 +1,131 @@
+"""Catch up: after a start, a reconnect or a gap, each admitted chat's history is read from its mark, all pages.
+
+The mark means "read without a gap up to here": only this file moves it, never a live message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from conversations import store
+from conversations.inbox import Inbox, Receipt, entries_for
+from conversations.store import ChatRow
+from core.access import Accounts
+from core.clock import Clock
+from core.database import Database
+from core.errors import FloodWait
+from core.message import ChatKind, Person
+from core.protocols import Dialog, Front
+from core.workspaces import WorkspaceConfig
+
+log = structlog.get_logger("telegram.catchup")
+AT_ONCE = 4  # chats read side by side
+
+Arrived = Callable[[list[Receipt]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUpDoors:
+    """What catching up needs of its neighbours."""
+
+    database: Database
+    clock: Clock
+    inbox: Inbox
+    config: Callable[[], WorkspaceConfig]
+    accounts: Callable[[], Accounts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One chat to be read."""
+
+    front: Front
+    dialog: Dialog
+    arrived: Arrived
+
+
+class CatchUp:
+    """Reads histories. One reading per front at a time; asked again meanwhile, it reads once more."""
+
+    def __init__(self, doors: CatchUpDoors) -> None:
+        self._doors = doors
+        self._reading: dict[str, asyncio.Lock] = {}
+        self._asked: set[str] = set()
+
+    async def read(self, front: Front, arrived: Arrived) -> int:
+        """Read every admitted chat of a front to its end; how many messages were read.
+
+        `arrived` is told of each page's receipts after their commit. Raises Unreachable when the front does not
+        answer: whoever reconnects asks again.
+        """
+        if front.name in self._asked:
+            return 0
+        self._asked.add(front.name)
+        async with self._reading.setdefault(front.name, asyncio.Lock()):
+            self._asked.discard(front.name)
+            dialogs = [dialog for dialog in await front.dialogs() if self._is_admitted(dialog)]
+            gate = asyncio.Semaphore(AT_ONCE)
+            counts = await asyncio.gather(
+                *(self._read_chat(_Reading(front, dialog, arrived), gate) for dialog in dialogs)
+            )
+        log.info("Caught up.", front=front.name, chats=len(dialogs), messages=sum(counts))
+        return sum(counts)
+
+    def _is_admitted(self, dialog: Dialog) -> bool:
+        config = self._doors.config()
+        if dialog.kind is ChatKind.DM:
+            return config.workspace_of_person(_person(dialog)) is not None
+        if dialog.kind is not ChatKind.GROUP:
+            return False
+        workspace = config.workspace_of_group(dialog.chat.key)
+        serving = workspace and self._doors.accounts().front_of(workspace)
+        return workspace is not None and serving in {None, dialog.chat.front.partition(":")[0]}
+
+    async def _read_chat(self, reading: _Reading, gate: asyncio.Semaphore) -> int:
+        async with gate:
+            count = 0
+            while True:
+                row = await self._row(reading.dialog)
+                if reading.dialog.last_message and reading.dialog.last_message <= row.mark:
+                    return count
+                try:
+                    return count + await self._read_pages(reading, row)
+                except FloodWait as wait:
+                    log.info("History waits.", chat=row.chat.key, seconds=wait.seconds)
+                    await self._doors.clock.sleep(wait.seconds)
+
+    async def _read_pages(self, reading: _Reading, row: ChatRow) -> int:
+        count = 0
+        async for page in reading.front.history(row.chat, row.mark, row.since):
+            if page:
+                receipts = await self._doors.inbox.receive_page(row.chat, page)
+                count += len(receipts)
+                reading.arrived(receipts)
+        return count
+
+    async def _row(self, dialog: Dialog) -> ChatRow:
+        """The chat's row, made on first sight: it begins when the configuration first admitted it."""
+        entries = entries_for(dialog.kind, dialog.chat.key, _person(dialog), self._doors.config())
+        now = self._doors.clock.now()
+
+        def find_or_add(connection: Connection) -> ChatRow:
+            found = store.find_chat(connection, dialog.chat)
+            if found is not None:
+                return found
+            since: datetime = store.since_of(connection, entries) or now
+            store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
+            return ChatRow(dialog.chat, since, 0, 0, None)
+
+        return await self._doors.database.write("chat", find_or_add)
+
+
+def _person(dialog: Dialog) -> Person:
+    """Whom a DM's dialog is with; in a group nobody."""
+    number = int(dialog.chat.key.partition("/")[0])
+    return Person(number if dialog.kind is ChatKind.DM else 0, dialog.username)

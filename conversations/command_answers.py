@@ -1,0 +1,128 @@
+"""What each command answers. Commands cost no model call and wait for no other turn."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from conversations import delivery_store, store, turn_store
+from conversations.commands import Command, read_command
+from conversations.store import Why
+from conversations.turn import Turn
+from conversations.turns import Gate
+from core.access import Action, may
+from core.clock import Clock
+from core.database import Database
+from core.errors import NotAllowed, Unknown
+from core.message import Chat
+from core.protocols import Call, PromiseMaker, PromiseOrder, PromiseView
+
+HELP = """I answer here, and take on long jobs as promises. Commands, with or without the slash where they stand alone:
+/ping: whether I am well
+/stop: end what I am doing for you
+/promise TEXT: take on a long job
+/promises: what I have promised in this workspace
+/cancel NUMBER: cancel a promise (or reply `cancel` to it)
+/why NUMBER: why a message was or was not answered (or reply `/why` to it)"""
+
+Status = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnswers:
+    """Implements conversations.turns.Answer for turns of kind `command`."""
+
+    database: Database
+    clock: Clock
+    promises: PromiseMaker
+    status: Status
+
+    async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
+        command = read_command(prompt) or Command("help")
+        match command.name:
+            case "ping":
+                return await self.status()
+            case "stop":
+                return await self._why_not_stopped(turn)
+            case "promise":
+                return await self._promise(turn, command)
+            case "promises":
+                return _list(await self.promises.list_for(turn.asker))
+            case "cancel":
+                return await self._cancel(turn, command)
+            case "why":
+                return await self._explain(turn, command)
+            case "lift":
+                return await self._lift(turn, command)
+            case "self-ping":
+                return command.rest
+            case _:
+                return HELP
+
+    async def _why_not_stopped(self, turn: Turn) -> str:
+        running = await self.database.read(lambda connection: turn_store.running(connection, turn.chat))
+        if running is None:
+            return "Nothing is running in this chat."
+        return f"This is {running.requester_name}'s work: only they or an owner may stop it."
+
+    async def _promise(self, turn: Turn, command: Command) -> str:
+        """Empty: the promise's own acknowledgement is the answer."""
+        call = Call(turn.run_id, "command", turn_id=turn.id)
+        kind = "code" if may(turn.role, Action.CODE) else "analysis"
+        await self.promises.make(PromiseOrder(command.rest, kind), turn.asker, call)
+        return ""
+
+    async def _cancel(self, turn: Turn, command: Command) -> str:
+        number = command.number or await self._promise_replied_to(turn)
+        if number is None:
+            raise Unknown("Say which promise: /cancel NUMBER, or reply `cancel` to its message.")
+        view = await self.promises.cancel(number, turn.asker)
+        return f"Promise #{number} is {'' if view.status == 'cancelled' else 'being '}cancelled."
+
+    async def _promise_replied_to(self, turn: Turn) -> int | None:
+        replied = turn.asked[-1].reply_to
+        if replied is None:
+            return None
+        return await self.database.read(lambda connection: delivery_store.promise_of(connection, turn.chat, replied))
+
+    async def _explain(self, turn: Turn, command: Command) -> str:
+        number = command.number or turn.asked[-1].reply_to
+        if number is None:
+            raise Unknown("Say which message: reply `/why` to it, or give its number.")
+        found = await self.database.read(lambda connection: store.why(connection, turn.chat.key, number))
+        here = [why for why in found if why.chat == turn.chat]
+        if not here:
+            raise Unknown(f"No message {number} of this chat is stored.")
+        return tell_why(here[0])
+
+    async def _lift(self, turn: Turn, command: Command) -> str:
+        if not may(turn.role, Action.ADMINISTER):
+            raise NotAllowed("Only an owner may let me answer again.")
+        chat = Chat(turn.chat.front, command.rest.strip() or turn.chat.key)
+        now = self.clock.now()
+
+        def lift(connection: Connection) -> bool:
+            row = store.find_chat(connection, chat)
+            store.set_stopped(connection, chat, None, now)
+            return row is not None and row.stopped_reason is not None
+
+        lifted = await self.database.write("lift", lift)
+        return f"I answer in {chat.key} again." if lifted else f"I had not stopped answering in {chat.key}."
+
+
+def tell_why(why: Why) -> str:
+    turn = f" (turn {why.turn_id}: {why.turn_status})" if why.turn_id is not None else ""
+    return f"Message {why.message_id} by {why.sender} was {'' if why.answer else 'not '}answered: {why.reason}{turn}."
+
+
+def _list(promises: list[PromiseView]) -> str:
+    if not promises:
+        return "Nothing is promised in this workspace."
+    return "\n".join(f"#{promise.id} {promise.status}: {_short(promise)}" for promise in promises)
+
+
+def _short(promise: PromiseView) -> str:
+    first = promise.task_description.splitlines()[0]
+    return first if len(first) <= 80 else f"{first[:79]}…"

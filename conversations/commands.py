@@ -1,0 +1,40 @@
+"""Words that are answered without a model, in every front alike."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+NAMES = {"ping", "stop", "help", "promises", "why", "cancel", "promise", "lift", "self-ping"}
+BARE = {"ping", "stop", "promises", "lift"}  # these are commands without a slash too, when they stand alone
+LOOSE = {"cancel"}  # and these with a number, or as a reply to what they speak of
+SLASHED = re.compile(r"/(?P<name>[a-z_-]+)(?:@\w+)?(?:\s+(?P<rest>.*))?", re.IGNORECASE | re.DOTALL)
+NUMBER = re.compile(r"(?:promise\s+)?#?(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`name` in lower case, `rest` what stands behind it."""
+
+    name: str
+    rest: str = ""
+
+    @property
+    def number(self) -> int | None:
+        """The promise it names, as `7`, `#7` or `promise 7`."""
+        found = NUMBER.fullmatch(self.rest.strip())
+        return int(found[1]) if found else None
+
+
+def read_command(prompt: str) -> Command | None:
+    """The command that a message is, or None when it is for an agent."""
+    slashed = SLASHED.fullmatch(prompt.strip())
+    if slashed:
+        name = slashed["name"].lower()
+        return Command(name, slashed["rest"] or "") if name in NAMES else None
+    first, _, rest = prompt.strip().rstrip(".!").partition(" ")
+    name = first.lower()
+    if name in BARE and not rest:
+        return Command(name)
+    command = Command(name, rest)
+    return command if name in LOOSE and (not rest or command.number is not None) else None

@@ -1,0 +1,53 @@
+"""A delivery: something owed to a chat, one row a message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from conversations.typeset import typeset
+from core.message import Chat, Entity, Part, Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be told: Markdown `text`, cut into `pieces` for its front when the draft is made.
+
+    `kind` is `answer`, `ack`, `progress`, `result` or `notice`; a `held` one waits for its turn to end.
+    """
+
+    chat: Chat
+    kind: str
+    text: str
+    reply_to: int | None = None
+    turn_id: int | None = None
+    promise_id: int | None = None
+    held: bool = False
+    pieces: tuple[Piece, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pieces", typeset(self.chat.front, self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row of `deliveries` as the outbox sees it: still to be sent, or with a `message_id` to be edited."""
+
+    id: int
+    chat: Chat
+    kind: str
+    status: str
+    text: str
+    entities: tuple[Entity, ...]
+    reply_to: int | None
+    random_id: int
+    version: int
+    message_id: int | None
+    attempts: int
+    not_before: datetime | None
+    turn_id: int | None
+    promise_id: int | None
+
+    @property
+    def part(self) -> Part:
+        return Part(self.chat, self.text, self.entities, self.reply_to, self.random_id)

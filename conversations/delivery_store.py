@@ -1,0 +1,217 @@
+"""Every query of the table `deliveries`. Each function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from conversations.delivery import Delivery, Draft
+from core.message import Chat, Entity, Piece
+from core.schema import deliveries
+
+OWED = ("held", "open", "ready")
+
+
+def owe(connection: Connection, draft: Draft, now: datetime) -> list[int]:
+    """Write a draft's rows, one a piece; their ids, in order."""
+    return [_insert(connection, draft, number, piece, now) for number, piece in enumerate(draft.pieces)]
+
+
+def _insert(connection: Connection, draft: Draft, number: int, piece: Piece, now: datetime) -> int:
+    row = insert(deliveries).values(
+        front=draft.chat.front,
+        chat_id=draft.chat.key,
+        reply_to=draft.reply_to,
+        kind=draft.kind,
+        part=number,
+        turn_id=draft.turn_id,
+        promise_id=draft.promise_id,
+        status="held" if draft.held else "ready",
+        random_id=_random_id(),
+        created_at=now,
+        **_content(piece),
+    )
+    return _key(connection.execute(row).inserted_primary_key)
+
+
+def reword(connection: Connection, promise_id: int, kind: str, text: str, now: datetime) -> bool:
+    """Change the one line of that kind which the promise shows; False when it shows none yet (then `owe` it)."""
+    row = connection.execute(
+        select(deliveries.c.id, deliveries.c.front, deliveries.c.chat_id, deliveries.c.reply_to).where(
+            deliveries.c.promise_id == promise_id, deliveries.c.kind == kind, deliveries.c.part == 0
+        )
+    ).first()
+    if row is None:
+        return False
+    piece = Draft(Chat(row.front, row.chat_id), kind, text).pieces[0]
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == row.id, deliveries.c.status.in_(("open", "ready", "sent")))
+        .values(status="ready", version=deliveries.c.version + 1, **_content(piece))
+    )
+    return True
+
+
+def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int]:
+    """Write a turn's answer. A held acknowledgement becomes its first part; further ones are covered by it."""
+    assert draft.turn_id is not None
+    held = _held(connection, draft.turn_id)
+    if not held:
+        return owe(connection, draft, now)
+    first, *rest = draft.pieces
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == held[0])
+        .values(status="ready", reply_to=draft.reply_to, **_content(first))
+    )
+    connection.execute(update(deliveries).where(deliveries.c.id.in_(held[1:])).values(status="dropped"))
+    return [held[0], *(_insert(connection, draft, number, piece, now) for number, piece in enumerate(rest, 1))]
+
+
+def release(connection: Connection, turn_id: int) -> list[int]:
+    """Let a turn's held acknowledgements go as they are; their ids."""
+    held = _held(connection, turn_id)
+    connection.execute(update(deliveries).where(deliveries.c.id.in_(held)).values(status="ready"))
+    return held
+
+
+def _held(connection: Connection, turn_id: int) -> list[int]:
+    query = select(deliveries.c.id).where(deliveries.c.turn_id == turn_id, deliveries.c.status == "held")
+    return list(connection.execute(query.order_by(deliveries.c.id)).scalars())
+
+
+def owed_chats(connection: Connection, fronts: Iterable[str]) -> list[Chat]:
+    """The chats of these fronts that something is ready for."""
+    query = select(deliveries.c.front, deliveries.c.chat_id).where(
+        deliveries.c.status == "ready", deliveries.c.status.in_(OWED), deliveries.c.front.in_(tuple(fronts))
+    )
+    return [Chat(row.front, row.chat_id) for row in connection.execute(query.distinct())]
+
+
+def told_before(connection: Connection, delivery: Delivery) -> int:
+    """The newest message that a row written before this one became; 0 for none: where a look may begin."""
+    query = select(func.max(deliveries.c.message_id)).where(*_of(delivery.chat), deliveries.c.id < delivery.id)
+    return connection.execute(query).scalar() or 0
+
+
+def owed_in(connection: Connection, chat: Chat) -> list[Delivery]:
+    """What is not told yet in one chat, in order of writing."""
+    query = select(deliveries).where(deliveries.c.status.in_(OWED), *_of(chat)).order_by(deliveries.c.id)
+    return [_delivery(row) for row in connection.execute(query)]
+
+
+def last_id(connection: Connection) -> int:
+    """The newest row's id: what stood before this start may have been sent already."""
+    return connection.execute(select(func.max(deliveries.c.id))).scalar() or 0
+
+
+def mark_sent(connection: Connection, delivery: Delivery, message_id: int | None, now: datetime) -> bool:
+    """The front shows it. A text that changed meanwhile stays ready, so that the message is edited next.
+
+    True when nothing is left to do for the row.
+    """
+    same = deliveries.c.version == delivery.version
+    done = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery.id, same)
+        .values(status="sent", message_id=message_id, sent_at=now, error=None)
+    )
+    if done.rowcount:
+        return True
+    connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(message_id=message_id))
+    return False
+
+
+def postpone(connection: Connection, delivery: Delivery, until: datetime, error: str) -> None:
+    """Try again at `until`."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery.id)
+        .values(attempts=deliveries.c.attempts + 1, not_before=until, error=error)
+    )
+
+
+def bury(connection: Connection, delivery: Delivery, error: str) -> None:
+    """It will never arrive: a dead letter."""
+    connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(status="dead", error=error))
+
+
+def claimed(connection: Connection, chat: Chat, message_ids: Iterable[int]) -> set[int]:
+    """Which of these messages a row is known to have become."""
+    query = select(deliveries.c.message_id).where(*_of(chat), deliveries.c.message_id.in_(tuple(message_ids)))
+    return {found for found in connection.execute(query).scalars() if found is not None}
+
+
+def answer_of(connection: Connection, turn_id: int) -> str:
+    """All that a turn told, the parts in order."""
+    told = deliveries.c.status.not_in(("held", "dropped"))
+    query = select(deliveries.c.text).where(deliveries.c.turn_id == turn_id, told).order_by(deliveries.c.id)
+    return "\n\n".join(connection.execute(query).scalars())
+
+
+def promises_of(connection: Connection, turn_id: int) -> list[int]:
+    """The promises that a turn made."""
+    made = deliveries.c.promise_id.is_not(None)
+    query = select(deliveries.c.promise_id).where(deliveries.c.turn_id == turn_id, made).distinct()
+    return [found for found in connection.execute(query).scalars() if found is not None]
+
+
+def promise_of(connection: Connection, chat: Chat, message_id: int) -> int | None:
+    """The promise that one of our messages speaks of."""
+    query = select(deliveries.c.promise_id).where(*_of(chat), deliveries.c.message_id == message_id)
+    return connection.execute(query).scalar()
+
+
+def is_ours(connection: Connection, chat: Chat, message_id: int) -> bool:
+    """Whether a row became this message."""
+    return bool(claimed(connection, chat, [message_id]))
+
+
+def count_open(connection: Connection) -> dict[str, int]:
+    """How many rows wait, by status; dead ones too."""
+    query = select(deliveries.c.status, func.count()).where(deliveries.c.status.in_((*OWED, "dead", "ambiguous")))
+    return {row[0]: row[1] for row in connection.execute(query.group_by(deliveries.c.status))}
+
+
+def _of(chat: Chat) -> tuple[Any, Any]:
+    return deliveries.c.front == chat.front, deliveries.c.chat_id == chat.key
+
+
+def _content(piece: Piece) -> dict[str, Any]:
+    return {"text": piece.text, "entities": [_plain(entity) for entity in piece.entities]}
+
+
+def _plain(entity: Entity) -> dict[str, Any]:
+    return {name: value for name, value in asdict(entity).items() if value is not None}
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        chat=Chat(row.front, row.chat_id),
+        kind=row.kind,
+        status=row.status,
+        text=row.text,
+        entities=tuple(Entity(**entity) for entity in row.entities),
+        reply_to=row.reply_to,
+        random_id=row.random_id,
+        version=row.version,
+        message_id=row.message_id,
+        attempts=row.attempts,
+        not_before=row.not_before,
+        turn_id=row.turn_id,
+        promise_id=row.promise_id,
+    )
+
+
+def _random_id() -> int:
+    return secrets.randbits(64) - (1 << 63) or 1
+
+
+def _key(primary_key: Any) -> int:
+    return int(primary_key[0])

@@ -1,0 +1,259 @@
+"""Receive: a message becomes a committed row before anything is shown for it, and only once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from conversations import store, turn_store
+from conversations.commands import read_command
+from conversations.store import ChatRow, Filing, Known
+from conversations.turn import Turn, TurnKind
+from core.access import Accounts, Action, Admission, Reason, Refusal, admit, may
+from core.clock import Clock
+from core.database import Database
+from core.message import Chat, ChatKind, Message, Person
+from core.workspaces import Listed, Role, WorkspaceConfig
+
+log = structlog.get_logger("telegram.inbox")
+MINUTE = timedelta(minutes=1)
+BEFORE = "written before this chat was admitted"
+TOO_OLD = "too old to be answered when it was read"
+TOO_MANY = "stopped: more than {limit} answers in a minute"
+LIVE, HISTORY = "live", "history"
+LIMITED = (ChatKind.DM, ChatKind.GROUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How late an answer may come (`hours`), how many a chat gets in a minute, how long a message may join a turn."""
+
+    hours: float = 24
+    answers_per_minute: int = 20
+    join_seconds: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a message.
+
+    `is_new`: it gets an answer that it did not have coming. `turn_id` is the turn that gives it; `joined` when that one
+    runs already, `stopped` when it is to end now. `alert` is a sentence for the owner.
+    """
+
+    message: Message
+    reason: str
+    is_new: bool = False
+    turn_id: int | None = None
+    kind: TurnKind = TurnKind.AGENT
+    joined: bool = False
+    stopped: bool = False
+    alert: str | None = None
+
+
+class Inbox:
+    """The way into the ledger. `config` and `accounts` are asked at each message: both may change while we run."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        config: Callable[[], WorkspaceConfig],
+        accounts: Callable[[], Accounts],
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._config = config
+        self._accounts = accounts
+        self._limits = limits
+        self._nonces: set[str] = set()
+
+    @contextmanager
+    def expecting(self, nonce: str) -> Generator[None]:
+        """Within the block, a message to ourselves that holds `nonce` is answered: the self-ping."""
+        self._nonces.add(nonce)
+        try:
+            yield
+        finally:
+            self._nonces.discard(nonce)
+
+    async def note_configuration(self) -> None:
+        """Keep on disk since when each line of the configuration admits: nothing older is ever new."""
+        entries, now = _entries_of(self._config()), self._clock.now()
+        await self._database.write("admit", lambda connection: store.admit_since(connection, entries, now))
+
+    async def receive(self, message: Message) -> Receipt:
+        """One live message or edit, committed when this returns."""
+        return await self._database.write("receive", lambda connection: self._take(connection, message, LIVE))
+
+    async def receive_page(self, chat: Chat, messages: Sequence[Message]) -> list[Receipt]:
+        """A page of history, oldest first: its rows and the chat's mark in one transaction."""
+
+        def take(connection: Connection) -> list[Receipt]:
+            receipts = [self._take(connection, message, HISTORY) for message in messages]
+            store.set_mark(connection, chat, max(message.id for message in messages))
+            return receipts
+
+        return await self._database.write("receive-page", take)
+
+    def _take(self, connection: Connection, message: Message, via: str) -> Receipt:
+        replied = store.is_reply_to_us(connection, message)
+        verdict = self._judge(connection, message, replied)
+        if isinstance(verdict, Refusal):
+            return self._refuse(connection, message, verdict)
+        since = store.since_of(connection, self._entries(message)) or self._clock.now()
+        chat = store.chat_of(connection, message, since)
+        known = store.find_message(connection, message)
+        if message.id <= chat.floor or store.is_told(connection, message) or (known and _is_old_news(known, message)):
+            return _again(message, verdict.reason, known)
+        return self._file(connection, _Case(message, verdict, chat, via, known))
+
+    def _entries(self, message: Message) -> list[str]:
+        return entries_for(message.kind, message.chat.key, message.sender, self._config())
+
+    def _judge(self, connection: Connection, message: Message, replied: bool) -> Admission | Refusal:
+        config = self._config()
+        if message.kind is ChatKind.SELF and any(nonce in message.text for nonce in self._nonces):
+            return Admission(config.default_workspace(), Role.OWNER, True, "self-ping", message.text)
+        if message.kind is ChatKind.GROUP and store.knows_any(connection, config.twins_of(message.chat.key)):
+            return Refusal(Reason.TWIN)
+        return admit(message, config, self._accounts(), replied, message.workspace)
+
+    def _refuse(self, connection: Connection, message: Message, refusal: Refusal) -> Receipt:
+        if not refusal.quiet and store.count_refusal(connection, message, refusal.reason, self._clock.now()):
+            who = message.sender.username or message.sender.id
+            log.warning("Refused.", chat=message.chat.key, sender=who, reason=refusal.reason)
+        return Receipt(message, refusal.reason)
+
+    def _file(self, connection: Connection, case: _Case) -> Receipt:
+        receipt = self._answer(connection, case) if case.verdict.answer else Receipt(case.message, case.verdict.reason)
+        known = case.known
+        filing = Filing(
+            workspace=case.verdict.workspace.name,
+            role=case.verdict.role,
+            prompt=case.verdict.prompt,
+            answer=receipt.turn_id is not None,
+            reason=receipt.reason,
+            via=case.via,
+            turn_id=receipt.turn_id,
+        )
+        if known is None:
+            store.add_message(connection, case.message, filing, self._clock.now())
+        else:
+            store.change_message(connection, known, case.message, filing)
+        return receipt
+
+    def _answer(self, connection: Connection, case: _Case) -> Receipt:
+        """Give the message its turn, unless something speaks against it."""
+        message, now = case.message, self._clock.now()
+        if case.known is not None and case.known.turn_id is not None:
+            return Receipt(message, case.verdict.reason, turn_id=case.known.turn_id)
+        command = read_command(case.verdict.prompt)
+        lifts = command is not None and command.name == "lift" and may(case.verdict.role, Action.ADMINISTER)
+        if case.chat.stopped_reason and not lifts:
+            return Receipt(message, case.chat.stopped_reason)
+        if case.via == HISTORY and message.sent_at < case.chat.since:
+            return Receipt(message, BEFORE)
+        if message.sent_at < now - timedelta(hours=self._limits.hours):
+            return Receipt(message, TOO_OLD)
+        if command is not None and command.name == "stop":
+            return self._stop(connection, case)
+        if command is not None:
+            return self._open(connection, case, TurnKind.COMMAND)
+        return self._join(connection, case) or self._open(connection, case, TurnKind.AGENT)
+
+    def _open(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:
+        message, now = case.message, self._clock.now()
+        if message.kind in LIMITED and self._is_too_much(connection, message.chat, now):
+            reason = TOO_MANY.format(limit=self._limits.answers_per_minute)
+            store.set_stopped(connection, message.chat, reason, now)
+            return Receipt(message, reason, alert=_alert(message, reason))
+        turn_id = turn_store.open_turn(connection, message, case.verdict, kind, now)
+        return Receipt(message, case.verdict.reason, True, turn_id, kind)
+
+    def _is_too_much(self, connection: Connection, chat: Chat, now: datetime) -> bool:
+        return turn_store.count_since(connection, chat, now - MINUTE) >= self._limits.answers_per_minute
+
+    def _join(self, connection: Connection, case: _Case) -> Receipt | None:
+        """Put the message into the turn that waits, or has only just begun; None when there is none."""
+        message, role, now = case.message, case.verdict.role, self._clock.now()
+        waiting = turn_store.last_open(connection, message.chat)
+        if waiting is not None and (case.via == HISTORY or waiting.requester_id == message.sender.id):
+            turn_store.join(connection, waiting, message, role)
+            return Receipt(message, case.verdict.reason, True, waiting.id)
+        running = None if waiting else turn_store.running(connection, message.chat)
+        if running is None or running.requester_id != message.sender.id:
+            return None
+        if not turn_store.may_join(connection, running.id, now, self._limits.join_seconds):
+            return None
+        turn_store.join(connection, running, message, role)
+        return Receipt(message, case.verdict.reason, True, running.id, joined=True)
+
+    def _stop(self, connection: Connection, case: _Case) -> Receipt:
+        """End what the chat is at, when the asker may; else a command's turn says why not."""
+        message, role = case.message, case.verdict.role
+        turn = turn_store.running(connection, message.chat) or turn_store.last_open(connection, message.chat)
+        if turn is None or not _may_stop(turn, message.sender.id, role):
+            return self._open(connection, case, TurnKind.COMMAND)
+        turn_store.request_stop(connection, turn, message.sender.name or str(message.sender.id))
+        turn_store.join(connection, turn, message, turn.role)
+        return Receipt(message, "command: stop", True, turn.id, stopped=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One admitted message on its way into the ledger."""
+
+    message: Message
+    verdict: Admission
+    chat: ChatRow
+    via: str
+    known: Known | None
+
+
+def _again(message: Message, reason: str, known: Known | None) -> Receipt:
+    """The receipt of a message that is nothing new; where its row has another number, that one's."""
+    if known is None:
+        return Receipt(message, reason)
+    return Receipt(replace(message, id=known.number), reason, turn_id=known.turn_id)
+
+
+def _may_stop(turn: Turn, person_id: int, role: Role) -> bool:
+    return may(role, Action.STOP_OWN if turn.requester_id == person_id else Action.STOP_OTHERS)
+
+
+def _is_old_news(known: Known, message: Message) -> bool:
+    """Whether the row says all of this already: a message delivered twice, or an edit that is not newer."""
+    if message.edited_at is None:
+        return True
+    return known.edited_at is not None and message.edited_at <= known.edited_at
+
+
+def _entry(listed: Listed) -> str:
+    return f"id:{listed.id}" if listed.id is not None else f"user:{listed.username}"
+
+
+def entries_for(kind: ChatKind, key: str, person: Person, config: WorkspaceConfig) -> list[str]:
+    """The lines of the configuration that admit a chat."""
+    if kind is ChatKind.DM:
+        return [_entry(listed) for listed in config.whitelist.entries_of(person)]
+    entry = config.entry_of(key)
+    return [] if entry is None else [f"chat:{entry}"]
+
+
+def _entries_of(config: WorkspaceConfig) -> list[str]:
+    """Every line that admits anybody."""
+    return [f"chat:{key}" for key in (*config.groups, *config.topics)] + [
+        _entry(listed) for listed in config.whitelist.entries
+    ]
+
+
+def _alert(message: Message, reason: str) -> str:
+    where = message.title or message.sender.name or message.chat.key
+    return f"I stopped answering in {where}: {reason}. Send `lift {message.chat.key}` to let me go on."

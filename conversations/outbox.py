@@ -1,0 +1,198 @@
+"""Deliver: every row that is ready reaches its chat once, in the order of writing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from conversations import delivery_store as rows
+from conversations.delivery import Delivery
+from core.clock import Clock
+from core.database import Database
+from core.errors import AlreadySent, FloodWait, Undeliverable, Unreachable
+from core.events import Events, Told
+from core.message import Chat, Sent
+from core.protocols import Front
+
+log = structlog.get_logger("telegram.outbox")
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 60.0
+
+
+class Outbox:
+    """Sends what is owed. One sender a chat, many chats at once; `wake` after every commit that owes something.
+
+    Whatever was ready before this process began, or was tried by it, may have arrived already: it is looked for in the
+    chat before it is sent again, always under the same key.
+    """
+
+    def __init__(self, database: Database, clock: Clock, events: Events) -> None:
+        self._database = database
+        self._clock = clock
+        self._events = events
+        self._fronts: dict[str, Front] = {}
+        self._senders: dict[Chat, asyncio.Task[None]] = {}
+        self._again: set[Chat] = set()
+        self._rung = asyncio.Event()
+        self._tried: set[int] = set()
+        self._due: dict[int, float] = {}
+        self._before: int = 0
+
+    async def open(self) -> None:
+        """Note which rows are older than this process; call before the first delivery."""
+        self._before = await self._database.read(rows.last_id)
+
+    def attach(self, front: Front) -> None:
+        self._fronts[front.name] = front
+        self.wake()
+
+    def detach(self, name: str) -> None:
+        self._fronts.pop(name, None)
+
+    def wake(self, chat: Chat | None = None) -> None:
+        """Something is owed: in `chat`, or somewhere."""
+        if chat is not None:
+            self._serve(chat)
+        else:
+            self._rung.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            while True:
+                await self._rung.wait()
+                self._rung.clear()
+                owed = await self._database.read(lambda connection: rows.owed_chats(connection, self._fronts))
+                for chat in owed:
+                    self._serve(chat)
+        finally:
+            for sender in self._senders.values():
+                sender.cancel()
+            await asyncio.gather(*self._senders.values(), return_exceptions=True)
+
+    def _serve(self, chat: Chat) -> None:
+        """Start the chat's sender, or have the one at work look once more before it ends."""
+        if chat.front not in self._fronts:
+            return
+        if chat in self._senders:
+            self._again.add(chat)
+            return
+        sender = asyncio.create_task(self._send_all(chat), name=f"outbox {chat.key}")
+        self._senders[chat] = sender
+        sender.add_done_callback(lambda done: self._ended(chat, done))
+
+    def _ended(self, chat: Chat, sender: asyncio.Task[None]) -> None:
+        del self._senders[chat]
+        if sender.cancelled():
+            return
+        error = sender.exception()
+        if error is not None:
+            log.error("A chat's sender ended; it is tried again.", chat=chat.key, exc_info=error)
+            asyncio.get_running_loop().call_later(FIRST_RETRY, self._serve, chat)
+
+    async def _send_all(self, chat: Chat) -> None:
+        while True:
+            self._again.discard(chat)
+            owed = await self._database.read(lambda connection: rows.owed_in(connection, chat))
+            due = next_due(owed)
+            if due is None:
+                if chat in self._again:
+                    continue
+                return
+            await self._wait_until_due(due)
+            await self._deliver(due)
+
+    async def _wait_until_due(self, delivery: Delivery) -> None:
+        """By the boot clock where this process set the time, so that a changed wall clock holds nothing up."""
+        due = self._due.pop(delivery.id, None)
+        if due is not None:
+            await self._clock.sleep(max(0.0, due - self._clock.boot()))
+        elif delivery.not_before is not None:
+            seconds = (delivery.not_before - self._clock.now()).total_seconds()
+            await self._clock.sleep(max(0.0, min(seconds, LONGEST_RETRY)))
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        front = self._fronts[delivery.chat.front]
+        try:
+            message_id = await self._show(front, delivery)
+        except FloodWait as wait:
+            self._tried.add(delivery.id)
+            await self._postpone(delivery, wait.seconds, str(wait))
+        except Unreachable as error:
+            self._tried.add(delivery.id)
+            await self._postpone(delivery, _backoff(delivery.attempts), str(error))
+        except Undeliverable as error:
+            await self._bury(delivery, str(error))
+        else:
+            now = self._clock.now()
+            await self._database.write("sent", lambda connection: rows.mark_sent(connection, delivery, message_id, now))
+            self._tried.discard(delivery.id)
+            self._events.publish(_told(delivery, message_id))
+
+    async def _show(self, front: Front, delivery: Delivery) -> int | None:
+        """The front's number of the message; None when it took the message and will not say which one."""
+        if delivery.message_id is not None:
+            await front.edit(delivery.chat, delivery.message_id, delivery.text, delivery.entities)
+            return delivery.message_id
+        if delivery.id <= self._before or delivery.id in self._tried:
+            found = await self._look(front, delivery)
+            if found is not None:
+                return found
+        self._tried.add(delivery.id)
+        try:
+            return await front.send(delivery.part)
+        except AlreadySent:
+            return await self._look(front, delivery)
+
+    async def _look(self, front: Front, delivery: Delivery) -> int | None:
+        """The message that this delivery has become already, if any, that no other row has."""
+        since = delivery.reply_to
+        if since is None:
+            since = await self._database.read(lambda connection: rows.told_before(connection, delivery))
+        seen = [sent for sent in await front.sent_after(delivery.chat, since) if _is_it(sent, delivery)]
+        ids = [sent.id for sent in seen]
+        taken = await self._database.read(lambda connection: rows.claimed(connection, delivery.chat, ids))
+        return next((number for number in ids if number not in taken), None)
+
+    async def _bury(self, delivery: Delivery, error: str) -> None:
+        log.warning("A message will never arrive.", delivery=delivery.id, chat=delivery.chat.key, error=error)
+        await self._database.write("bury", lambda connection: rows.bury(connection, delivery, error))
+
+    async def _postpone(self, delivery: Delivery, seconds: float, error: str) -> None:
+        log.info("A message waits.", delivery=delivery.id, chat=delivery.chat.key, seconds=seconds, error=error)
+        self._due[delivery.id] = self._clock.boot() + seconds
+        until = self._clock.now() + timedelta(seconds=seconds)
+        await self._database.write("postpone", lambda connection: rows.postpone(connection, delivery, until, error))
+
+
+def next_due(owed: list[Delivery]) -> Delivery | None:
+    """The first row to be told: in order, but one held back holds back only what speaks of the same promise.
+
+    A change of a message that stands already never keeps a new one waiting.
+    """
+    held = {row.promise_id for row in owed if row.status == "held"} - {None}
+    ready = [row for row in owed if row.status == "ready" and row.promise_id not in held]
+    return next((row for row in ready if row.message_id is None), ready[0] if ready else None)
+
+
+def _told(delivery: Delivery, message_id: int | None) -> Told:
+    return Told(
+        delivery.id,
+        delivery.chat,
+        message_id,
+        delivery.reply_to,
+        delivery.kind,
+        delivery.text,
+        delivery.promise_id,
+        is_edit=delivery.message_id is not None,
+    )
+
+
+def _is_it(sent: Sent, delivery: Delivery) -> bool:
+    return sent.text.strip() == delivery.text.strip() and sent.reply_to == delivery.reply_to
+
+
+def _backoff(attempts: int) -> float:
+    return min(LONGEST_RETRY, FIRST_RETRY * 2**attempts)

@@ -1,0 +1,299 @@
+"""Every query of messages, chats and the audit. Each function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from conversations.delivery_store import is_ours
+from core.message import Chat, ChatKind, Message
+from core.protocols import Said
+from core.schema import admitted_since, audit, chats, deliveries, messages, turns
+from core.workspaces import Role
+
+OURS = "Valor"
+TOLD = ("sent", "ready", "open")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRow:
+    """What is known of a chat on disk."""
+
+    chat: Chat
+    since: datetime
+    mark: int
+    floor: int
+    stopped_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A message that has its row already."""
+
+    row: int
+    number: int
+    answer: bool
+    edited_at: datetime | None
+    turn_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """What a new row says beside the message itself."""
+
+    workspace: str
+    role: str
+    prompt: str
+    answer: bool
+    reason: str
+    via: str
+    turn_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a stored message was or was not answered, and what became of its turn."""
+
+    chat: Chat
+    message_id: int
+    sender: str
+    sent_at: datetime
+    answer: bool
+    reason: str
+    turn_id: int | None
+    turn_status: str | None
+
+
+def chat_of(connection: Connection, message: Message, since: datetime) -> ChatRow:
+    """The chat's row, made on first sight; `since` is when the configuration first admitted it."""
+    row = find_chat(connection, message.chat)
+    if row is not None:
+        return row
+    add_chat(connection, message.chat, message.kind, message.title, since)
+    return ChatRow(message.chat, since, 0, 0, None)
+
+
+def add_chat(connection: Connection, chat: Chat, kind: str, title: str, since: datetime) -> None:
+    row = upsert(chats).values(front=chat.front, chat_id=chat.key, kind=kind, title=title, since=since)
+    connection.execute(row.on_conflict_do_nothing())
+
+
+def find_chat(connection: Connection, chat: Chat) -> ChatRow | None:
+    row = connection.execute(select(chats).where(*_is(chats, chat))).first()
+    return None if row is None else ChatRow(chat, row.since, row.mark, row.floor, row.stopped_reason)
+
+
+def set_mark(connection: Connection, chat: Chat, mark: int) -> None:
+    """History is read without a gap up to `mark`; it never goes back."""
+    connection.execute(update(chats).where(*_is(chats, chat), chats.c.mark < mark).values(mark=mark))
+
+
+def set_stopped(connection: Connection, chat: Chat, reason: str | None, now: datetime) -> None:
+    """Stop answering in a chat, or with None begin again."""
+    values = {"stopped_at": now if reason else None, "stopped_reason": reason}
+    connection.execute(update(chats).where(*_is(chats, chat)).values(**values))
+
+
+def owner_chat(connection: Connection) -> Chat | None:
+    """The direct chat in which an owner wrote last."""
+    query = (
+        select(messages.c.front, messages.c.chat_id)
+        .join(chats, (chats.c.front == messages.c.front) & (chats.c.chat_id == messages.c.chat_id))
+        .where(chats.c.kind == ChatKind.DM, messages.c.role == Role.OWNER)
+    )
+    row = connection.execute(query.order_by(messages.c.id.desc()).limit(1)).first()
+    return None if row is None else Chat(row.front, row.chat_id)
+
+
+def forget_chat(connection: Connection, chat: Chat) -> None:
+    """Every row of a chat that holds nothing but self-pings."""
+    for table in (deliveries, messages, turns, chats):
+        connection.execute(delete(table).where(*_is(table, chat)))
+
+
+def admit_since(connection: Connection, entries: Iterable[str], now: datetime) -> None:
+    """Remember, once, since when each line of the configuration admits."""
+    rows = [{"entry": entry, "since": now} for entry in entries]
+    if rows:
+        connection.execute(upsert(admitted_since).on_conflict_do_nothing(), rows)
+
+
+def since_of(connection: Connection, entries: Iterable[str]) -> datetime | None:
+    """When the first of these lines began to admit; None when no start has read any of them yet."""
+    query = select(func.min(admitted_since.c.since)).where(admitted_since.c.entry.in_(tuple(entries)))
+    return connection.execute(query).scalar()
+
+
+def find_message(connection: Connection, message: Message) -> Known | None:
+    same = [messages.c.message_id == message.id]
+    if message.inbound_key is not None:
+        same.append(messages.c.inbound_key == message.inbound_key)
+    columns = (messages.c.id, messages.c.message_id, messages.c.answer, messages.c.edited_at, messages.c.turn_id)
+    row = connection.execute(select(*columns).where(*_is(messages, message.chat), or_(*same))).first()
+    return None if row is None else Known(row.id, row.message_id, row.answer, row.edited_at, row.turn_id)
+
+
+def add_message(connection: Connection, message: Message, filing: Filing, now: datetime) -> int:
+    """A new row; raises IntegrityError when the message has one."""
+    row = insert(messages).values(
+        front=message.chat.front,
+        chat_id=message.chat.key,
+        message_id=message.id,
+        inbound_key=message.inbound_key,
+        sender_id=message.sender.id,
+        sender_username=message.sender.username,
+        sender_name=message.sender.name,
+        sent_at=message.sent_at,
+        received_at=now,
+        edited_at=message.edited_at,
+        text=message.text,
+        reply_to=message.reply_to,
+        workspace=filing.workspace,
+        role=filing.role,
+        prompt=filing.prompt,
+        answer=filing.answer,
+        reason=filing.reason,
+        via=filing.via,
+        turn_id=filing.turn_id,
+    )
+    key: Any = connection.execute(row).inserted_primary_key
+    return int(key[0])
+
+
+def change_message(connection: Connection, known: Known, message: Message, filing: Filing) -> None:
+    """An edit: the new text, and what is to be done about it."""
+    connection.execute(
+        update(messages)
+        .where(messages.c.id == known.row)
+        .values(
+            text=message.text,
+            prompt=filing.prompt,
+            edited_at=message.edited_at,
+            answer=filing.answer,
+            reason=filing.reason,
+            turn_id=filing.turn_id,
+        )
+    )
+
+
+def next_number(connection: Connection, chat: Chat) -> int:
+    """The next message number of a chat whose numbers are ours to give."""
+    said = connection.execute(select(func.max(messages.c.message_id)).where(*_is(messages, chat))).scalar()
+    told = connection.execute(select(func.max(deliveries.c.message_id)).where(*_is(deliveries, chat))).scalar()
+    return max(said or 0, told or 0) + 1
+
+
+def is_reply_to_us(connection: Connection, message: Message) -> bool:
+    return message.reply_to is not None and is_ours(connection, message.chat, message.reply_to)
+
+
+def is_told(connection: Connection, message: Message) -> bool:
+    """Whether the message is one of our own deliveries, come back in the history."""
+    return message.outgoing and is_ours(connection, message.chat, message.id)
+
+
+def knows_any(connection: Connection, keys: Iterable[str]) -> bool:
+    """Whether any of these chats has a row, whatever the front."""
+    return connection.execute(select(chats.c.chat_id).where(chats.c.chat_id.in_(tuple(keys)))).first() is not None
+
+
+def count_refusal(connection: Connection, message: Message, reason: str, now: datetime) -> bool:
+    """One audit row for each chat, sender and reason; True for its first time."""
+    row = upsert(audit).values(
+        kind="access",
+        front=message.chat.front,
+        chat_id=message.chat.key,
+        sender_id=message.sender.id,
+        sender_name=message.sender.username or message.sender.name,
+        reason=reason,
+        first_at=now,
+        last_at=now,
+    )
+    same = ["kind", "front", "chat_id", "sender_id", "reason"]
+    again = row.on_conflict_do_update(same, set_={"count": audit.c.count + 1, "last_at": now})
+    return connection.execute(again.returning(audit.c.count)).scalar() == 1
+
+
+def count_refused(connection: Connection, kind: str, subject: str, reason: str, now: datetime) -> bool:
+    """The same for refusals that no message caused: `kind` is `fence` or `web`, `subject` what was refused."""
+    row = upsert(audit).values(kind=kind, chat_id=subject, reason=reason, first_at=now, last_at=now)
+    same = ["kind", "front", "chat_id", "sender_id", "reason"]
+    again = row.on_conflict_do_update(same, set_={"count": audit.c.count + 1, "last_at": now})
+    return connection.execute(again.returning(audit.c.count)).scalar() == 1
+
+
+def recent(connection: Connection, chat: Chat, before: int, limit: int) -> list[Said]:
+    """The last `limit` lines of a chat older than message `before`, oldest first; ours are by OURS."""
+    said = (
+        select(messages.c.message_id, messages.c.sender_name, messages.c.sent_at, messages.c.text)
+        .where(*_is(messages, chat), messages.c.message_id < before)
+        .order_by(messages.c.message_id.desc())
+        .limit(limit)
+    )
+    told = (
+        select(deliveries.c.message_id, deliveries.c.sent_at, deliveries.c.text)
+        .where(*_is(deliveries, chat), deliveries.c.message_id < before, deliveries.c.kind != "progress")
+        .order_by(deliveries.c.message_id.desc())
+        .limit(limit)
+    )
+    theirs = [Said(row.message_id, row.sender_name, row.sent_at, row.text) for row in connection.execute(said)]
+    ours = [Said(row.message_id, OURS, row.sent_at, row.text) for row in connection.execute(told)]
+    return sorted(theirs + ours, key=_number)[-limit:]
+
+
+def line(connection: Connection, chat: Chat, message_id: int) -> tuple[Said, int | None] | None:
+    """One message of a chat, whoever wrote it, and what it replied to."""
+    theirs = connection.execute(
+        select(messages).where(*_is(messages, chat), messages.c.message_id == message_id)
+    ).first()
+    if theirs is not None:
+        return Said(message_id, theirs.sender_name, theirs.sent_at, theirs.text), theirs.reply_to
+    ours = connection.execute(
+        select(deliveries).where(*_is(deliveries, chat), deliveries.c.message_id == message_id)
+    ).first()
+    return None if ours is None else (Said(message_id, OURS, ours.sent_at, ours.text), ours.reply_to)
+
+
+def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> list[Said]:
+    """What was said in one chat holding all `words`, newest first."""
+    holds = [messages.c.text.icontains(word, autoescape=True) for word in words]
+    query = select(messages).where(*_is(messages, chat), *holds).order_by(messages.c.message_id.desc()).limit(limit)
+    theirs = [Said(row.message_id, row.sender_name, row.sent_at, row.text) for row in connection.execute(query)]
+    held = [deliveries.c.text.icontains(word, autoescape=True) for word in words]
+    told = select(deliveries).where(*_is(deliveries, chat), deliveries.c.status.in_(TOLD), *held)
+    rows = connection.execute(told.order_by(deliveries.c.id.desc()).limit(limit))
+    ours = [Said(row.message_id, OURS, row.sent_at or row.created_at, row.text) for row in rows]
+    return sorted(theirs + ours, key=lambda said: said.at, reverse=True)[:limit]
+
+
+def why(connection: Connection, key: str, message_id: int) -> list[Why]:
+    """What each front that stored this message says of it."""
+    joined = messages.outerjoin(turns, messages.c.turn_id == turns.c.id)
+    query = select(messages, turns.c.status.label("turn_status")).select_from(joined)
+    rows = connection.execute(query.where(messages.c.chat_id == key, messages.c.message_id == message_id))
+    return [
+        Why(
+            Chat(row.front, key),
+            message_id,
+            row.sender_name or str(row.sender_id),
+            row.sent_at,
+            row.answer,
+            row.reason,
+            row.turn_id,
+            row.turn_status,
+        )
+        for row in rows
+    ]
+
+
+def _number(said: Said) -> int:
+    return said.message_id or 0
+
+
+def _is(table: Any, chat: Chat) -> tuple[Any, Any]:
+    return table.c.front == chat.front, table.c.chat_id == chat.key

@@ -1,0 +1,66 @@
+"""A turn: one run of an agent, or one command, that answers one chat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.message import Chat
+from core.protocols import Asker
+from core.workspaces import Role
+
+
+class TurnKind(StrEnum):
+    AGENT = "agent"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One message that a turn answers."""
+
+    message_id: int
+    sender_name: str
+    prompt: str
+    reply_to: int | None
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A row of `turns` with the messages it answers, oldest first."""
+
+    id: int
+    chat: Chat
+    workspace: str
+    kind: TurnKind
+    requester_id: int
+    requester_name: str
+    role: Role
+    reply_to: int
+    joined: int
+    run_id: str
+    epoch: int
+    attempts: int
+    stop_requested_by: str | None
+    asked: tuple[Asked, ...]
+
+    @property
+    def asker(self) -> Asker:
+        return Asker(self.chat, self.reply_to, self.requester_id, self.requester_name, self.role, self.workspace)
+
+    @property
+    def prompt(self) -> str:
+        """What was asked, all messages in order."""
+        return "\n".join(asked.prompt for asked in self.asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a turn ended, and what its chat is told."""
+
+    status: str
+    text: str
+    error_id: str | None = None
+    error: str | None = None

@@ -1,0 +1,223 @@
+"""Every query of the table `turns`. Each function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+
+from conversations.turn import Asked, Ending, Turn, TurnKind
+from core.access import Admission
+from core.message import Chat, Message
+from core.schema import messages, turns
+from core.workspaces import Role
+
+UNFINISHED = ("open", "running")
+
+
+def open_turn(connection: Connection, message: Message, admission: Admission, kind: TurnKind, now: datetime) -> int:
+    """A new turn that is to answer `message`."""
+    row = insert(turns).values(
+        front=message.chat.front,
+        chat_id=message.chat.key,
+        workspace=admission.workspace.name,
+        kind=kind,
+        status="open",
+        requester_id=message.sender.id,
+        requester_name=message.sender.name,
+        role=admission.role,
+        reply_to=message.id,
+        run_id=new_run_id(),
+        created_at=now,
+    )
+    key: Any = connection.execute(row).inserted_primary_key
+    return int(key[0])
+
+
+def new_run_id() -> str:
+    return f"run_{secrets.token_hex(8)}"
+
+
+def last_open(connection: Connection, chat: Chat) -> Turn | None:
+    """The newest turn of a chat that has not begun."""
+    query = select(turns).where(*_in(chat), turns.c.status == "open", turns.c.kind == TurnKind.AGENT)
+    return _first(connection, query.order_by(turns.c.id.desc()))
+
+
+def running(connection: Connection, chat: Chat) -> Turn | None:
+    """The turn that answers a chat now."""
+    query = select(turns).where(*_in(chat), turns.c.status == "running", turns.c.kind == TurnKind.AGENT)
+    return _first(connection, query)
+
+
+def may_join(connection: Connection, turn_id: int, now: datetime, seconds: float) -> bool:
+    """Whether a running turn is young and has shown and done nothing yet."""
+    query = select(turns.c.id).where(
+        turns.c.id == turn_id,
+        turns.c.joinable,
+        turns.c.stop_requested_by.is_(None),
+        turns.c.started_at >= now - timedelta(seconds=seconds),
+    )
+    return connection.execute(query).first() is not None
+
+
+def join(connection: Connection, turn: Turn, message: Message, role: Role) -> None:
+    """One more message for a turn: the answer replies to the newest, with the least of the askers' rights."""
+    least = max(turn.role, role, key=list(Role).index)
+    connection.execute(
+        update(turns).where(turns.c.id == turn.id).values(joined=turns.c.joined + 1, reply_to=message.id, role=least)
+    )
+
+
+def request_stop(connection: Connection, turn: Turn, by: str) -> None:
+    connection.execute(update(turns).where(turns.c.id == turn.id).values(stop_requested_by=by))
+
+
+def claim(connection: Connection, chat: Chat, owner: str, now: datetime) -> Turn | None:
+    """Begin the chat's oldest open turn, unless one runs; None when there is nothing to begin."""
+    if running(connection, chat) is not None:
+        return None
+    query = select(turns.c.id).where(*_in(chat), turns.c.status == "open", turns.c.kind == TurnKind.AGENT)
+    oldest = connection.execute(query.order_by(turns.c.id).limit(1)).scalar()
+    return None if oldest is None else begin(connection, oldest, owner, now)
+
+
+def begin(connection: Connection, turn_id: int, owner: str, now: datetime) -> Turn | None:
+    """Open to running, with a new epoch; None when it is not open any more."""
+    begun = connection.execute(
+        update(turns)
+        .where(turns.c.id == turn_id, turns.c.status == "open")
+        .values(
+            status="running",
+            owner=owner,
+            epoch=turns.c.epoch + 1,
+            attempts=turns.c.attempts + 1,
+            started_at=now,
+        )
+    )
+    return find(connection, turn_id) if begun.rowcount else None
+
+
+def seal(connection: Connection, turn: Turn) -> bool:
+    """From here on nothing joins; False when something has joined already, or the turn is another's now."""
+    sealed = update(turns).where(*_held(turn)).values(joinable=False)
+    return connection.execute(sealed).rowcount == 1
+
+
+def renew(connection: Connection, turn: Turn) -> Turn | None:
+    """The same turn with what has joined it, for a run from the start; None when it is another's now."""
+    renewed = connection.execute(
+        update(turns).where(turns.c.id == turn.id, turns.c.epoch == turn.epoch).values(run_id=new_run_id())
+    )
+    return find(connection, turn.id) if renewed.rowcount else None
+
+
+def close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> bool:
+    """End it; False when something joined since it was read, or it is another's now: then nothing has changed."""
+    ended = (
+        update(turns)
+        .where(*_held(turn))
+        .values(status=ending.status, ended_at=now, error_id=ending.error_id, error=ending.error, joinable=False)
+    )
+    return connection.execute(ended).rowcount == 1
+
+
+def interrupted(connection: Connection, owner: str) -> list[Turn]:
+    """Turns that another process began and did not end."""
+    query = select(turns).where(turns.c.status == "running", turns.c.owner != owner)
+    return [_turn(connection, row) for row in connection.execute(query.order_by(turns.c.id)).all()]
+
+
+def reopen(connection: Connection, turn: Turn) -> None:
+    """Let it begin again, with the same run: what is in the journal is not done twice."""
+    connection.execute(
+        update(turns).where(turns.c.id == turn.id, turns.c.epoch == turn.epoch).values(status="open", owner=None)
+    )
+
+
+def reopen_in(connection: Connection, chat: Chat) -> None:
+    """The same for whatever runs in a chat."""
+    turn = running(connection, chat)
+    if turn is not None:
+        reopen(connection, turn)
+
+
+def leave(connection: Connection, turn: Turn) -> None:
+    """Let the next process begin it again; an orderly end is no death."""
+    connection.execute(
+        update(turns)
+        .where(turns.c.id == turn.id, turns.c.epoch == turn.epoch, turns.c.status == "running")
+        .values(status="open", owner=None, attempts=turns.c.attempts - 1)
+    )
+
+
+def open_turns(connection: Connection, fronts: Iterable[str]) -> list[tuple[int, Chat, TurnKind]]:
+    """Every turn that waits to begin on these fronts, oldest first."""
+    query = select(turns.c.id, turns.c.front, turns.c.chat_id, turns.c.kind).where(
+        turns.c.status == "open", turns.c.front.in_(tuple(fronts))
+    )
+    rows = connection.execute(query.order_by(turns.c.id))
+    return [(row.id, Chat(row.front, row.chat_id), TurnKind(row.kind)) for row in rows]
+
+
+def count_since(connection: Connection, chat: Chat, since: datetime) -> int:
+    """How many answers a chat was given, or is to be given, since then."""
+    query = select(func.count()).where(*_in(chat), turns.c.created_at >= since, turns.c.status != "stopped")
+    return connection.execute(query.select_from(turns)).scalar() or 0
+
+
+def count_unfinished(connection: Connection) -> dict[str, int]:
+    query = select(turns.c.status, func.count()).where(turns.c.status.in_(UNFINISHED)).group_by(turns.c.status)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def is_ended(connection: Connection, turn_id: int) -> bool:
+    query = select(turns.c.status).where(turns.c.id == turn_id)
+    return connection.execute(query).scalar() not in UNFINISHED
+
+
+def find(connection: Connection, turn_id: int) -> Turn | None:
+    return _first(connection, select(turns).where(turns.c.id == turn_id))
+
+
+def _first(connection: Connection, query: Any) -> Turn | None:
+    row = connection.execute(query.limit(1)).first()
+    return None if row is None else _turn(connection, row)
+
+
+def _turn(connection: Connection, row: Row[Any]) -> Turn:
+    asked = connection.execute(
+        select(messages).where(messages.c.turn_id == row.id).order_by(messages.c.message_id)
+    ).all()
+    return Turn(
+        id=row.id,
+        chat=Chat(row.front, row.chat_id),
+        workspace=row.workspace,
+        kind=TurnKind(row.kind),
+        requester_id=row.requester_id,
+        requester_name=row.requester_name,
+        role=Role(row.role),
+        reply_to=row.reply_to,
+        joined=row.joined,
+        run_id=row.run_id,
+        epoch=row.epoch,
+        attempts=row.attempts,
+        stop_requested_by=row.stop_requested_by,
+        asked=tuple(Asked(one.message_id, one.sender_name, one.prompt, one.reply_to, one.sent_at) for one in asked),
+    )
+
+
+def _in(chat: Chat) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return turns.c.front == chat.front, turns.c.chat_id == chat.key
+
+
+def _held(turn: Turn) -> tuple[ColumnElement[bool], ...]:
+    return (
+        turns.c.id == turn.id,
+        turns.c.status == "running",
+        turns.c.epoch == turn.epoch,
+        turns.c.joined == turn.joined,
+    )

@@ -1,0 +1,288 @@
+"""Answer: one turn at a time per chat, many chats at once."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Connection
+
+from conversations import turn_store
+from conversations.delivery import Draft
+from conversations.delivery_store import answer_turn, owe, release
+from conversations.history import History, write_prompt
+from conversations.outbox import Outbox
+from conversations.signs import Signs
+from conversations.turn import Ending, Turn, TurnKind
+from core.clock import Clock
+from core.database import Database, T, Work
+from core.errors import ValorError
+from core.events import Events, TurnEnded
+from core.message import Chat, Sign
+from core.owner import Owner
+
+log = structlog.get_logger("agents.turns")
+DEATHS = 3  # a message that ended the server this often is set aside
+RETRY = 1.0
+UNEXPECTED = "Something went wrong on my side"
+
+Gate = Callable[[], Awaitable[None]]
+
+
+class Answer(Protocol):
+    """How a turn is answered: `gate` is awaited before a tool's first effect; the result is Markdown, or empty."""
+
+    async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str: ...
+
+
+class DoneSoFar(Protocol):
+    """What a run has done so far, a line each, for the chat of a stopped turn."""
+
+    async def __call__(self, run_id: str) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDoors:
+    """Everything that answering needs of its neighbours."""
+
+    database: Database
+    clock: Clock
+    events: Events
+    owner: Owner
+    outbox: Outbox
+    signs: Signs
+    history: History
+    answer_agent: Answer
+    answer_command: Answer
+    done_so_far: DoneSoFar
+
+
+@dataclass(slots=True)
+class _Running:
+    """The turn a chat is at, its work, and why the work was cancelled if it was."""
+
+    turn: Turn
+    work: asyncio.Task[str]
+    joined: bool = False
+    stopped: bool = False
+
+
+class Turns:
+    """Begins, runs and ends turns. `wake` after every commit that opens one."""
+
+    def __init__(self, doors: TurnDoors) -> None:
+        self._doors = doors
+        self._chats: dict[Chat, asyncio.Task[None]] = {}
+        self._commands: set[asyncio.Task[None]] = set()
+        self._running: dict[int, _Running] = {}
+        self._again: set[Chat] = set()
+        self._closing = False
+
+    async def recover(self) -> None:
+        """Open again what another process left running; set aside what has ended the server too often."""
+        for turn in await self._read(lambda connection: turn_store.interrupted(connection, str(self._doors.owner))):
+            if turn.attempts >= DEATHS:
+                await self._end(turn, _set_aside())
+            else:
+                await self._write("reopen", lambda connection, one=turn: turn_store.reopen(connection, one))
+
+    async def begin_all(self, fronts: list[str]) -> None:
+        """Serve every turn that waits on these fronts."""
+        for turn_id, chat, kind in await self._read(lambda connection: turn_store.open_turns(connection, fronts)):
+            self.wake(chat, turn_id if kind is TurnKind.COMMAND else None)
+
+    def wake(self, chat: Chat, command: int | None = None) -> None:
+        """A turn waits in `chat`; `command` is the number of one that waits for no other."""
+        if self._closing:
+            return
+        if command is not None:
+            task = asyncio.create_task(self._answer_command(command), name=f"command {command}")
+            self._commands.add(task)
+            task.add_done_callback(self._commands.discard)
+        elif chat in self._chats:
+            self._again.add(chat)
+        else:
+            self._chats[chat] = asyncio.create_task(self._serve(chat), name=f"turns {chat.key}")
+            self._chats[chat].add_done_callback(lambda done: self._ended(chat, done))
+
+    def take_in(self, turn_id: int) -> None:
+        """A message joined the running turn: its model call, which has shown nothing, starts again with it."""
+        running = self._running.get(turn_id)
+        if running is not None:
+            running.joined = True
+            running.work.cancel()
+
+    def stop(self, turn_id: int) -> None:
+        """Somebody with the right asked for the end of this turn; the row says so already."""
+        running = self._running.get(turn_id)
+        if running is not None:
+            running.stopped = True
+            running.work.cancel()
+
+    async def close(self) -> None:
+        """Leave what runs for the next process to go on with, without counting it as a death."""
+        self._closing = True
+        left = [running.turn for running in self._running.values()]
+        tasks = [*self._chats.values(), *self._commands]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for turn in left:
+            await self._write("leave", lambda connection, one=turn: turn_store.leave(connection, one))
+
+    def _ended(self, chat: Chat, served: asyncio.Task[None]) -> None:
+        del self._chats[chat]
+        if not served.cancelled() and (error := served.exception()) is not None:
+            log.error("A chat's turns ended; they are tried again.", chat=chat.key, exc_info=error)
+            asyncio.get_running_loop().call_later(RETRY, self._retry, chat)
+        elif chat in self._again:
+            self._again.discard(chat)
+            self.wake(chat)
+
+    def _retry(self, chat: Chat) -> None:
+        if chat not in self._chats and not self._closing:
+            self._chats[chat] = asyncio.create_task(self._take_up(chat), name=f"turns {chat.key}")
+            self._chats[chat].add_done_callback(lambda done: self._ended(chat, done))
+
+    async def _take_up(self, chat: Chat) -> None:
+        """Open again the turn whose end could not be written, and serve the chat."""
+        await self._write("reopen", lambda connection: turn_store.reopen_in(connection, chat))
+        await self._serve(chat)
+
+    async def _serve(self, chat: Chat) -> None:
+        while (turn := await self._claim(chat)) is not None:
+            await self._answer(turn)
+
+    async def _claim(self, chat: Chat) -> Turn | None:
+        owner, now = str(self._doors.owner), self._doors.clock.now()
+        return await self._write("claim", lambda connection: turn_store.claim(connection, chat, owner, now))
+
+    async def _answer_command(self, turn_id: int) -> None:
+        owner, now = str(self._doors.owner), self._doors.clock.now()
+        turn = await self._write("claim", lambda connection: turn_store.begin(connection, turn_id, owner, now))
+        if turn is not None:
+            await self._answer(turn)
+
+    async def _answer(self, turn: Turn) -> None:
+        """Work until the turn ends with everything in it that joined."""
+        current: Turn | None = turn
+        while current is not None:
+            ending = await self._work(current)
+            if ending is not None and await self._end(current, ending):
+                return
+            again = current
+            current = await self._write("renew", lambda connection, one=again: turn_store.renew(connection, one))
+
+    async def _work(self, turn: Turn) -> Ending | None:
+        """How the work ended; None when it has to begin again with what joined."""
+        if turn.stop_requested_by is not None:
+            return await self._stopped(turn)
+        work = asyncio.create_task(self._call(turn), name=f"turn {turn.id}")
+        running = self._running[turn.id] = _Running(turn, work)
+        try:
+            return Ending("done", await work)
+        except asyncio.CancelledError:
+            if running.stopped:
+                return await self._stopped(turn)
+            if running.joined:
+                return None
+            raise
+        except _JoinedError:
+            return None
+        except ValorError as error:
+            return _failed(str(error), error, turn)
+        except Exception as error:  # the outermost loop of a turn: its chat is told, with an id that finds the log line
+            log.exception("A turn failed.", turn=turn.id)
+            return _failed(UNEXPECTED, error, turn)
+        finally:
+            del self._running[turn.id]
+
+    async def _call(self, turn: Turn) -> str:
+        if turn.kind is TurnKind.COMMAND:
+            return await self._doors.answer_command(turn, turn.prompt, _no_gate)
+        context = await self._doors.history.context(turn)
+        async with self._doors.signs.working(turn.chat, _numbers(turn)):
+            return await self._doors.answer_agent(turn, write_prompt(turn, context), self._gate_of(turn))
+
+    def _gate_of(self, turn: Turn) -> Gate:
+        sealed = False
+
+        async def gate() -> None:
+            nonlocal sealed
+            sealed = sealed or await self._write("seal", lambda connection: turn_store.seal(connection, turn))
+            if not sealed:
+                raise _JoinedError
+
+        return gate
+
+    async def _stopped(self, turn: Turn) -> Ending:
+        done = await self._doors.done_so_far(turn.run_id)
+        told = "Done so far:\n" + "\n".join(f"- {line}" for line in done) if done else "Nothing had been done yet."
+        return Ending("stopped", f"Stopped. {told}")
+
+    async def _end(self, turn: Turn, ending: Ending) -> bool:
+        """Commit the end and what is told of it; False when the turn has changed meanwhile."""
+        draft = Draft(turn.chat, "answer", ending.text, reply_to=turn.reply_to, turn_id=turn.id)
+        now = self._doors.clock.now()
+
+        def end(connection: Connection) -> Sign | None:
+            return _tell(connection, draft, ending, now) if turn_store.close(connection, turn, ending, now) else None
+
+        sign = await self._write("end", end)
+        if sign is None:
+            return False
+        self._doors.events.publish(TurnEnded(turn.id, turn.chat, ending.status))
+        self._doors.outbox.wake(turn.chat)
+        self._doors.signs.show(turn.chat, _numbers(turn), sign)
+        return True
+
+    async def _read(self, work: Work[T]) -> T:
+        return await self._doors.database.read(work)
+
+    async def _write(self, name: str, work: Work[T]) -> T:
+        return await self._doors.database.write(f"turn.{name}", work)
+
+
+class _JoinedError(Exception):
+    """A message joined before the first effect: the run begins again with it."""
+
+
+async def _no_gate() -> None:
+    return None
+
+
+def _tell(connection: Connection, draft: Draft, ending: Ending, now: datetime) -> Sign:
+    """Write what the chat is told at the end; the sign that says how it went."""
+    assert draft.turn_id is not None
+    if ending.status == "done" and draft.text:
+        answer_turn(connection, draft, now)
+        return Sign.DONE
+    released = release(connection, draft.turn_id)
+    if draft.text:
+        owe(connection, draft, now)
+    if ending.status == "done":
+        return Sign.DONE if released else Sign.SILENT
+    return Sign.DONE if ending.status == "stopped" else Sign.FAILED
+
+
+def _numbers(turn: Turn) -> tuple[int, ...]:
+    return tuple(asked.message_id for asked in turn.asked)
+
+
+def _failed(sentence: str, error: Exception, turn: Turn) -> Ending:
+    error_id = f"E-{secrets.token_hex(3)}"
+    log.warning(
+        "A turn ended with an error.", turn=turn.id, error_id=error_id, error=f"{type(error).__name__}: {error}"
+    )
+    return Ending("failed", f"{sentence.rstrip('.')}. ({error_id})", error_id, f"{type(error).__name__}: {error}")
+
+
+def _set_aside() -> Ending:
+    error_id = f"E-{secrets.token_hex(3)}"
+    sentence = f"I set this message aside: I was ended {DEATHS} times while working on it. ({error_id})"
+    return Ending("aside", sentence, error_id, "the server ended each time")

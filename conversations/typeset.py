@@ -1,0 +1,16 @@
+"""From an answer's Markdown to the pieces its front can show."""
+
+from __future__ import annotations
+
+from core.message import Piece
+
+LOCAL = "local"
+
+
+def typeset(front: str, markdown: str) -> tuple[Piece, ...]:
+    """At least one piece. The local page shows Markdown as it is; Telegram gets entities and its limit of length."""
+    if front == LOCAL:
+        return (Piece(markdown),)
+    from integrations.telegram import text  # markdown-it and its tables load with the first answer, not with the start
+
+    return tuple(text.typeset(markdown))

@@ -1,0 +1,229 @@
+"""Who is heard, who is answered, and who may do what. Pure: everything it needs is handed in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.message import ChatKind, Message, Person
+from core.workspaces import Role, Workspace, WorkspaceConfig, fold_username
+
+__all__ = ["Accounts", "Action", "Admission", "Reason", "Refusal", "Role", "admit", "may", "role_of"]
+
+
+class Reason(StrEnum):
+    """Why a message is or is not answered, as people read it (A8). The values are stored: they do not change."""
+
+    DIRECT = "direct message"
+    MENTION = "mention"
+    REPLY = "reply to us"
+    DEV_GROUP = "dev group"
+    LOCAL = "local page"
+    NO_MENTION = "no mention"
+    OWN = "own message"
+    BOT = "another bot"
+    SERVICE = "service message"
+    NOT_LISTED = "sender not on the whitelist"
+    NO_WORKSPACE = "group without a workspace"
+    NARROWED = "group not in TELEGRAM_ALLOWED_GROUPS"
+    OTHER_FRONT = "served by the other front"
+    TWIN = "two groups have this number: spell the id out in the configuration"
+
+
+class Action(StrEnum):
+    """What a requester may want (A9). OWN and OTHERS say whose work it is."""
+
+    CONVERSE = "converse"
+    SEARCH = "search"
+    STOP_OWN = "stop_own"
+    CANCEL_OWN = "cancel_own"
+    CODE = "code"
+    SPEND = "spend"
+    STOP_OTHERS = "stop_others"
+    CANCEL_OTHERS = "cancel_others"
+    APPROVE = "approve"
+    ADMINISTER = "administer"
+
+
+GUEST_MAY = frozenset({Action.CONVERSE, Action.SEARCH, Action.STOP_OWN, Action.CANCEL_OWN})
+RIGHTS = {
+    Role.OWNER: frozenset(Action),
+    Role.MEMBER: GUEST_MAY | {Action.CODE, Action.SPEND},
+    Role.GUEST: GUEST_MAY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """This installation's own accounts. `fronts` says which are set up: `account`, `bot`."""
+
+    ids: frozenset[int] = frozenset()
+    usernames: frozenset[str] = frozenset()
+    fronts: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, userbot: Person | None, bot: Person | None) -> Accounts:
+        people = [person for person in (userbot, bot) if person]
+        names = (fold_username(person.username) for person in people)
+        fronts = {name for name, person in (("account", userbot), ("bot", bot)) if person}
+        return cls(frozenset(p.id for p in people), frozenset(n for n in names if n), frozenset(fronts))
+
+    def front_of(self, workspace: Workspace) -> str | None:
+        """The one front that serves a workspace's groups; None where no front is set up."""
+        return workspace.front or next((name for name in ("account", "bot") if name in self.fronts), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The message is stored; `answer` says whether it gets a turn, `prompt` what the agent reads."""
+
+    workspace: Workspace
+    role: Role
+    answer: bool
+    reason: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The message is not stored. A `quiet` one is no attempt of anybody's and needs no audit row."""
+
+    reason: str
+    quiet: bool = False
+
+
+def may(role: Role, action: Action) -> bool:
+    """Tell whether people in this role may do that."""
+    return action in RIGHTS[role]
+
+
+def admit(
+    message: Message,
+    config: WorkspaceConfig,
+    accounts: Accounts,
+    replied_to_us: bool = False,
+    workspace: str | None = None,
+) -> Admission | Refusal:
+    """Decide whether a message, or its edit, is heard and whether it is answered.
+
+    `replied_to_us`: it replies to a message of one of our accounts. `workspace`: the name that the local page or the
+    command line asks for; raises Unknown when nothing has that name. Where `config.twins_of(message.chat.key)` holds
+    a group known already, the caller refuses with Reason.TWIN.
+    """
+    match message.kind:
+        case ChatKind.LOCAL:
+            place = config.named(workspace) if workspace else config.default_workspace()
+            return Admission(place, Role.OWNER, True, Reason.LOCAL, message.text)
+        case ChatKind.SELF:
+            return Refusal(Reason.OWN, quiet=True)
+        case ChatKind.DM:
+            return admit_dm(message, config, accounts)
+        case _:
+            return admit_group(message, config, accounts, replied_to_us)
+
+
+def admit_dm(message: Message, config: WorkspaceConfig, accounts: Accounts) -> Admission | Refusal:
+    person = message.sender
+    if is_own(message, accounts):
+        # Our own words in a chat: the chat's key is the other person.
+        person = Person(int(message.chat.key))
+    workspace = config.workspace_of_person(person)
+    if workspace is None:
+        is_ours = is_own(message, accounts)
+        return Refusal(Reason.OWN if is_ours else Reason.NOT_LISTED, quiet=is_ours)
+    silence = why_never(message, config, accounts)
+    role = role_of(message.sender, workspace, config)
+    return Admission(workspace, role, silence is None, silence or Reason.DIRECT, message.text)
+
+
+def admit_group(
+    message: Message, config: WorkspaceConfig, accounts: Accounts, replied_to_us: bool
+) -> Admission | Refusal:
+    key = message.chat.key
+    workspace = config.workspace_of_group(key)
+    if workspace is None:
+        return Refusal(Reason.NARROWED if config.is_narrowed(key) else Reason.NO_WORKSPACE)
+    if accounts.front_of(workspace) not in {None, message.chat.front.partition(":")[0]}:
+        return Refusal(Reason.OTHER_FRONT, quiet=True)
+    role = role_of(message.sender, workspace, config)
+    never = why_never(message, config, accounts)
+    if never is not None:
+        return Admission(workspace, role, False, never, message.text)
+    reason = why_answered(message, accounts, workspace.is_dev_group, replied_to_us)
+    prompt = cut_mentions(message, accounts)
+    return Admission(workspace, role, reason is not None, reason or Reason.NO_MENTION, prompt)
+
+
+def is_own(message: Message, accounts: Accounts) -> bool:
+    return message.outgoing or message.sender.id in accounts.ids
+
+
+def why_never(message: Message, config: WorkspaceConfig, accounts: Accounts) -> Reason | None:
+    """Why a message is never answered, whoever hears it (A6); None when it may be."""
+    if is_own(message, accounts):
+        return Reason.OWN
+    if message.service is not None:
+        return Reason.SERVICE
+    sender = message.sender
+    listed = {str(sender.id), fold_username(sender.username)} & config.bots_allowed
+    return Reason.BOT if sender.is_bot and not listed else None
+
+
+def why_answered(message: Message, accounts: Accounts, is_dev_group: bool, replied_to_us: bool) -> Reason | None:
+    if find_mentions(message, accounts) or message.mentions & (accounts.usernames | ids_of(accounts)):
+        return Reason.MENTION
+    if replied_to_us:
+        return Reason.REPLY
+    return Reason.DEV_GROUP if is_dev_group else None
+
+
+def ids_of(accounts: Accounts) -> frozenset[str]:
+    return frozenset(str(number) for number in accounts.ids)
+
+
+def find_mentions(message: Message, accounts: Accounts) -> list[tuple[int, int]]:
+    """Where `message.text` mentions one of our accounts: (start, end), in order.
+
+    A command's suffix (`/ping@name`) is one too. A span without @ mentions a person without a username; it is ours when
+    no other such person is mentioned.
+    """
+    names = "|".join(re.escape(name) for name in sorted(accounts.usernames))
+    pattern = rf"(?<![\w@/])@(?:{names})(?!\w)|(?<!\S)/\w+(?P<suffix>@(?:{names}))(?!\w)" if names else r"(?!)"
+    matches = re.finditer(pattern, message.text, re.IGNORECASE | re.ASCII)
+    found = {match.span("suffix") if match.lastgroup else match.span() for match in matches}
+    nameless = {mention for mention in message.mentions if mention.isdecimal()}
+    if nameless and nameless <= ids_of(accounts):
+        spans = ((start, start + length) for start, length in message.mention_spans)
+        found |= {(start, end) for start, end in spans if not message.text.startswith("@", start)}
+    return sorted(found)
+
+
+def cut_mentions(message: Message, accounts: Accounts) -> str:
+    """The text without the mentions of our accounts, and without the space that each would leave behind."""
+    text = message.text
+    spans = find_mentions(message, accounts)
+    for start, end in reversed(spans):
+        before, after = text[:start], text[end:]
+        if after.startswith(" ") and (not before or before[-1].isspace()):
+            after = after[1:]
+        text = before + after
+    return text.strip() if spans else text
+
+
+def role_of(person: Person, workspace: Workspace, config: WorkspaceConfig) -> Role:
+    """What a person is in a workspace (A9).
+
+    Its `roles` decide first, an id before a username. A workspace that has `roles` gets no other owners; there and
+    elsewhere listed people are members unless their entry says guest, and people who are not listed are guests.
+    """
+    named = (str(person.id), fold_username(person.username) or "")
+    mapped = next((workspace.roles[name] for name in named if name in workspace.roles), None)
+    if mapped is not None:
+        return mapped
+    entries = config.whitelist.entries_of(person)
+    if not workspace.roles and any(entry in config.whitelist.owners() for entry in entries):
+        return Role.OWNER
+    if not entries or entries[0].role is Role.GUEST:
+        return Role.GUEST
+    return Role.MEMBER

@@ -1,0 +1,223 @@
+"""The database: one writer thread per process, short readers, and every transaction behind one door."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
+
+from core.errors import DatabaseError
+
+BUSY_SECONDS = 35
+READERS = 2
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"busy_timeout={BUSY_SECONDS * 1000}",
+    "journal_size_limit=67108864",
+    "cache_size=-16000",
+)
+
+GROUP = 64  # transactions that may share one commit
+ADVICE = (
+    ("locked", "system.db is locked by another program: end what holds it open (a sqlite3 shell, a backup)."),
+    ("readonly", "system.db is read-only: make the file and its folder writable for the user that runs Valor."),
+    ("full", "The disk that holds system.db is full: free some space; work goes on from where it is."),
+    ("unable to open", "system.db cannot be opened: its folder must exist and belong to the user that runs Valor."),
+    ("malformed", "system.db is damaged: stop Valor and restore a copy, or try `sqlite3 system.db .recover`."),
+    ("not a database", "system.db is no SQLite file: stop Valor, move it away or restore a copy."),
+)
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+class Edge(Protocol):
+    """Called with the name of each point where a crash would be interesting; chaos experiments die there."""
+
+    def __call__(self, point: str, /) -> None: ...
+
+
+def no_edge(point: str) -> None:
+    """The edge of a product at work: nothing happens."""
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def open_engine(url: str, *, writer: bool) -> Engine:
+    """An engine; a writer's transactions begin IMMEDIATE, for one that upgrades later fails whatever the timeout."""
+    pool = NullPool if writer else QueuePool
+    engine = create_engine(url, poolclass=pool, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin_immediate if writer else _begin_deferred)
+    return engine
+
+
+def _set_up(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None  # SQLAlchemy's `begin` event below decides how a transaction starts
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect only before the first table
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+@dataclass(slots=True)
+class _Job:
+    """One unit of work and what became of it; the writer fills it, the loop reads it after the commit."""
+
+    name: str
+    work: Work[object]
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[object]
+    result: object = None
+    error: BaseException | None = None
+
+    def hand_back(self) -> None:
+        self.loop.call_soon_threadsafe(self._finish)
+
+    def _finish(self) -> None:
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+
+
+class Database:
+    """Transactions by name: `await database.write("settle", work)`, where `work` takes a SQLAlchemy Connection.
+
+    Writers that wait together share one commit, each in a savepoint of its own, so that one's error is not another's.
+    `work` runs in the writer's thread: it awaits nothing, touches nothing but the connection, and its result is handed
+    back only after the commit. Raises DatabaseError when the database itself fails (nothing of that work is kept then)
+    and whatever the work raises. A cancelled caller does not undo its work.
+    """
+
+    def __init__(self, url: str, edge: Edge = no_edge) -> None:
+        self.url = url
+        self._edge = edge
+        self._write_engine = open_engine(url, writer=True)
+        self._read_engine = open_engine(url, writer=False)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
+        self._waiting: deque[_Job] = deque()
+        self._wake = threading.Semaphore(0)
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="database-write", daemon=True)
+        self._thread.start()
+
+    async def write(self, name: str, work: Work[T]) -> T:
+        """Commit `work` and return its result; `name` names the transaction in logs and experiments."""
+        loop = asyncio.get_running_loop()
+        job = _Job(name, cast("Work[object]", work), loop, loop.create_future())
+        self._waiting.append(job)
+        self._wake.release()
+        return cast("T", await job.done)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on one consistent view of the database."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Work[T]) -> T:
+        with self._told_clearly(), self._read_engine.begin() as connection:
+            return work(connection)
+
+    async def close(self) -> None:
+        """Finish what was asked, then let go of the file."""
+        self._closing = True
+        self._wake.release()
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+        self._readers.shutdown()
+        self._read_engine.dispose()
+
+    def _serve(self) -> None:
+        connection: Connection | None = None
+        while jobs := self._next_jobs():
+            try:
+                connection = connection or self._write_engine.connect()
+                self._commit(connection, jobs)
+            except Exception as error:  # the outermost loop of this thread: each error goes to who asked
+                connection = _dropped(connection)
+                for job in jobs:
+                    job.error = job.error or _clear(error)
+            for job in jobs:
+                job.hand_back()
+        _dropped(connection)
+
+    def _next_jobs(self) -> list[_Job]:
+        """All that waits; empty only at the end."""
+        self._wake.acquire()
+        while not self._waiting and not self._closing:
+            self._wake.acquire()
+        jobs: list[_Job] = []
+        while self._waiting and len(jobs) < GROUP:
+            jobs.append(self._waiting.popleft())
+        return jobs
+
+    def _commit(self, connection: Connection, jobs: list[_Job]) -> None:
+        with connection.begin():
+            for job in jobs:
+                self._do(connection, job)
+            for job in jobs:
+                self._edge(f"{job.name}:before-commit")
+        for job in jobs:
+            self._edge(f"{job.name}:after-commit")
+
+    def _do(self, connection: Connection, job: _Job) -> None:
+        try:
+            with connection.begin_nested():
+                job.result = job.work(connection)
+        except DBAPIError as error:
+            if not isinstance(error, IntegrityError):
+                raise
+            job.error = error
+        except Exception as error:  # a fault of this work alone: its savepoint is undone, the others go on
+            job.error = error
+
+    @staticmethod
+    @contextmanager
+    def _told_clearly() -> Generator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise _clear(error) from error
+
+
+def _dropped(connection: Connection | None) -> None:
+    if connection is not None:
+        connection.invalidate()
+        connection.close()
+
+
+def _clear(error: Exception) -> Exception:
+    """The sentence for the owner when the database itself failed, else the error as it is."""
+    if not isinstance(error, OperationalError | sqlite3.Error):
+        return error
+    said = str(error.orig if isinstance(error, DBAPIError) else error)
+    told = next((advice for sign, advice in ADVICE if sign in said), f"system.db cannot be used ({said}).")
+    clear = DatabaseError(told)
+    clear.__cause__ = error
+    return clear

@@ -1,0 +1,107 @@
+"""Every error that Valor raises on purpose, and who must act on it.
+
+ValorError                  the root; `str(error)` is one sentence a person can act on
+├── OwnerError              the owner of the installation must change something
+│   ├── ConfigurationError  a setting or the configuration file; carries every problem found
+│   ├── DatabaseError       the database is locked, read-only, full or from a newer version
+│   └── SessionError        the Telegram session: not signed in, in use, revoked
+├── RequestError            the person who asked must ask differently
+│   ├── NotAllowed          a right is missing (roles, fence, consent)
+│   ├── Unknown             no such workspace, promise, file; names the choices
+│   └── Busy                something else holds it: by whom and since when
+├── ModelError              the model service
+│   ├── ModelUnavailable    passes by itself (network, rate limit, overload): worth another try
+│   └── ModelRefused        does not pass by itself (key, quota, refused, invalid)
+├── FrontError              a way in or out of a chat
+│   ├── FloodWait           the service asks for patience; carries the seconds
+│   ├── AlreadySent         the service has this send's key already; its message id is not known
+│   ├── Undeliverable       this part will never arrive (kicked, deleted chat, too long)
+│   └── Unreachable         no answer: the outcome of the call is unknown
+└── Cancelled               a person stopped the work
+"""
+
+from __future__ import annotations
+
+
+class ValorError(Exception):
+    """The root of the tree drawn above."""
+
+
+class OwnerError(ValorError):
+    """The owner of the installation must act."""
+
+
+class ConfigurationError(OwnerError):
+    """Settings or configuration are wrong; `problems` holds one sentence each, with the path of its key."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class DatabaseError(OwnerError):
+    """The database cannot be used as it is."""
+
+
+class SessionError(OwnerError):
+    """The Telegram session cannot be used as it is."""
+
+
+class RequestError(ValorError):
+    """The person who asked must ask differently."""
+
+
+class NotAllowed(RequestError):
+    """The person, the workspace or the fence does not permit it."""
+
+
+class Unknown(RequestError):
+    """Nothing has that name; the sentence lists the choices."""
+
+
+class Busy(RequestError):
+    """Somebody else holds it; the sentence says who and since when."""
+
+
+class ModelError(ValorError):
+    """The model service did not answer as it should."""
+
+
+class ModelUnavailable(ModelError):
+    """It may pass by itself. `retry_after` is in seconds, None when the service did not say."""
+
+    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class ModelRefused(ModelError):
+    """It will not pass by itself."""
+
+
+class FrontError(ValorError):
+    """A way in or out of a chat failed."""
+
+
+class FloodWait(FrontError):
+    """The service asks for patience of `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The chat service asks to wait {seconds:.0f} s.")
+        self.seconds = seconds
+
+
+class AlreadySent(FrontError):
+    """The service knows this send's key already, but does not say which message it became."""
+
+
+class Undeliverable(FrontError):
+    """This part will never arrive."""
+
+
+class Unreachable(FrontError):
+    """The service did not answer: what became of the call is unknown."""
+
+
+class Cancelled(ValorError):
+    """A person stopped the work."""

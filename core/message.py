@@ -1,0 +1,113 @@
+"""What travels between fronts and the ledger: frozen, vendor-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Chat(NamedTuple):
+    """A chat as one front sees it.
+
+    `front` is `account:ID`, `bot:ID` or `local`. `key` is text: Telegram's marked id (`5` a user, `-5` a basic group,
+    `-1005` a supergroup; later `/TOPIC` behind it), or a name the local page chose.
+    """
+
+    front: str
+    key: str
+
+
+class ChatKind(StrEnum):
+    DM = "dm"
+    GROUP = "group"
+    SELF = "self"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who wrote. `username` is without @ and as spelled; None when there is none."""
+
+    id: int
+    username: str | None = None
+    name: str = ""
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as a front received it, whether live or from history. Times are aware, UTC, the server's clock.
+
+    `text` is as written (captions too). `mentions` holds the lower-case usernames mentioned by entity or text and, for
+    mentions without a username, the numeric id as text; `mention_spans` their (offset, length) in Python characters of
+    `text`, so that they can be cut out. `service` names a service message's kind, None for ordinary ones.
+    `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for.
+    """
+
+    chat: Chat
+    id: int
+    kind: ChatKind
+    sender: Person
+    sent_at: datetime
+    text: str
+    outgoing: bool = False
+    reply_to: int | None = None
+    edited_at: datetime | None = None
+    mentions: frozenset[str] = frozenset()
+    mention_spans: tuple[tuple[int, int], ...] = ()
+    service: str | None = None
+    title: str = ""
+    inbound_key: str | None = None
+    workspace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A Telegram message entity: `offset` and `length` in UTF-16 units; `type` is the Bot API's name."""
+
+    type: str
+    offset: int
+    length: int
+    url: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text as one message can show it, with its entities."""
+
+    text: str
+    entities: tuple[Entity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message to send: at most 4,096 UTF-16 units. `random_id` is the key of the send, 64 bits, signed."""
+
+    chat: Chat
+    text: str
+    entities: tuple[Entity, ...] = ()
+    reply_to: int | None = None
+    random_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message of ours as the chat shows it, for the look before a resend."""
+
+    id: int
+    text: str
+    reply_to: int | None
+    sent_at: datetime
+
+
+class Sign(StrEnum):
+    """What a reaction tells; `SIGNS` in conversations holds the emoji of each."""
+
+    SEEN = "seen"
+    WORKING = "working"
+    DONE = "done"
+    SILENT = "silent"
+    FAILED = "failed"

@@ -1,0 +1,166 @@
+"""The doors that one floor opens and another implements, so that imports point down only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from core.workspaces import Role
+from core.message import Chat, ChatKind, Entity, Message, Part, Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Dialog:
+    """A chat that a front's account takes part in."""
+
+    chat: Chat
+    kind: ChatKind
+    title: str
+    username: str | None = None
+    last_message: int = 0
+
+
+class Front(Protocol):
+    """A way in and out of chats.
+
+    Every call may raise FloodWait, Undeliverable or Unreachable (core.errors); `send` also AlreadySent.
+    """
+
+    @property
+    def name(self) -> str:
+        """`account:ID`, `bot:ID` or `local`: the `front` of its chats."""
+        ...
+
+    @property
+    def own_chat(self) -> Chat:
+        """The chat that only this front's own account sees."""
+        ...
+
+    async def send(self, part: Part) -> int:
+        """Send once under `part.random_id`; the front's number of the message."""
+        ...
+
+    async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
+        """Make an own message read `text`; that it does so already is success."""
+        ...
+
+    async def delete(self, chat: Chat, message_ids: Sequence[int]) -> None: ...
+
+    async def react(self, chat: Chat, message_id: int, emoji: str | None) -> None: ...
+
+    async def mark_read(self, chat: Chat, message_id: int) -> None: ...
+
+    async def show_typing(self, chat: Chat) -> None: ...
+
+    async def sent_after(self, chat: Chat, message_id: int) -> list[Sent]:
+        """This account's own messages newer than `message_id`, oldest first: the look before a resend."""
+        ...
+
+    async def dialogs(self) -> list[Dialog]:
+        """Every chat the account takes part in."""
+        ...
+
+    def history(self, chat: Chat, after: int, since: datetime) -> AsyncIterator[list[Message]]:
+        """Pages of what was said after message `after` and not before `since`, oldest first, to the chat's end."""
+        ...
+
+
+class Receiver(Protocol):
+    """Where a front hands in what it hears."""
+
+    async def receive(self, message: Message) -> None:
+        """A live message or a live edit (`edited_at` set)."""
+        ...
+
+    async def catch_up(self, front: str) -> None:
+        """Read the histories: after a start, a reconnect, or when a gap was noticed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asked for something, where, and with which rights. `message_id` is the asking message's number."""
+
+    chat: Chat
+    message_id: int | None
+    person_id: int
+    name: str
+    role: Role
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The tool call that causes an effect in our database: the pair makes the effect unique."""
+
+    run_id: str
+    tool_call_id: str
+    turn_id: int | None = None
+    promise_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseOrder:
+    """A long job as an agent or a person orders it."""
+
+    task_description: str
+    task_type: str = "analysis"
+    after: tuple[int, ...] = ()
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseView:
+    """What anyone in the chat may know about a promise."""
+
+    id: int
+    task_description: str
+    task_type: str
+    status: str
+    progress: str | None
+    result_summary: str | None
+    error_message: str | None
+    created_at: datetime
+    completed_at: datetime | None
+
+
+class PromiseMaker(Protocol):
+    """Promises as agents see them. Each call raises RequestError subclasses for what the asker must change."""
+
+    async def make(self, order: PromiseOrder, asker: Asker, call: Call | None) -> PromiseView:
+        """Commit the promise and its held acknowledgement; the same `call` again returns the same promise."""
+        ...
+
+    async def list_for(self, asker: Asker, limit: int = 20) -> list[PromiseView]:
+        """This workspace's newest promises first, open ones before settled ones."""
+        ...
+
+    async def cancel(self, promise_id: int, asker: Asker) -> PromiseView: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One line of a chat's past."""
+
+    message_id: int | None
+    sender: str
+    at: datetime
+    text: str
+
+
+class HistorySearch(Protocol):
+    async def search(self, chat: Chat, query: str, limit: int = 20) -> list[Said]:
+        """What was said in this chat, and in no other, holding all words of `query`; newest first."""
+        ...
+
+
+class Progress(Protocol):
+    async def report(self, line: str) -> None:
+        """Show one line of how far the work is."""
+        ...
+
+    async def finished(self, tool: str) -> None:
+        """A tool has returned."""
+        ...

@@ -1,0 +1,305 @@
+"""Every table of `system.db`, in one place. What a column means stands beside it; queries live in the stores."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, kept as UTC; readable in SQLite as `2026-11-20 14:00:00.000000`."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+# BIGINT keys do not count up by themselves in SQLite.
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+PROMISE_STATUSES = ("pending", "in_progress", "completed", "failed", "waiting", "cancelled")
+TURN_STATUSES = ("open", "running", "done", "failed", "stopped", "aside")
+DELIVERY_STATUSES = ("held", "open", "ready", "sent", "ambiguous", "dead", "dropped")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"known_{column}")
+
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("front", Text, primary_key=True),
+    Column("chat_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("since", Moment, nullable=False),  # nothing sent before this is new: when it was first admitted
+    Column("mark", BigInteger, nullable=False, server_default="0"),  # history is read without a gap up to here
+    Column("floor", BigInteger, nullable=False, server_default="0"),  # at or below: never new again (retention)
+    Column("stopped_at", Moment),  # A6: too many answers; set until the owner lifts it
+    Column("stopped_reason", Text),
+)
+
+admitted_since = Table(
+    "admitted_since",
+    metadata,
+    Column("entry", Text, primary_key=True),  # `chat:-1005`, `user:name`, `id:5`: a line of the configuration
+    Column("since", Moment, nullable=False),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("front", Text, nullable=False),
+    Column("chat_id", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="agent"),  # `agent`: one at a time per chat; `command`: at once
+    Column("status", Text, nullable=False),
+    Column("requester_id", BigInteger, nullable=False),
+    Column("requester_name", Text, nullable=False, server_default=""),
+    Column("role", Text, nullable=False),
+    Column("reply_to", BigInteger, nullable=False),  # the message the answer replies to
+    Column("joinable", Boolean, nullable=False, server_default=text("1")),  # nothing shown or done yet
+    Column("joined", Integer, nullable=False, server_default="1"),  # how many messages it answers
+    Column("run_id", Text, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("owner", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),  # starts, the first included
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("stop_requested_by", Text),
+    Column("error_id", Text),
+    Column("error", Text),
+    _one_of("status", TURN_STATUSES),
+    Index("ix_turns_open", "front", "chat_id", "id", sqlite_where=text("status = 'open'")),
+    Index(
+        "uq_turns_running",
+        "front",
+        "chat_id",
+        unique=True,
+        sqlite_where=text("status = 'running' AND kind = 'agent'"),
+    ),
+    Index("ix_turns_unfinished", "status", sqlite_where=text("status IN ('open', 'running')")),
+    Index("ix_turns_recent", "front", "chat_id", "created_at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("front", Text, nullable=False),
+    Column("chat_id", Text, nullable=False),
+    Column("message_id", BigInteger, nullable=False),  # the front's own number
+    Column("inbound_key", Text),  # Idempotency-Key of the HTTP API
+    Column("workspace", Text),
+    Column("sender_id", BigInteger, nullable=False),
+    Column("sender_username", Text),
+    Column("sender_name", Text, nullable=False, server_default=""),
+    Column("role", Text),
+    Column("sent_at", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("edited_at", Moment),
+    Column("text", Text, nullable=False),  # as written
+    Column("prompt", Text, nullable=False),  # what an agent reads: the mention is cut out
+    Column("reply_to", BigInteger),
+    Column("answer", Boolean, nullable=False),  # whether it gets one
+    Column("reason", Text, nullable=False),  # why it does or does not
+    Column("via", Text, nullable=False),  # `live`, `history`, `edit`
+    Column("turn_id", Key, ForeignKey("turns.id")),
+    UniqueConstraint("front", "chat_id", "message_id"),
+    Index("uq_messages_inbound_key", "front", "chat_id", "inbound_key", unique=True),
+    Index("ix_messages_turn_id", "turn_id", sqlite_where=text("turn_id IS NOT NULL")),
+)
+
+promises = Table(
+    "promises",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("chat_id", Text, nullable=False),
+    Column("message_id", BigInteger),  # the message that asked
+    Column("task_description", Text, nullable=False),
+    Column("task_type", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("completed_at", Moment),
+    Column("result_summary", Text),
+    Column("error_message", Text),
+    Column("metadata", JSON, nullable=False, server_default="{}"),
+    Column("front", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("requester_id", BigInteger, nullable=False),
+    Column("requester_name", Text, nullable=False, server_default=""),
+    Column("role", Text, nullable=False),
+    Column("made_by_run", Text),  # with tool_call_id: the call that made it, once
+    Column("tool_call_id", Text),
+    Column("run_id", Text, nullable=False),  # the run that keeps it
+    Column("priority", Integer, nullable=False, server_default="0"),  # higher first
+    Column("waiting_for", Text),  # `dependency`, `schedule`, `approval`
+    Column("not_before", Moment),  # schedule or backoff
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("deaths", Integer, nullable=False, server_default="0"),  # workers that died over it
+    Column("epoch", Integer, nullable=False, server_default="0"),  # the fencing token
+    Column("owner", Text),
+    Column("lease_until", Float),  # seconds of the boot clock
+    Column("started_at", Moment),
+    Column("cancel_requested_at", Moment),
+    Column("cancel_requested_by", Text),
+    Column("progress", Text),
+    Column("evidence", JSON),
+    Column("updated_at", Moment, nullable=False),
+    _one_of("status", PROMISE_STATUSES),
+    UniqueConstraint("made_by_run", "tool_call_id"),
+    Index("ix_promises_claimable", "priority", "id", sqlite_where=text("status = 'pending'")),
+    Index("ix_promises_held", "owner", sqlite_where=text("status = 'in_progress'")),
+    Index("ix_promises_waiting", "not_before", sqlite_where=text("status = 'waiting'")),
+    Index("ix_promises_chat", "front", "chat_id", "id"),
+    Index("ix_promises_workspace", "workspace", "id"),
+    Index("ix_promises_status", "status", "completed_at"),
+    Index("ix_promises_updated_at", "updated_at"),
+)
+
+promise_dependencies = Table(
+    "promise_dependencies",
+    metadata,
+    Column("promise_id", Key, ForeignKey("promises.id", ondelete="CASCADE"), primary_key=True),
+    Column("after_id", Key, ForeignKey("promises.id"), primary_key=True, index=True),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("front", Text, nullable=False),
+    Column("chat_id", Text, nullable=False),
+    Column("reply_to", BigInteger),
+    Column("kind", Text, nullable=False),  # answer, ack, progress, result, notice
+    Column("part", Integer, nullable=False, server_default="0"),
+    Column("turn_id", Key, ForeignKey("turns.id")),
+    Column("promise_id", Key, ForeignKey("promises.id")),
+    Column("status", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("entities", JSON, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),  # raised by every change of the text
+    Column("random_id", BigInteger, nullable=False, unique=True),  # the key of the send
+    Column("message_id", BigInteger),  # what the front made of it
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("not_before", Moment),
+    Column("error", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("sent_at", Moment),
+    _one_of("status", DELIVERY_STATUSES),
+    Index("uq_deliveries_turn", "turn_id", "kind", "part", unique=True, sqlite_where=text("kind <> 'ack'")),
+    UniqueConstraint("promise_id", "kind", "part"),
+    Index("ix_deliveries_owed", "front", "chat_id", "id", sqlite_where=text("status IN ('held', 'open', 'ready')")),
+    Index("uq_deliveries_message", "front", "chat_id", "message_id", unique=True),
+    Index("ix_deliveries_chat", "front", "chat_id", "id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("turn_id", Key),
+    Column("promise_id", Key),
+    Column("status", Text, nullable=False),  # running, done, failed, stopped
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("key", Text, nullable=False),  # `model:3`, or the tool call's id
+    Column("kind", Text, nullable=False),  # model, tool, steer
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),  # intent, done, refused, failed, interrupted
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("request", JSON),
+    Column("response", JSON),
+    Column("evidence", JSON),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    UniqueConstraint("run_id", "key"),
+)
+
+llm_calls = Table(
+    "llm_calls",
+    metadata,
+    Column("number", Key, primary_key=True),
+    Column("started_at", Moment, nullable=False, index=True),
+    Column("chat", Text),
+    Column("run", Text, index=True),
+    Column("promise", Key),
+    Column("requester", Text),
+    Column("kind", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("system_chars", Integer, nullable=False),
+    Column("prompt_chars", Integer, nullable=False),
+    Column("tokens_in", Integer),
+    Column("tokens_out", Integer),
+    Column("tokens_cached", Integer),
+    Column("wait", Float),  # seconds until the first byte of the answer
+    Column("duration", Float),  # seconds in all
+    Column("calls_last_60s", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),  # open, ok, error, cancelled
+    Column("error_type", Text),
+    Column("request_id", Text),
+    Column("cost", Float),  # US dollars
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("kind", Text, nullable=False),  # access, fence, web
+    Column("front", Text, nullable=False, server_default=""),
+    Column("chat_id", Text, nullable=False, server_default=""),
+    Column("sender_id", BigInteger, nullable=False, server_default="0"),
+    Column("sender_name", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False),
+    Column("count", Integer, nullable=False, server_default="1"),
+    Column("first_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    UniqueConstraint("kind", "front", "chat_id", "sender_id", "reason"),
+)

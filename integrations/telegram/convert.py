@@ -1,0 +1,147 @@
+# pyright: basic
+"""Telethon's messages become ours. Pure: nothing is asked, nothing is kept; vendor objects stop here."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from telethon import utils
+from telethon.tl import types as tl
+
+from core.message import Chat, ChatKind, Message, Person, Sent
+from integrations.telegram.directory import Account, Directory
+from integrations.telegram.entities import from_telethon
+from integrations.telegram.mentions import find_mentions
+
+# One character for another, so that entities and mentions stay where they are.
+_CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127], " ")
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ATTRIBUTES = (
+    (tl.DocumentAttributeSticker, "sticker"),
+    (tl.DocumentAttributeCustomEmoji, "sticker"),
+    (tl.DocumentAttributeAnimated, "animation"),
+    (tl.DocumentAttributeVideo, "video"),
+    (tl.DocumentAttributeAudio, "audio"),
+)
+_NEWS = (tl.UpdateNewMessage, tl.UpdateNewChannelMessage, tl.UpdateEditMessage, tl.UpdateEditChannelMessage)
+
+
+def find_message(update: Any, own_id: int) -> Any | None:
+    """The Telethon message that an update brings, None for every other kind of update."""
+    if isinstance(update, _NEWS):
+        return update.message
+    if isinstance(update, tl.UpdateShortMessage):
+        return _from_short(update, tl.PeerUser(update.user_id), own_id if update.out else update.user_id)
+    if isinstance(update, tl.UpdateShortChatMessage):
+        return _from_short(update, tl.PeerChat(update.chat_id), update.from_id)
+    return None
+
+
+def _from_short(update: Any, peer: Any, sender_id: int) -> Any:
+    return tl.Message(
+        update.id,
+        peer,
+        update.date,
+        update.message,
+        out=update.out,
+        from_id=tl.PeerUser(sender_id),
+        reply_to=update.reply_to,
+        entities=update.entities,
+    )
+
+
+def to_message(raw: Any, directory: Directory) -> Message | None:
+    """Our message from a Telethon one; None for the place of a message that is gone."""
+    if isinstance(raw, tl.MessageEmpty) or raw.peer_id is None:
+        return None
+    service = _service_kind(raw)
+    text = (raw.message or "").translate(_CONTROL)
+    entities = from_telethon(raw.entities) if text else ()
+    mentions = find_mentions(text, entities)
+    sender = _sender(raw, directory)
+    chat_id = utils.get_peer_id(raw.peer_id)
+    return Message(
+        chat=Chat(directory.own.front, str(chat_id)),
+        id=raw.id,
+        kind=kind_of(chat_id, directory.own),
+        sender=sender,
+        sent_at=_aware(raw.date),
+        text=text if text.strip() else _description(raw, service),
+        outgoing=bool(raw.out) or sender.id == directory.own.id,
+        reply_to=_reply_to(raw.reply_to),
+        edited_at=_aware(raw.edit_date) if raw.edit_date and not raw.edit_hide else None,
+        mentions=mentions.names,
+        mention_spans=mentions.spans,
+        service=service,
+        title=directory.person(chat_id).name,
+    )
+
+
+def to_sent(raw: Any) -> Sent:
+    """A message of ours for the look before a resend: its text exactly as the chat holds it."""
+    return Sent(raw.id, raw.message or "", _reply_to(raw.reply_to), _aware(raw.date))
+
+
+def kind_of(marked_id: int, own: Account) -> ChatKind:
+    if marked_id == own.id:
+        return ChatKind.SELF
+    return ChatKind.DM if marked_id > 0 else ChatKind.GROUP
+
+
+def _sender(raw: Any, directory: Directory) -> Person:
+    """Without a sender of its own a message is its chat's (channels, anonymous admins), in a DM one of the two."""
+    if raw.from_id is not None:
+        return directory.person(utils.get_peer_id(raw.from_id))
+    in_dm = isinstance(raw.peer_id, tl.PeerUser)
+    return directory.person(directory.own.id if in_dm and raw.out else utils.get_peer_id(raw.peer_id))
+
+
+def _reply_to(header: Any) -> int | None:
+    """The message answered in this chat; the root of a forum topic and messages of other chats are not answered."""
+    if not isinstance(header, tl.MessageReplyHeader) or header.reply_to_peer_id is not None:
+        return None
+    if header.forum_topic and header.reply_to_top_id is None:
+        return None
+    return header.reply_to_msg_id
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _service_kind(raw: Any) -> str | None:
+    if not isinstance(raw, tl.MessageService):
+        return None
+    return _words(type(raw.action).__name__.removeprefix("MessageAction")).replace(" ", "_")
+
+
+def _description(raw: Any, service: str | None) -> str:
+    """What a message without text is, in brackets."""
+    if service:
+        return f"[{service.replace('_', ' ')}]"
+    if isinstance(raw.media, tl.MessageMediaDocument):
+        return f"[{_document_kind(raw.media)}]"
+    if isinstance(raw.media, tl.MessageMediaPoll):
+        return f"[poll: {getattr(raw.media.poll.question, 'text', raw.media.poll.question)}]"
+    if raw.media is None or isinstance(raw.media, tl.MessageMediaEmpty):
+        return "[empty message]"
+    return f"[{_words(type(raw.media).__name__.removeprefix('MessageMedia'))}]"
+
+
+def _document_kind(media: Any) -> str:
+    attributes = getattr(media.document, "attributes", None) or ()
+    if any(isinstance(item, tl.DocumentAttributeAudio) and item.voice for item in attributes):
+        return "voice"
+    if any(isinstance(item, tl.DocumentAttributeVideo) and item.round_message for item in attributes):
+        return "video note"
+    for kind, word in _ATTRIBUTES:
+        if any(isinstance(item, kind) for item in attributes):
+            return word
+    names = [item.file_name for item in attributes if isinstance(item, tl.DocumentAttributeFilename)]
+    return f"document {names[0]}" if names else "document"
+
+
+def _words(name: str) -> str:
+    return _WORDS.sub(" ", name).lower()

@@ -1,0 +1,180 @@
+# pyright: basic
+"""One connection to Telegram: calls with a deadline, and the peers that calls are about."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from telethon import errors, events, utils
+from telethon._updates.messagebox import ENTRY_ACCOUNT
+from telethon.tl import functions as fn
+from telethon.tl import types as tl
+
+from core.errors import SessionError, Undeliverable, Unreachable
+from core.message import Chat
+from integrations.telegram.directory import Account, Directory, to_account
+from integrations.telegram.refusals import SESSION_LOSS, translate
+from integrations.telegram.session import TelegramAccess, build_client, marked_peer
+
+log = logging.getLogger(__name__)
+CLOSE_SECONDS = 5.0
+WATCHED_DIALOGS = 20
+_NETWORK_ERRORS = (OSError, EOFError, ValueError, BufferError, errors.RPCError, errors.AuthKeyNotFound)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the count of events has come (0: the account, else a supergroup's bare id): at the server, and here."""
+
+    server: dict[int, int]
+    ours: dict[int, int]
+
+    def behind(self) -> dict[int, int]:
+        """Where the server is ahead of us: our count there."""
+        return {key: pts for key, pts in self.ours.items() if self.server.get(key, 0) > pts}
+
+
+class Line:
+    """A connection that lives once: opened, used, lost, closed; a new one takes its place.
+
+    So nothing that timed out here is ever sent later behind our back, and each connection begins with a difference.
+    """
+
+    def __init__(self, access: TelegramAccess, timeout: float, on_too_long: Callable[[], None]) -> None:
+        self._client = build_client(access, on_too_long)
+        self._timeout = timeout
+        self._loss: SessionError | None = None
+        self.directory = Directory(Account(0))
+
+    async def open(self, directory: Directory | None, on_update: Callable[[Any], Any]) -> Directory:
+        """Connect and find out who we are; updates come to `on_update`.
+
+        Raises SessionError when the session is not signed in (any more), Unreachable without an answer.
+        """
+        self._client.add_event_handler(on_update, events.Raw())
+        if directory:
+            self.directory = directory
+        await self._bounded(self._client.connect())
+        me = (await self.call(fn.users.GetUsersRequest([tl.InputUserSelf()])))[0]
+        self.directory = directory or Directory(to_account(me))
+        self.directory.own = to_account(me)
+        self._client._mb_entity_cache.set_self_user(me.id, me.bot, me.access_hash)
+        await self._client._save_states_and_entities()
+        self._client.session.save()
+        return self.directory
+
+    async def close(self) -> None:
+        with contextlib.suppress(*_NETWORK_ERRORS):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._client.disconnect()
+
+    async def ended(self) -> str:
+        """Wait for the connection's end; why it ended. Raises SessionError when it cannot be opened again."""
+        reason = "the connection was closed"
+        try:
+            await self._client.disconnected
+        except _NETWORK_ERRORS as error:
+            reason = str(error) or type(error).__name__
+            self._note_loss(error)
+        self._note_loss(self._client._updates_error)
+        if self._loss:
+            raise self._loss
+        return reason
+
+    async def call(self, request: Any, timeout: float | None = None) -> Any:
+        """One request, sent once, answered within `timeout` seconds. Raises FrontError's children."""
+        result = await self._bounded(self._ask(request), timeout)
+        self._client.session.process_entities(result)
+        return result
+
+    async def _ask(self, request: Any) -> Any:
+        # Not through the client: it would sleep 2 s and ask again after errors that are answers (RANDOM_ID_DUPLICATE).
+        return await self._client._sender.send(request)
+
+    async def _bounded(self, work: Any, timeout: float | None = None) -> Any:
+        try:
+            async with asyncio.timeout(self._timeout if timeout is None else timeout):
+                return await work
+        except asyncio.CancelledError:
+            # Telethon cancels what waits when a connection ends; only our own task's cancellation goes on.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise Unreachable("The connection to Telegram ended before the answer.") from None
+        except _NETWORK_ERRORS as error:
+            self._note_loss(error)
+            if isinstance(error, SESSION_LOSS):
+                self._client.disconnect()
+            raise translate(error) from error
+
+    def _note_loss(self, error: BaseException | None) -> None:
+        if isinstance(error, SESSION_LOSS):
+            said = translate(error)
+            self._loss = said if isinstance(said, SessionError) else None
+
+    def peer(self, chat: Chat) -> Any:
+        """Telethon's input peer of a chat. Raises LookupError when its access hash has never been seen."""
+        marked_id = marked_id_of(chat)
+        if marked_id == self.directory.own.id:
+            return tl.InputPeerSelf()
+        peer = marked_peer(marked_id)
+        if isinstance(peer, tl.PeerChat):
+            return tl.InputPeerChat(peer.chat_id)
+        try:
+            return self._client.session.get_input_entity(peer)
+        except ValueError:
+            raise LookupError(chat.key) from None
+
+    def learn(self, users: list[Any], chats: list[Any]) -> None:
+        """Remember people and chats that an answer or an update named."""
+        self.directory.learn(users, chats)
+        self._client._mb_entity_cache.extend(users, chats)
+
+    def count_from(self, dialogs: list[Any]) -> None:
+        """Begin to count the events of supergroups where their dialogs say, unless they are counted already."""
+        for dialog in dialogs:
+            if isinstance(dialog.peer, tl.PeerChannel) and dialog.pts:
+                self._client._message_box.try_set_channel_state(dialog.peer.channel_id, dialog.pts)
+
+    async def introduce(self, raw: Any) -> None:
+        """See to it that the sender of a message is known with its usernames. Raises FrontError's children."""
+        sender = raw.from_id or raw.peer_id
+        if not isinstance(sender, tl.PeerUser) or self.directory.knows(sender.user_id):
+            return
+        try:
+            known = utils.get_input_user(self._client.session.get_input_entity(sender))
+        except ValueError:
+            chat = self.peer(Chat(self.directory.own.front, str(utils.get_peer_id(raw.peer_id))))
+            known = tl.InputUserFromMessage(chat, raw.id, sender.user_id)
+        self.learn(await self.call(fn.users.GetUsersRequest([known])), [])
+
+    async def standing(self, timeout: float) -> Standing:
+        """Compare the server's counts with ours: the account's, and those of the chats that last moved."""
+        state = await self.call(fn.updates.GetStateRequest(), timeout)
+        first = fn.messages.GetDialogsRequest(None, 0, tl.InputPeerEmpty(), WATCHED_DIALOGS, 0)
+        listed = await self.call(first, timeout)
+        server = {d.peer.channel_id: d.pts for d in listed.dialogs if isinstance(d.peer, tl.PeerChannel) and d.pts}
+        ours = {key: entry.pts for key, entry in self._client._message_box.map.items() if key in server}
+        account = self._client._message_box.map.get(ENTRY_ACCOUNT)
+        return Standing(server | {0: state.pts}, ours | ({0: account.pts} if account else {}))
+
+    def ask_differences(self, keys: list[int]) -> None:
+        """Have what is missing fetched; it arrives as updates do."""
+        queue = self._client._updates_queue
+        if 0 in keys:
+            queue.put_nowait(tl.UpdatesTooLong())
+        for channel_id in filter(None, keys):
+            queue.put_nowait(tl.UpdateShort(tl.UpdateChannelTooLong(channel_id), None))
+
+
+def marked_id_of(chat: Chat) -> int:
+    """The marked id in a chat's key, whatever topic follows it. Raises Undeliverable for a key that holds none."""
+    number = chat.key.partition("/")[0]
+    if not number.removeprefix("-").isdecimal():
+        raise Undeliverable(f"{chat.key} is no chat of Telegram.")
+    return int(number)

@@ -1,0 +1,280 @@
+"""Keeping a promise: claim it, run its agent, settle it; and hear meanwhile that it is cancelled or lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Connection
+
+from core.clock import Clock
+from core.database import Database
+from core.errors import Busy, Cancelled, DatabaseError, FloodWait, ModelUnavailable, Unreachable, ValorError
+from core.logs import bound
+from core.protocols import Progress
+from promises import lease_store, settle_store, wording
+from promises.lease_store import Claim
+from promises.progress import ProgressLine
+from promises.promise import RELEASED, Ending, Evidence, Promise, Retry, Status, WaitingFor
+from promises.rings import Rings
+from promises.settle_store import Settled
+
+BUSY_SECONDS = 5  # how long work waits that found its directory taken
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run brought: the agent's `text`, and what the runner saw tools do (P10), in order.
+
+    Evidence is JSON: `{"kind": "file", "path", "before", "after"}` (hashes or None), `{"kind": "command", "command",
+    "exit_code"}`, `{"kind": "source", "url"}`. `refused` names the tools that the fence or a person refused.
+    """
+
+    text: str
+    evidence: tuple[Evidence, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+class Work(Protocol):
+    """The run of an agent for a promise, under `promise.run_id`, which is the same in every attempt.
+
+    Raises ModelUnavailable, Unreachable or FloodWait for what may pass (tried again), Busy when the working directory
+    is taken (tried again, not counted), TimeoutError, and other ValorErrors for what will not pass. When cancelled it
+    ends its tools' process groups before it returns.
+    """
+
+    async def __call__(self, promise: Promise, progress: Progress) -> Outcome: ...
+
+
+class Why(StrEnum):
+    """Why work was stopped from outside."""
+
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How promises are kept by this process. Times are in seconds."""
+
+    owner: str
+    clock: Clock
+    retry: Retry = field(default_factory=Retry)
+    lease: float = 30.0
+    limit: float = 6 * 3600.0  # of one attempt
+    chance: random.Random = field(default_factory=random.Random)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A promise under work here."""
+
+    promise: Promise
+    task: asyncio.Task[Outcome]
+    progress: ProgressLine
+    why: Why | None = None
+
+    def stop(self, why: Why) -> None:
+        if self.why is None:
+            self.why = why
+            self.task.cancel()
+
+
+class Keeper:
+    """Keeps promises, many at once, on one event loop."""
+
+    def __init__(self, database: Database, work: Work, rings: Rings, terms: Terms) -> None:
+        self._database = database
+        self._work = work
+        self._rings = rings
+        self._terms = terms
+        self._held: dict[tuple[int, int], _Held] = {}
+        self._closing = False
+        self.busy = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    async def keep(self, promise_id: int) -> None:
+        """Work on a promise until it is settled or let go; nothing happens when it is not there to take."""
+        promise = None if self._closing else await self._claim(promise_id)
+        if promise is None:
+            return
+        with bound(promise=promise.id, run=promise.run_id, chat=promise.chat.key):
+            log.info("promise claimed", epoch=promise.epoch, attempt=promise.attempts)
+            held = self._hold(promise)
+            try:
+                await asyncio.wait({held.task})
+                await held.progress.close()
+                await self._end(held)
+            finally:
+                self._drop(held)
+
+    async def renew(self) -> None:
+        """Lengthen the leases of all work under way; stop what is not ours any more."""
+        asked = dict(self._held)
+        if not asked:
+            return
+        numbers = [promise_id for promise_id, _ in asked]
+        now = self._terms.clock.now()
+        still = await self._database.write(
+            "promise-renew", lambda connection: lease_store.renew(connection, numbers, self._lease(), now)
+        )
+        for key in asked.keys() - still:
+            log.warning("promise lost: its lease ran out", promise=key[0], epoch=key[1])
+            asked[key].stop(Why.LOST)
+
+    async def hear(self) -> None:
+        """Stop work that somebody cancelled."""
+        unwanted = await self._database.read(lambda connection: lease_store.unwanted(connection, self._terms.owner))
+        for key in unwanted & self._held.keys():
+            self._held[key].stop(Why.CANCELLED)
+
+    async def release_all(self) -> None:
+        """Claim nothing more and leave all work under way claimable for others."""
+        self._closing = True
+        for held in self._held.values():
+            held.stop(Why.RELEASED)
+        await self.idle.wait()
+
+    async def _claim(self, promise_id: int) -> Promise | None:
+        now = self._terms.clock.now()
+        return await self._database.write(
+            "promise-claim", lambda connection: lease_store.claim(connection, promise_id, self._lease(), now)
+        )
+
+    def _lease(self) -> Claim:
+        return Claim(self._terms.owner, self._terms.clock.boot() + self._terms.lease)
+
+    def _hold(self, promise: Promise) -> _Held:
+        progress = ProgressLine(lambda line: self._tell(promise, line), self._terms.clock)
+        held = _Held(promise, asyncio.create_task(self._run(promise, progress)), progress)
+        self._held[promise.id, promise.epoch] = held
+        self.idle.clear()
+        self.busy.set()
+        return held
+
+    def _drop(self, held: _Held) -> None:
+        del self._held[held.promise.id, held.promise.epoch]
+        if not self._held:
+            self.busy.clear()
+            self.idle.set()
+
+    async def _run(self, promise: Promise, progress: Progress) -> Outcome:
+        async with asyncio.timeout(self._terms.limit):
+            return await self._work(promise, progress)
+
+    async def _tell(self, promise: Promise, line: str) -> None:
+        now = self._terms.clock.now()
+        if await self._database.write(
+            "promise-progress", lambda connection: lease_store.report(connection, promise, line, now)
+        ):
+            self._rings.call_server()
+
+    async def _end(self, held: _Held) -> None:
+        ending = self._ending(held)
+        if ending is None:
+            return
+        settled = await self._settle(held.promise, ending)
+        if settled is None:
+            log.warning("late settle refused: a later epoch holds the promise", epoch=held.promise.epoch)
+            return
+        log.info("promise settled", status=settled.promise.status, error=settled.promise.error_message)
+        if settled.told:
+            self._rings.call_server()
+        if settled.promise.status is Status.WAITING:
+            self._rings.call_keepers()  # so that the reconciler knows when to wake
+        await self._rings.call_worker(settled.ring)
+
+    async def _settle(self, promise: Promise, ending: Ending) -> Settled | None:
+        """Settle, however long the database is out of order: what the run did is not done again for that."""
+
+        def work(connection: Connection) -> Settled | None:
+            return settle_store.settle(connection, promise, ending, self._terms.clock.now())
+
+        while True:
+            try:
+                return await self._database.write("promise-settle", work)
+            except DatabaseError as error:
+                if self._closing:
+                    raise
+                log.warning("promise cannot be settled yet", error=str(error))
+                await self._terms.clock.sleep(1)
+
+    def _ending(self, held: _Held) -> Ending | None:
+        """What became of the work; None when it is not ours to settle."""
+        promise, task = held.promise, held.task
+        error = None if task.cancelled() else task.exception()
+        if not task.cancelled() and error is None:
+            return _verify(promise, task.result())
+        if held.why is Why.LOST:
+            return None
+        if held.why is Why.RELEASED:
+            return RELEASED
+        if held.why is Why.CANCELLED or isinstance(error, Cancelled):
+            return Ending(Status.CANCELLED)
+        return self._failed(promise, error)
+
+    def _failed(self, promise: Promise, error: BaseException | None) -> Ending:
+        match error:
+            case Busy():
+                return self._again(str(error), BUSY_SECONDS, attempts=-1)
+            case ModelUnavailable() | Unreachable() | FloodWait():
+                delay = self._terms.retry.delay(promise.failures, self._terms.chance)
+                if delay is not None:
+                    return self._again(str(error), max(delay, _patience(error)))
+                return _fail(promise, f"{error} Given up after {promise.failures} attempts.")
+            case TimeoutError():
+                return _fail(promise, "The work took longer than it may.")
+            case ValorError():
+                return _fail(promise, str(error))
+            case _:
+                error_id = secrets.token_hex(4)
+                log.error("work failed unexpectedly", error_id=error_id, exc_info=error)
+                return _fail(promise, f"Something went wrong inside Valor (error {error_id}).")
+
+    def _again(self, reason: str, seconds: float, attempts: int = 0) -> Ending:
+        return Ending(
+            Status.WAITING,
+            error_message=reason,
+            waiting_for=WaitingFor.SCHEDULE,
+            not_before=self._terms.clock.now() + timedelta(seconds=seconds),
+            attempts=attempts,
+        )
+
+
+def _verify(promise: Promise, outcome: Outcome) -> Ending:
+    """Completed means verified (P10)."""
+    if outcome.refused:
+        return _fail(promise, f"Refused: {', '.join(outcome.refused)}.", outcome.evidence)
+    if not outcome.text.strip():
+        return _fail(promise, "The agent ended without an answer.", outcome.evidence)
+    return Ending(
+        Status.COMPLETED,
+        result_summary=wording.summarise(outcome.text),
+        evidence=outcome.evidence,
+        draft=wording.tell_completed(promise, outcome.text, outcome.evidence),
+    )
+
+
+def _fail(promise: Promise, reason: str, evidence: tuple[Evidence, ...] = ()) -> Ending:
+    draft = wording.tell_failed(promise, reason, evidence)
+    return Ending(Status.FAILED, error_message=reason, evidence=evidence, draft=draft)
+
+
+def _patience(error: BaseException) -> float:
+    """What the service asked for, in seconds."""
+    match error:
+        case ModelUnavailable(retry_after=float() | int() as seconds):
+            return seconds
+        case FloodWait(seconds=seconds):
+            return seconds
+        case _:
+            return 0.0

@@ -1,0 +1,58 @@
+"""The live line of a promise: steps taken and what the agent reports, never more than one edit a second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from core.clock import Clock
+from core.errors import DatabaseError
+from promises.wording import shorten
+
+PAUSE_SECONDS = 1.0
+Tell = Callable[[str], Awaitable[None]]
+
+
+class ProgressLine:
+    """The Progress of core.protocols: keeps the newest line and hands it to `tell`: the first at once, later ones after a pause, the latest wins."""
+
+    def __init__(self, tell: Tell, clock: Clock) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._said = ""
+        self._steps = 0
+        self._tool = ""
+        self._told = ""
+        self._telling: asyncio.Task[None] | None = None
+
+    async def report(self, line: str) -> None:
+        self._said = shorten(line)
+        self._change()
+
+    async def finished(self, tool: str) -> None:
+        self._steps += 1
+        self._tool = tool
+        self._change()
+
+    async def close(self) -> None:
+        """Tell nothing more: the result follows."""
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.wait({self._telling})
+
+    @property
+    def line(self) -> str:
+        steps = f"{self._steps} step{'s' if self._steps > 1 else ''}, last: {self._tool}" if self._steps else ""
+        return " · ".join(part for part in (self._said, steps) if part)
+
+    def _change(self) -> None:
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell_all())
+
+    async def _tell_all(self) -> None:
+        while self._told != self.line:
+            self._told = self.line
+            with contextlib.suppress(DatabaseError):  # the next change tries again
+                await self._tell(self._told)
+            await self._clock.sleep(PAUSE_SECONDS)

@@ -1,0 +1,48 @@
+"""Whom to wake after a commit. Any ring may be lost: the table is the truth and the reconciler reads it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from core.doorbell import ring
+
+
+class Bell(Protocol):
+    """The queue that wakes a worker. Both calls touch a file: not for the event loop's thread."""
+
+    def ring(self, promise_id: int, priority: int = 0) -> None: ...
+
+    def waiting(self) -> int:
+        """How many rings nobody has heard yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """The bell of new work, the keepers' doorbell (cancels) and the server's (deliveries)."""
+
+    bell: Bell
+    worker: Path
+    server: Path
+
+    async def call_worker(self, promise_ids: Iterable[tuple[int, int]]) -> None:
+        """Ring for each (number, priority)."""
+        wanted = tuple(promise_ids)
+        if wanted:
+            await asyncio.to_thread(self._ring_all, wanted)
+
+    def _ring_all(self, promise_ids: tuple[tuple[int, int], ...]) -> None:
+        for promise_id, priority in promise_ids:
+            self.bell.ring(promise_id, priority)
+
+    def call_keepers(self) -> None:
+        """Somebody cancelled work that is under way."""
+        ring(self.worker)
+
+    def call_server(self) -> None:
+        """There is something to tell."""
+        ring(self.server)

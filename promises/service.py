@@ -1,0 +1,133 @@
+"""Promises as agents and people ask for them: made, listed, cancelled, with the rights that each needs."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy import Connection
+
+from conversations import delivery_store
+from conversations.delivery import Draft
+from core.access import Action, may
+from core.clock import Clock
+from core.database import Database
+from core.errors import NotAllowed, RequestError, Unknown
+from core.protocols import Asker, Call, PromiseOrder, PromiseView
+from promises import settle_store, store, wording
+from promises.promise import TASK_TYPES, Promise, Status
+from promises.rings import Rings
+from promises.settle_store import Settled
+from promises.store import NewPromise
+
+LONGEST = 16_000  # characters of a description
+log = structlog.get_logger(__name__)
+
+
+class Promises:
+    """The PromiseMaker of core.protocols. Raises RequestError and its subclasses for what the asker must change."""
+
+    def __init__(
+        self, database: Database, rings: Rings, clock: Clock, task_types: tuple[str, ...] = TASK_TYPES
+    ) -> None:
+        self._database = database
+        self._rings = rings
+        self._clock = clock
+        self._task_types = task_types
+
+    async def make(self, order: PromiseOrder, asker: Asker, call: Call | None) -> PromiseView:
+        order = self._checked(order, asker)
+        promise, is_new = await self._database.write(
+            "promise-make", lambda connection: self._make(connection, order, asker, call)
+        )
+        if is_new:
+            log.info("promise made", promise=promise.id, run=promise.run_id, status=promise.status)
+        if promise.status is Status.PENDING:
+            await self._rings.call_worker([(promise.id, promise.priority)])
+        self._rings.call_server()
+        return promise.view
+
+    async def list_for(self, asker: Asker, limit: int = 20) -> list[PromiseView]:
+        found = await self._database.read(lambda connection: store.newest(connection, asker.workspace, limit))
+        return [promise.view for promise in found]
+
+    async def cancel(self, promise_id: int, asker: Asker) -> PromiseView:
+        """Cancel at once what is not begun; work under way is told to stop and settles itself within a second."""
+        promise, settled = await self._database.write(
+            "promise-cancel", lambda connection: self._cancel(connection, promise_id, asker)
+        )
+        log.info("promise cancel asked", promise=promise_id, by=asker.name, status=promise.status)
+        if settled is None:
+            self._rings.call_keepers()
+        else:
+            self._rings.call_server()
+        return promise.view
+
+    def _checked(self, order: PromiseOrder, asker: Asker) -> PromiseOrder:
+        description = order.task_description.replace("\0", "").strip()
+        if not description:
+            raise RequestError("Say what is to be done: the description is empty.")
+        if len(description) > LONGEST:
+            raise RequestError(f"The description has {len(description):,} characters; at most {LONGEST:,} fit.")
+        if order.task_type not in self._task_types:
+            raise Unknown(f"There is no task type {order.task_type!r}: choose one of {', '.join(self._task_types)}.")
+        if order.task_type == "code" and not may(asker.role, Action.CODE):
+            raise NotAllowed(f"A {asker.role} may not have code run in {asker.workspace}: ask an owner or a member.")
+        after = tuple(dict.fromkeys(order.after))
+        return PromiseOrder(description, order.task_type, after, order.priority)
+
+    def _make(
+        self, connection: Connection, order: PromiseOrder, asker: Asker, call: Call | None
+    ) -> tuple[Promise, bool]:
+        if call is not None and (known := store.made_by(connection, call)):
+            return known, False
+        now = self._clock.now()
+        waits = _must_wait(connection, order, asker)
+        promise = store.add(connection, NewPromise(order, asker, call, waits), now)
+        delivery_store.owe(connection, _acknowledgement(promise, order, call), now)
+        return promise, True
+
+    def _cancel(self, connection: Connection, promise_id: int, asker: Asker) -> tuple[Promise, Settled | None]:
+        promise = _own(connection, promise_id, asker)
+        if promise.status.is_settled:
+            raise RequestError(f"Promise #{promise_id} is {promise.status} already.")
+        now = self._clock.now()
+        settled = settle_store.cancel_unstarted(connection, promise_id, asker.name, now)
+        if settled is not None:
+            return settled.promise, settled
+        settle_store.ask_cancel(connection, promise_id, asker.name, now)
+        return promise, None
+
+
+def _must_wait(connection: Connection, order: PromiseOrder, asker: Asker) -> bool:
+    """Whether what the promise follows is still open. Raises where it cannot follow."""
+    found = store.find_all(connection, order.after, asker.workspace)
+    for number in order.after:
+        if number not in found:
+            raise Unknown(f"There is no promise #{number} in {asker.workspace} to follow.")
+        if found[number].status in {Status.FAILED, Status.CANCELLED}:
+            raise RequestError(f"Promise #{number} is {found[number].status}: nothing can follow it.")
+    return any(promise.status is not Status.COMPLETED for promise in found.values())
+
+
+def _own(connection: Connection, promise_id: int, asker: Asker) -> Promise:
+    promise = store.find_all(connection, [promise_id], asker.workspace).get(promise_id)
+    if promise is None:
+        raise Unknown(f"There is no promise #{promise_id} in {asker.workspace}.")
+    needed = Action.CANCEL_OWN if promise.requester_id == asker.person_id else Action.CANCEL_OTHERS
+    if not may(asker.role, needed):
+        raise NotAllowed(
+            f"Promise #{promise_id} belongs to {promise.requester_name}: only they or an owner may cancel it."
+        )
+    return promise
+
+
+def _acknowledgement(promise: Promise, order: PromiseOrder, call: Call | None) -> Draft:
+    turn_id = call.turn_id if call else None
+    return Draft(
+        promise.chat,
+        "ack",
+        wording.acknowledge(promise, order.after),
+        reply_to=promise.message_id,
+        turn_id=turn_id,
+        promise_id=promise.id,
+        held=turn_id is not None,
+    )

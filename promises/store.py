@@ -1,0 +1,153 @@
+"""Queries that make, find and list promises. Each function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, case, exists, insert, select
+
+from core.access import Role
+from core.message import Chat
+from core.protocols import Asker, Call, PromiseOrder
+from core.schema import promise_dependencies, promises
+from promises.promise import Lease, Promise, Status, WaitingFor
+
+OPEN = (Status.PENDING, Status.IN_PROGRESS, Status.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPromise:
+    """Everything that is known of a promise before it has a number."""
+
+    order: PromiseOrder
+    asker: Asker
+    call: Call | None
+    waits: bool
+
+
+def add(connection: Connection, new: NewPromise, now: datetime) -> Promise:
+    """Write the row and its dependencies."""
+    row = connection.execute(insert(promises).values(**_values(new, now)).returning(promises)).one()
+    if new.order.after:
+        links = [{"promise_id": row.id, "after_id": after} for after in new.order.after]
+        connection.execute(insert(promise_dependencies), links)
+    return read(row)
+
+
+def _values(new: NewPromise, now: datetime) -> dict[str, Any]:
+    order, asker, call = new.order, new.asker, new.call
+    return {
+        "chat_id": asker.chat.key,
+        "front": asker.chat.front,
+        "message_id": asker.message_id,
+        "task_description": order.task_description,
+        "task_type": order.task_type,
+        "priority": order.priority,
+        "status": Status.WAITING if new.waits else Status.PENDING,
+        "waiting_for": WaitingFor.DEPENDENCY if new.waits else None,
+        "workspace": asker.workspace,
+        "requester_id": asker.person_id,
+        "requester_name": asker.name,
+        "role": asker.role,
+        "made_by_run": call.run_id if call else None,
+        "tool_call_id": call.tool_call_id if call else None,
+        "run_id": f"run_{secrets.token_hex(8)}",
+        "metadata": {},
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def made_by(connection: Connection, call: Call) -> Promise | None:
+    """The promise that this tool call made already."""
+    query = select(promises).where(promises.c.made_by_run == call.run_id, promises.c.tool_call_id == call.tool_call_id)
+    return _first(connection.execute(query).first())
+
+
+def find(connection: Connection, promise_id: int) -> Promise | None:
+    return _first(connection.execute(select(promises).where(promises.c.id == promise_id)).first())
+
+
+def find_all(connection: Connection, promise_ids: Iterable[int], workspace: str) -> dict[int, Promise]:
+    """Those of the numbers that are promises of this workspace."""
+    query = select(promises).where(promises.c.id.in_(tuple(promise_ids)), promises.c.workspace == workspace)
+    return {row.id: read(row) for row in connection.execute(query)}
+
+
+def newest(connection: Connection, workspace: str | None, limit: int) -> list[Promise]:
+    """A workspace's promises, or all: open ones before settled ones, newest first in each."""
+    settled = case((promises.c.status.in_(OPEN), 0), else_=1)
+    query = select(promises).where(*(() if workspace is None else (promises.c.workspace == workspace,)))
+    return [read(row) for row in connection.execute(query.order_by(settled, promises.c.id.desc()).limit(limit))]
+
+
+def changed_since(connection: Connection, since: datetime, limit: int = 100) -> list[Promise]:
+    """What has moved after `since`, oldest change first."""
+    query = select(promises).where(promises.c.updated_at > since).order_by(promises.c.updated_at).limit(limit)
+    return [read(row) for row in connection.execute(query)]
+
+
+def pending(connection: Connection, limit: int) -> list[tuple[int, int]]:
+    """(number, priority) of what anyone may claim, the most urgent first."""
+    query = (
+        select(promises.c.id, promises.c.priority)
+        .where(promises.c.status == Status.PENDING)
+        .order_by(promises.c.priority.desc(), promises.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.priority) for row in connection.execute(query)]
+
+
+def leases(connection: Connection) -> list[Lease]:
+    """Who holds what."""
+    query = select(promises).where(promises.c.status == Status.IN_PROGRESS)
+    return [
+        Lease(row.id, row.epoch, row.owner, row.lease_until, row.updated_at, row.deaths)
+        for row in connection.execute(query)
+    ]
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the first of those that wait for a moment may start; it may be past."""
+    query = select(promises.c.not_before).where(
+        promises.c.status == Status.WAITING, promises.c.waiting_for == WaitingFor.SCHEDULE
+    )
+    return connection.execute(query.order_by(promises.c.not_before).limit(1)).scalar()
+
+
+def has_open_dependency() -> ColumnElement[bool]:
+    """Whether a row of `promises` in the enclosing statement follows a promise that is not completed."""
+    before = promises.alias("before")
+    return exists(
+        select(promise_dependencies.c.after_id)
+        .join(before, before.c.id == promise_dependencies.c.after_id)
+        .where(promise_dependencies.c.promise_id == promises.c.id, before.c.status != Status.COMPLETED)
+    )
+
+
+def read(row: Row[Any]) -> Promise:
+    """A row as the rest of the program knows it."""
+    found = row._asdict()
+    plain = {name: found[name] for name in PLAIN}
+    return Promise(
+        **plain,
+        chat=Chat(found["front"], found["chat_id"]),
+        status=Status(found["status"]),
+        role=Role(found["role"]),
+        waiting_for=WaitingFor(found["waiting_for"]) if found["waiting_for"] else None,
+        evidence=tuple(found["evidence"] or ()),
+        metadata=found["metadata"] or {},
+    )
+
+
+def _first(row: Row[Any] | None) -> Promise | None:
+    return None if row is None else read(row)
+
+
+PLAIN = tuple(
+    name for name in Promise.__slots__ if name not in {"chat", "status", "role", "waiting_for", "evidence", "metadata"}
+)

@@ -1,0 +1,105 @@
+"""What chats are told about promises. Markdown; the fronts typeset it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from conversations.delivery import Draft
+from promises.promise import Evidence, Promise, Status
+
+SHORT = 160
+SUMMARY = 2_000
+EVIDENCE_LINES = 20
+HASH = 8
+
+
+def shorten(text: str, limit: int = SHORT) -> str:
+    """One line of at most `limit` characters; what is left out shows as …"""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def summarise(text: str) -> str:
+    """The text as the table keeps it: the chat has it whole."""
+    return text if len(text) <= SUMMARY else f"{text[: SUMMARY - 1].rstrip()}…"
+
+
+def acknowledge(promise: Promise, after: tuple[int, ...] = ()) -> str:
+    starts = f" It starts after {_numbers(after)}." if promise.status is Status.WAITING else ""
+    return f"Promise #{promise.id}: {shorten(promise.task_description).rstrip('.')}.{starts}"
+
+
+def tell_progress(promise: Promise, line: str) -> Draft:
+    return _draft(promise, "progress", f"Promise #{promise.id}: {line}")
+
+
+def tell_completed(promise: Promise, text: str, evidence: Iterable[Evidence]) -> Draft:
+    head = f"Promise #{promise.id} is done: {shorten(promise.task_description)}"
+    return _draft(promise, "result", _paragraphs(head, text.strip(), tell_evidence(evidence)))
+
+
+def tell_failed(promise: Promise, reason: str, evidence: Iterable[Evidence] = ()) -> Draft:
+    head = f"Promise #{promise.id} failed: {shorten(promise.task_description)}"
+    return _draft(promise, "result", _paragraphs(head, reason, tell_evidence(evidence)))
+
+
+def tell_cancelled(promise: Promise) -> Draft:
+    done = f"\n\nDone until then: {promise.progress}" if promise.progress else ""
+    said = f"Promise #{promise.id} is cancelled: {shorten(promise.task_description)}"
+    return _draft(promise, "notice", said + done)
+
+
+def close_progress(promise: Promise) -> str:
+    """What the live line ends as."""
+    ends = {Status.COMPLETED: "done", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}
+    return f"Promise #{promise.id}: {ends[promise.status]} ({promise.progress})"
+
+
+def tell_evidence(evidence: Iterable[Evidence]) -> str:
+    """One line per changed file, command and source; '' when there is none."""
+    lines = [_line(item) for item in _merged(evidence)]
+    hidden = len(lines) - EVIDENCE_LINES
+    more = [f"- and {hidden} more, kept with the promise"] if hidden > 0 else []
+    return "\n".join([*(f"- {line}" for line in lines[:EVIDENCE_LINES]), *more])
+
+
+def _paragraphs(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _merged(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """A file changed several times is one change: from its first state to its last."""
+    files: dict[object, Evidence] = {}
+    others: list[Evidence] = []
+    for item in evidence:
+        if item.get("kind") != "file":
+            others.append(item)
+            continue
+        path = item.get("path")
+        files[path] = {**item, "before": files.get(path, item).get("before")}
+    return [*(item for item in files.values() if item.get("before") != item.get("after")), *others]
+
+
+def _line(item: Evidence) -> str:
+    match item:
+        case {"kind": "file", "path": path, "before": before, "after": after}:
+            return f"changed: `{path}` ({_hash(before)} → {_hash(after)})"
+        case {"kind": "command", "command": command, "exit_code": code}:
+            return f"ran: `{shorten(str(command)).replace('`', ' ')}` → {code}"
+        case {"kind": "source", "url": url}:
+            return f"read: {url}"
+        case _:
+            facts = ", ".join(f"{name} {value}" for name, value in item.items() if name != "kind")
+            return f"{item.get('kind', 'seen')}: {shorten(facts)}"
+
+
+def _hash(value: object) -> str:
+    return f"{str(value)[:HASH]}…" if value else "nothing"
+
+
+def _numbers(ids: tuple[int, ...]) -> str:
+    return " and ".join(f"#{number}" for number in ids)
+
+
+def _draft(promise: Promise, kind: str, text: str) -> Draft:
+    return Draft(promise.chat, kind, text, reply_to=promise.message_id, promise_id=promise.id)

@@ -1,0 +1,67 @@
+"""What one agent run is given: who asks, where, and the doors its tools may use."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.access import Action, may
+from core.clock import Clock
+from core.protocols import Asker, Call, HistorySearch, Progress, PromiseMaker
+from core.workspaces import Workspace
+
+if TYPE_CHECKING:
+    from runtime.fence import Fence
+
+Gate = Callable[[], Awaitable[None]]
+
+
+async def open_gate() -> None:
+    """The gate of a run that nothing can join."""
+
+
+class SilentProgress:
+    """The Progress of a run that has no live line."""
+
+    async def report(self, line: str) -> None:
+        """Nobody looks."""
+
+    async def finished(self, tool: str) -> None:
+        """Nobody looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """The deps of every agent: `RunContext[Deps]` is what a tool takes.
+
+    A tool raises RequestError (or NotAllowed, Unknown, Busy) for what it cannot do: the model reads the sentence, the
+    journal keeps the step as refused. A tool with evidence (P10) returns
+    `ToolReturn("what the model reads", metadata=[item, …])` with items such as
+    `{"kind": "file", "path", "before", "after"}`, `{"kind": "command", "command", "exit_code"}`, `{"kind": "source",
+    "url"}`: JSON, which the model never sees.
+
+    `gate` is awaited before the first tool runs and before the first text is shown; it may raise to end the run.
+    `epoch` is that of the turn or promise which runs: an older one writes no steps.
+    """
+
+    workspace: Workspace
+    asker: Asker
+    run_id: str
+    promises: PromiseMaker
+    history: HistorySearch
+    clock: Clock
+    progress: Progress
+    fence: Fence | None = None
+    gate: Gate = open_gate
+    turn_id: int | None = None
+    promise_id: int | None = None
+    epoch: int = 0
+
+    @property
+    def may_run_code(self) -> bool:
+        return self.fence is not None and may(self.asker.role, Action.CODE)
+
+    def call(self, tool_call_id: str) -> Call:
+        """The key under which a tool's effect on our database is unique."""
+        return Call(self.run_id, tool_call_id, self.turn_id, self.promise_id)

@@ -1,0 +1,50 @@
+"""The worker process: keeps promises until SIGTERM. Needs no arguments; the settings say where everything is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from core.database import Database, sqlite_url
+from core.errors import OwnerError
+from core.logs import configure_logging
+from core.settings import Settings, load_settings
+from promises.keeper import Work
+from promises.worker import Places, Plan, run_worker
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def plan_of(settings: Settings) -> Plan:
+    places = Places(settings.huey_path, settings.data_dir)
+    return Plan(url_of(settings), places, settings.worker_jobs, settings.promise_lease_seconds)
+
+
+def url_of(settings: Settings) -> str:
+    """The database's address: the file in the installation's folder unless DATABASE_URL names another kind."""
+    path = settings.database_path
+    if path is not None:
+        return sqlite_url(path)
+    assert settings.database_url is not None
+    return settings.database_url.get_secret_value()
+
+
+def main() -> int:
+    try:
+        settings = load_settings(PROJECT)
+        configure_logging(settings, settings.logs_dir / "huey.log")
+
+        def load(database: Database) -> Work:
+            import main as composition  # the agents' whole stack: only when there is work
+
+            return composition.build_work(settings, database)
+
+        run_worker(plan_of(settings), load)
+    except OwnerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

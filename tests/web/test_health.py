@@ -1,0 +1,76 @@
+"""S4: what is known is served, and nobody is asked; B9: the self-ping on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from core.checks import Board, Finding, Status
+from core.clock import FakeClock
+from tests.web.stage import Stage
+from web.doors import PingOutcome
+from web.health import keep_watch, machine_probes
+
+
+async def test_s4_health_serves_the_last_snapshot_with_ages() -> None:
+    clock = FakeClock()
+    async with Stage(clock=clock).up() as stage, stage.client({}) as client:
+        stage.board.report("worker", Status.DEGRADED, "No worker runs.", "scripts/start.sh")
+        clock.advance(4)
+        body = (await client.get("/health")).json()
+    assert body["status"] == "degraded"
+    assert body["pid"] == os.getpid()
+    assert body["uptime_s"] == 4
+    assert body["components"]["worker"] == {
+        "status": "degraded",
+        "sentence": "No worker runs.",
+        "since": "2026-01-01T00:00:00+00:00",
+        "age_s": 4,
+        "mend": "scripts/start.sh",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("starting", 200), ("healthy", 200), ("degraded", 200), ("off", 200), ("unhealthy", 503)]
+)
+async def test_s4_only_unhealthy_is_503(status: str, code: int) -> None:
+    async with Stage().up() as stage, stage.client({}) as client:
+        stage.board.report("database", Status(status), "So it is.")
+        assert (await client.get("/health")).status_code == code
+        assert (await client.head("/health")).status_code == code
+
+
+@pytest.mark.parametrize(("is_back", "code"), [(True, 200), (False, 503)])
+async def test_b9_the_self_ping_on_demand(is_back: bool, code: int) -> None:
+    async with Stage().up() as stage, stage.client() as client:
+        stage.pinger.outcome = PingOutcome(is_back, 0.5, "Said so.")
+        answer = await client.post("/health/self-ping")
+    assert (answer.status_code, answer.json()) == (code, {"ok": is_back, "seconds": 0.5, "sentence": "Said so."})
+
+
+async def test_s4_the_watch_posts_what_the_probes_find_again_and_again() -> None:
+    clock, found = FakeClock(), asyncio.Event()
+    board, loop = Board(clock), asyncio.get_running_loop()
+
+    def probe() -> Finding:
+        loop.call_soon_threadsafe(found.set)
+        return Finding(Status.HEALTHY, "Fine.")
+
+    watching = asyncio.create_task(keep_watch(board, {"disk": probe}, clock))
+    for _ in range(2):
+        await asyncio.wait_for(found.wait(), 5)
+        found.clear()
+        while not board.snapshot().components:
+            await asyncio.sleep(0)
+        clock.advance(2)
+    watching.cancel()
+    assert board.snapshot().components[0].finding.sentence == "Fine."
+
+
+def test_s5_without_a_worker_the_probe_says_so(tmp_path: Path) -> None:
+    probes = machine_probes(tmp_path, tmp_path / "worker.lock")
+    assert probes["worker"]().status is Status.DEGRADED
+    assert probes["disk"]().sentence.endswith("free.")

@@ -1,0 +1,181 @@
+"""What the web needs of the floors below, as doors that `main` opens. The web knows nothing else of the product."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from core.checks import Snapshot
+from core.clock import Clock
+from core.protocols import PromiseView
+
+DEFAULT_CHAT = "page"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What someone asks over HTTP. The same `key` in the same chat is the same question, asked again."""
+
+    text: str
+    chat: str = DEFAULT_CHAT
+    workspace: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The question is a committed row."""
+
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """The answer as far as it is written: the whole text, not what was added."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The turn made a promise."""
+
+    promise: PromiseView
+
+
+ChatEvent = Accepted | Grown | Made
+Listener = Callable[[ChatEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """The answer to one question: the question's number, the exact text, and what was promised."""
+
+    message_id: int
+    reply: str
+    promises: tuple[PromiseView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message of a local chat, for a page that was opened again."""
+
+    message_id: int
+    is_own: bool
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a stored message was or was not answered."""
+
+    front: str
+    chat: str
+    message_id: int
+    sender: str
+    sent_at: datetime
+    answered: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A message of ours that reached a local chat: a result, a notice, an answer."""
+
+    chat: str
+    message_id: int
+    reply_to: int | None
+    kind: str
+    text: str
+
+
+Change = PromiseView | Delivered
+
+
+@dataclass(frozen=True, slots=True)
+class PingOutcome:
+    """Whether the nonce came back, in how many seconds, and one sentence."""
+
+    is_back: bool
+    seconds: float
+    sentence: str
+
+
+class ChatDoor(Protocol):
+    async def ask(self, question: Question, on_event: Listener) -> ChatReply:
+        """Receive, answer, and return when the answer is whole. Raises ValorError."""
+        ...
+
+    async def lines(self, chat: str, limit: int) -> Sequence[Line]:
+        """The newest lines of a local chat, oldest first."""
+        ...
+
+    def workspaces(self) -> Sequence[str]:
+        """The names that a question may give."""
+        ...
+
+
+class PromiseDoor(Protocol):
+    async def list(self, limit: int) -> Sequence[PromiseView]:
+        """Open ones first, then the newest."""
+        ...
+
+    async def show(self, promise_id: int) -> PromiseView:
+        """Raises Unknown."""
+        ...
+
+    async def cancel(self, promise_id: int) -> PromiseView:
+        """Raises Unknown; a settled promise is returned as it is."""
+        ...
+
+
+class WhyDoor(Protocol):
+    async def why(self, chat: str, message_id: int) -> Sequence[Reason]:
+        """What every front that knows this chat and message says; empty when none does."""
+        ...
+
+
+class Feed(Protocol):
+    def watch(self) -> AsyncIterator[Change]:
+        """Changes from now on, to the end of the server; a slow reader misses the older ones."""
+        ...
+
+
+class Pinger(Protocol):
+    async def ping(self) -> PingOutcome:
+        """Send a nonce the whole way round and wait for it, within a deadline of its own; no model call (B9)."""
+        ...
+
+
+class Audit(Protocol):
+    def refuse(self, client: str, reason: str) -> None:
+        """Note that a request of `client` (an address) was refused; returns at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebRules:
+    """Who may come in, and how much. `hosts` and `origins` come on top of this machine's own."""
+
+    token: str
+    port: int
+    hosts: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+    max_body: int = 10_000_000
+    requests_per_minute: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class WebDoors:
+    chat: ChatDoor
+    promises: PromiseDoor
+    why: WhyDoor
+    feed: Feed
+    pinger: Pinger
+    audit: Audit
+    health: Callable[[], Snapshot]
+    clock: Clock
+    rules: WebRules
