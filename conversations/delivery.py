@@ -47,7 +47,16 @@ class Delivery:
     not_before: datetime | None
     turn_id: int | None
     promise_id: int | None
+    former: tuple[str, ...] = ()
 
     @property
     def part(self) -> Part:
         return Part(self.chat, self.text, self.entities, self.reply_to, self.random_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A delivery stands in its chat, under a number where the front tells it, with the row's text or a former one."""
+
+    message_id: int | None
+    is_current: bool = True

@@ -8,13 +8,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, literal, select, update
 
-from conversations.delivery import Delivery, Draft
+from conversations.delivery import Delivery, Draft, Shown
 from core.message import Chat, Entity, Piece
-from core.schema import deliveries
+from core.schema import Moment, deliveries
 
 OWED = ("held", "open", "ready")
+CHANGEABLE = ("open", "ready", "sent")
 
 
 def owe(connection: Connection, draft: Draft, now: datetime) -> list[int]:
@@ -42,17 +43,21 @@ def _insert(connection: Connection, draft: Draft, number: int, piece: Piece, now
 def reword(connection: Connection, promise_id: int, kind: str, text: str, now: datetime) -> bool:
     """Change the one line of that kind which the promise shows; False when it shows none yet (then `owe` it)."""
     row = connection.execute(
-        select(deliveries.c.id, deliveries.c.front, deliveries.c.chat_id, deliveries.c.reply_to).where(
+        select(deliveries).where(
             deliveries.c.promise_id == promise_id, deliveries.c.kind == kind, deliveries.c.part == 0
         )
     ).first()
     if row is None:
         return False
-    piece = Draft(Chat(row.front, row.chat_id), kind, text).pieces[0]
+    pieces = Draft(Chat(row.front, row.chat_id), kind, text).pieces
+    if row.status not in CHANGEABLE or not pieces:
+        return True
+    # A send under way may show the text as it was: the look before a resend must know it.
+    former = [] if row.message_id is not None else [*(row.former or ()), row.text]
     connection.execute(
         update(deliveries)
-        .where(deliveries.c.id == row.id, deliveries.c.status.in_(("open", "ready", "sent")))
-        .values(status="ready", version=deliveries.c.version + 1, **_content(piece))
+        .where(deliveries.c.id == row.id)
+        .values(status="ready", version=deliveries.c.version + 1, former=former or None, **_content(pieces[0]))
     )
     return True
 
@@ -94,8 +99,10 @@ def owed_chats(connection: Connection, fronts: Iterable[str]) -> list[Chat]:
 
 
 def told_before(connection: Connection, delivery: Delivery) -> int:
-    """The newest message that a row written before this one became; 0 for none: where a look may begin."""
-    query = select(func.max(deliveries.c.message_id)).where(*_of(delivery.chat), deliveries.c.id < delivery.id)
+    """The newest message that stood in the chat before this row was written; 0 for none: where a look may begin."""
+    written = select(deliveries.c.created_at).where(deliveries.c.id == delivery.id).scalar_subquery()
+    before = (deliveries.c.id < delivery.id, deliveries.c.sent_at < written)
+    query = select(func.max(deliveries.c.message_id)).where(*_of(delivery.chat), *before)
     return connection.execute(query).scalar() or 0
 
 
@@ -110,21 +117,15 @@ def last_id(connection: Connection) -> int:
     return connection.execute(select(func.max(deliveries.c.id))).scalar() or 0
 
 
-def mark_sent(connection: Connection, delivery: Delivery, message_id: int | None, now: datetime) -> bool:
-    """The front shows it. A text that changed meanwhile stays ready, so that the message is edited next.
-
-    True when nothing is left to do for the row.
-    """
-    same = deliveries.c.version == delivery.version
-    done = connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery.id, same)
-        .values(status="sent", message_id=message_id, sent_at=now, error=None)
+def mark_sent(connection: Connection, delivery: Delivery, shown: Shown, now: datetime) -> None:
+    """The front shows it. Where that is not the row's text (any more) it stays ready: the message is edited next."""
+    row = update(deliveries).where(deliveries.c.id == delivery.id)
+    first = func.coalesce(deliveries.c.sent_at, literal(now, Moment()))
+    connection.execute(
+        row.values(message_id=shown.message_id, sent_at=first, attempts=0, not_before=None, error=None)
     )
-    if done.rowcount:
-        return True
-    connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(message_id=message_id))
-    return False
+    if shown.is_current:
+        connection.execute(row.where(deliveries.c.version == delivery.version).values(status="sent", former=None))
 
 
 def postpone(connection: Connection, delivery: Delivery, until: datetime, error: str) -> None:
@@ -206,6 +207,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         not_before=row.not_before,
         turn_id=row.turn_id,
         promise_id=row.promise_id,
+        former=tuple(row.former or ()),
     )
 
 

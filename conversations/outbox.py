@@ -8,10 +8,10 @@ from datetime import timedelta
 import structlog
 
 from conversations import delivery_store as rows
-from conversations.delivery import Delivery
+from conversations.delivery import Delivery, Shown
 from core.clock import Clock
 from core.database import Database
-from core.errors import AlreadySent, FloodWait, Undeliverable, Unreachable
+from core.errors import AlreadySent, DatabaseError, FloodWait, SessionError, Undeliverable, Unreachable
 from core.events import Events, Told
 from core.message import Chat, Sent
 from core.protocols import Front
@@ -34,15 +34,16 @@ class Outbox:
         self._events = events
         self._fronts: dict[str, Front] = {}
         self._senders: dict[Chat, asyncio.Task[None]] = {}
-        self._again: set[Chat] = set()
+        self._woken: dict[Chat, asyncio.Event] = {}
         self._rung = asyncio.Event()
         self._tried: set[int] = set()
         self._due: dict[int, float] = {}
-        self._before: int = 0
+        self._before: int | None = None  # None: not open, nothing is sent
 
     async def open(self) -> None:
-        """Note which rows are older than this process; call before the first delivery."""
+        """Note which rows are older than this process: before that nothing is sent."""
         self._before = await self._database.read(rows.last_id)
+        self._rung.set()
 
     def attach(self, front: Front) -> None:
         self._fronts[front.name] = front
@@ -64,89 +65,114 @@ class Outbox:
             while True:
                 await self._rung.wait()
                 self._rung.clear()
-                owed = await self._database.read(lambda connection: rows.owed_chats(connection, self._fronts))
-                for chat in owed:
-                    self._serve(chat)
+                await self._serve_all()
         finally:
+            self._before = None
             for sender in self._senders.values():
                 sender.cancel()
             await asyncio.gather(*self._senders.values(), return_exceptions=True)
 
+    async def _serve_all(self) -> None:
+        try:
+            owed = await self._database.read(lambda connection: rows.owed_chats(connection, self._fronts))
+        except DatabaseError as error:
+            log.warning("What is owed cannot be read; it is tried again.", error=str(error))
+            asyncio.get_running_loop().call_later(FIRST_RETRY, self._rung.set)
+            return
+        for chat in owed:
+            self._serve(chat)
+
     def _serve(self, chat: Chat) -> None:
-        """Start the chat's sender, or have the one at work look once more before it ends."""
-        if chat.front not in self._fronts:
+        """Start the chat's sender, or have the one at work look once more: before it ends, and while it waits."""
+        if self._before is None or chat.front not in self._fronts:
             return
         if chat in self._senders:
-            self._again.add(chat)
+            self._woken[chat].set()
             return
+        self._woken[chat] = asyncio.Event()
         sender = asyncio.create_task(self._send_all(chat), name=f"outbox {chat.key}")
         self._senders[chat] = sender
         sender.add_done_callback(lambda done: self._ended(chat, done))
 
     def _ended(self, chat: Chat, sender: asyncio.Task[None]) -> None:
         del self._senders[chat]
+        woken = self._woken.pop(chat)
         if sender.cancelled():
             return
         error = sender.exception()
         if error is not None:
             log.error("A chat's sender ended; it is tried again.", chat=chat.key, exc_info=error)
             asyncio.get_running_loop().call_later(FIRST_RETRY, self._serve, chat)
+        elif woken.is_set():
+            self._serve(chat)
 
     async def _send_all(self, chat: Chat) -> None:
-        while True:
-            self._again.discard(chat)
-            owed = await self._database.read(lambda connection: rows.owed_in(connection, chat))
-            due = next_due(owed)
+        woken = self._woken[chat]
+        while (front := self._fronts.get(chat.front)) is not None:
+            woken.clear()
+            due = next_due(await self._database.read(lambda connection: rows.owed_in(connection, chat)))
             if due is None:
-                if chat in self._again:
-                    continue
                 return
-            await self._wait_until_due(due)
-            await self._deliver(due)
+            if await self._is_due(due, woken):
+                await self._deliver(front, due)
 
-    async def _wait_until_due(self, delivery: Delivery) -> None:
+    async def _is_due(self, delivery: Delivery, woken: asyncio.Event) -> bool:
+        """Wait for the row's time; False when something else may be due first by now."""
+        seconds = self._seconds_until(delivery)
+        if seconds > 0 and await self._is_woken_within(seconds, woken):
+            return False
+        self._due.pop(delivery.id, None)
+        return True
+
+    def _seconds_until(self, delivery: Delivery) -> float:
         """By the boot clock where this process set the time, so that a changed wall clock holds nothing up."""
-        due = self._due.pop(delivery.id, None)
+        due = self._due.get(delivery.id)
         if due is not None:
-            await self._clock.sleep(max(0.0, due - self._clock.boot()))
-        elif delivery.not_before is not None:
-            seconds = (delivery.not_before - self._clock.now()).total_seconds()
-            await self._clock.sleep(max(0.0, min(seconds, LONGEST_RETRY)))
+            return due - self._clock.boot()
+        if delivery.not_before is None:
+            return 0.0
+        return min((delivery.not_before - self._clock.now()).total_seconds(), LONGEST_RETRY)
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        front = self._fronts[delivery.chat.front]
+    async def _is_woken_within(self, seconds: float, woken: asyncio.Event) -> bool:
+        waits = [asyncio.create_task(woken.wait()), asyncio.create_task(self._clock.sleep(seconds))]
         try:
-            message_id = await self._show(front, delivery)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return woken.is_set()
+
+    async def _deliver(self, front: Front, delivery: Delivery) -> None:
+        try:
+            shown = await self._show(front, delivery)
         except FloodWait as wait:
-            self._tried.add(delivery.id)
             await self._postpone(delivery, wait.seconds, str(wait))
-        except Unreachable as error:
-            self._tried.add(delivery.id)
+        except (Unreachable, SessionError) as error:
             await self._postpone(delivery, _backoff(delivery.attempts), str(error))
         except Undeliverable as error:
             await self._bury(delivery, str(error))
         else:
             now = self._clock.now()
-            await self._database.write("sent", lambda connection: rows.mark_sent(connection, delivery, message_id, now))
+            await self._database.write("sent", lambda connection: rows.mark_sent(connection, delivery, shown, now))
             self._tried.discard(delivery.id)
-            self._events.publish(_told(delivery, message_id))
+            self._events.publish(_told(delivery, shown.message_id))
 
-    async def _show(self, front: Front, delivery: Delivery) -> int | None:
-        """The front's number of the message; None when it took the message and will not say which one."""
+    async def _show(self, front: Front, delivery: Delivery) -> Shown:
+        """Edit, or send once: what may have arrived already is looked for first."""
         if delivery.message_id is not None:
             await front.edit(delivery.chat, delivery.message_id, delivery.text, delivery.entities)
-            return delivery.message_id
-        if delivery.id <= self._before or delivery.id in self._tried:
+            return Shown(delivery.message_id)
+        if delivery.id <= (self._before or 0) or delivery.id in self._tried:
             found = await self._look(front, delivery)
             if found is not None:
                 return found
         self._tried.add(delivery.id)
         try:
-            return await front.send(delivery.part)
+            return Shown(await front.send(delivery.part))
         except AlreadySent:
-            return await self._look(front, delivery)
+            return await self._look(front, delivery) or Shown(None)
 
-    async def _look(self, front: Front, delivery: Delivery) -> int | None:
+    async def _look(self, front: Front, delivery: Delivery) -> Shown | None:
         """The message that this delivery has become already, if any, that no other row has."""
         since = delivery.reply_to
         if since is None:
@@ -154,11 +180,13 @@ class Outbox:
         seen = [sent for sent in await front.sent_after(delivery.chat, since) if _is_it(sent, delivery)]
         ids = [sent.id for sent in seen]
         taken = await self._database.read(lambda connection: rows.claimed(connection, delivery.chat, ids))
-        return next((number for number in ids if number not in taken), None)
+        found = next((sent for sent in seen if sent.id not in taken), None)
+        return None if found is None else Shown(found.id, _reads(found, delivery.text))
 
     async def _bury(self, delivery: Delivery, error: str) -> None:
         log.warning("A message will never arrive.", delivery=delivery.id, chat=delivery.chat.key, error=error)
         await self._database.write("bury", lambda connection: rows.bury(connection, delivery, error))
+        self._tried.discard(delivery.id)
 
     async def _postpone(self, delivery: Delivery, seconds: float, error: str) -> None:
         log.info("A message waits.", delivery=delivery.id, chat=delivery.chat.key, seconds=seconds, error=error)
@@ -191,8 +219,13 @@ def _told(delivery: Delivery, message_id: int | None) -> Told:
 
 
 def _is_it(sent: Sent, delivery: Delivery) -> bool:
-    return sent.text.strip() == delivery.text.strip() and sent.reply_to == delivery.reply_to
+    texts = (delivery.text, *delivery.former)
+    return sent.reply_to == delivery.reply_to and any(_reads(sent, text) for text in texts)
+
+
+def _reads(sent: Sent, text: str) -> bool:
+    return sent.text.strip() == text.strip()
 
 
 def _backoff(attempts: int) -> float:
-    return min(LONGEST_RETRY, FIRST_RETRY * 2**attempts)
+    return min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(attempts, 16))

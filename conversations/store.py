@@ -11,9 +11,10 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from conversations.delivery_store import is_ours
+from core.audit_store import Refused, count_refused
 from core.message import Chat, ChatKind, Message
 from core.protocols import Said
-from core.schema import admitted_since, audit, chats, deliveries, messages, turns
+from core.schema import admitted_since, chats, deliveries, messages, turns
 from core.workspaces import Role
 
 OURS = "Valor"
@@ -203,28 +204,16 @@ def knows_any(connection: Connection, keys: Iterable[str]) -> bool:
 
 
 def count_refusal(connection: Connection, message: Message, reason: str, now: datetime) -> bool:
-    """One audit row for each chat, sender and reason; True for its first time."""
-    row = upsert(audit).values(
-        kind="access",
+    """Note in the audit that a message was not let in; True for the first of its kind."""
+    refused = Refused(
+        "access",
+        reason,
+        place=message.chat.key,
         front=message.chat.front,
-        chat_id=message.chat.key,
         sender_id=message.sender.id,
         sender_name=message.sender.username or message.sender.name,
-        reason=reason,
-        first_at=now,
-        last_at=now,
     )
-    same = ["kind", "front", "chat_id", "sender_id", "reason"]
-    again = row.on_conflict_do_update(same, set_={"count": audit.c.count + 1, "last_at": now})
-    return connection.execute(again.returning(audit.c.count)).scalar() == 1
-
-
-def count_refused(connection: Connection, kind: str, subject: str, reason: str, now: datetime) -> bool:
-    """The same for refusals that no message caused: `kind` is `fence` or `web`, `subject` what was refused."""
-    row = upsert(audit).values(kind=kind, chat_id=subject, reason=reason, first_at=now, last_at=now)
-    same = ["kind", "front", "chat_id", "sender_id", "reason"]
-    again = row.on_conflict_do_update(same, set_={"count": audit.c.count + 1, "last_at": now})
-    return connection.execute(again.returning(audit.c.count)).scalar() == 1
+    return count_refused(connection, refused, now)
 
 
 def recent(connection: Connection, chat: Chat, before: int, limit: int) -> list[Said]:

@@ -8,9 +8,9 @@ LOCAL = "local"
 
 
 def typeset(front: str, markdown: str) -> tuple[Piece, ...]:
-    """At least one piece. The local page shows Markdown as it is; Telegram gets entities and its limit of length."""
+    """None for a text that shows nothing. The local page shows Markdown as it is; Telegram gets entities and its limit."""
     if front == LOCAL:
-        return (Piece(markdown),)
+        return (Piece(markdown),) if markdown.strip() else ()
     from integrations.telegram import text  # markdown-it and its tables load with the first answer, not with the start
 
     return tuple(text.typeset(markdown))

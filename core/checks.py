@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import socket
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from core.clock import Clock
 from core.errors import OwnerError
+from core.lock_file import is_held
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -150,10 +150,14 @@ def key_checks(settings: Settings) -> Iterable[Check]:
         yield Check(name, lambda finding=finding: finding)
 
 
-def check_python() -> Finding:
+def check_python(needed: tuple[int, int] = PYTHON) -> Finding:
     spelled = ".".join(str(number) for number in sys.version_info[:3])
-    if sys.version_info[:2] < PYTHON:
-        return Finding(Status.UNHEALTHY, f"Python {spelled} is too old: 3.11 or newer is needed.", "scripts/setup")
+    if sys.version_info[:2] < needed:
+        return Finding(
+            Status.UNHEALTHY,
+            f"Python {spelled} is too old: {needed[0]}.{needed[1]} or newer is needed.",
+            "scripts/setup",
+        )
     return Finding(Status.HEALTHY, f"Python {spelled}.")
 
 
@@ -172,14 +176,15 @@ def check_folder(home: Path) -> Finding:
     return Finding(Status.HEALTHY, f"Data lies in {home}.")
 
 
-def check_disk(home: Path) -> Finding:
+def check_disk(home: Path, low: int = DISK_LOW, full: int = DISK_FULL) -> Finding:
+    """`low` and `full` are in bytes free."""
     free = shutil.disk_usage(home).free
     sentence = f"{free / 1e9:.1f} GB are free."
-    if free < DISK_FULL:
+    if free < full:
         return Finding(
             Status.UNHEALTHY, f"The disk is full: {free / 1e6:.0f} MB are free.", f"du -xh '{home}' | sort -h"
         )
-    return Finding(Status.DEGRADED if free < DISK_LOW else Status.HEALTHY, sentence)
+    return Finding(Status.DEGRADED if free < low else Status.HEALTHY, sentence)
 
 
 def check_token(path: Path) -> Finding:
@@ -215,22 +220,7 @@ def worker_lock(settings: Settings) -> Path:
 
 
 def check_worker(lock: Path) -> Finding:
-    if is_locked(lock):
+    if is_held(lock):
         return Finding(Status.HEALTHY, f"The worker runs (pid {lock.read_text().strip() or 'unknown'}).")
     sentence = "No worker runs: promises are kept in the table and wait for one."
     return Finding(Status.DEGRADED, sentence, "scripts/start.sh")
-
-
-def is_locked(path: Path) -> bool:
-    """Whether some process holds the flock of `path` exclusively. Looking holds it shared for an instant."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False

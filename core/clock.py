@@ -46,9 +46,11 @@ class FakeClock:
         return self._boot
 
     async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            return await asyncio.sleep(0)
         waked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((self._boot + seconds, waked))
-        await waked
+        return await waked
 
     def jump(self, seconds: float) -> None:
         """Move wall time alone, as a changed system clock does."""

@@ -8,30 +8,38 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from core.errors import DatabaseError
 
-BUSY_SECONDS = 35
+BUSY_SECONDS = 35.0
 READERS = 2
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    f"busy_timeout={BUSY_SECONDS * 1000}",
     "journal_size_limit=67108864",
     "cache_size=-16000",
 )
 
 GROUP = 64  # transactions that may share one commit
+# What a statement did wrong; every other error of the driver says that the database cannot be used.
+OWN_FAULTS = (DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError)
 ADVICE = (
     ("locked", "system.db is locked by another program: end what holds it open (a sqlite3 shell, a backup)."),
     ("readonly", "system.db is read-only: make the file and its folder writable for the user that runs Valor."),
@@ -59,10 +67,10 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def open_engine(url: str, *, writer: bool) -> Engine:
+def open_engine(url: str, *, writer: bool, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """An engine; a writer's transactions begin IMMEDIATE, for one that upgrades later fails whatever the timeout."""
     pool = NullPool if writer else QueuePool
-    engine = create_engine(url, poolclass=pool, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
+    engine = create_engine(url, poolclass=pool, connect_args={"check_same_thread": False, "timeout": busy_seconds})
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin_immediate if writer else _begin_deferred)
     return engine
@@ -97,7 +105,8 @@ class _Job:
     error: BaseException | None = None
 
     def hand_back(self) -> None:
-        self.loop.call_soon_threadsafe(self._finish)
+        with suppress(RuntimeError):  # who asked has ended, and its loop with it
+            self.loop.call_soon_threadsafe(self._finish)
 
     def _finish(self) -> None:
         if self.done.done():
@@ -117,11 +126,11 @@ class Database:
     and whatever the work raises. A cancelled caller does not undo its work.
     """
 
-    def __init__(self, url: str, edge: Edge = no_edge) -> None:
+    def __init__(self, url: str, edge: Edge = no_edge, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = url
         self._edge = edge
-        self._write_engine = open_engine(url, writer=True)
-        self._read_engine = open_engine(url, writer=False)
+        self._write_engine = open_engine(url, writer=True, busy_seconds=busy_seconds)
+        self._read_engine = open_engine(url, writer=False, busy_seconds=busy_seconds)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
         self._waiting: deque[_Job] = deque()
         self._wake = threading.Semaphore(0)
@@ -131,6 +140,8 @@ class Database:
 
     async def write(self, name: str, work: Work[T]) -> T:
         """Commit `work` and return its result; `name` names the transaction in logs and experiments."""
+        if self._closing:
+            raise DatabaseError("system.db is closed: the program is ending.")
         loop = asyncio.get_running_loop()
         job = _Job(name, cast("Work[object]", work), loop, loop.create_future())
         self._waiting.append(job)
@@ -190,11 +201,9 @@ class Database:
         try:
             with connection.begin_nested():
                 job.result = job.work(connection)
-        except DBAPIError as error:
-            if not isinstance(error, IntegrityError):
-                raise
-            job.error = error
         except Exception as error:  # a fault of this work alone: its savepoint is undone, the others go on
+            if _is_unusable(error):
+                raise
             job.error = error
 
     @staticmethod
@@ -202,8 +211,8 @@ class Database:
     def _told_clearly() -> Generator[None]:
         try:
             yield
-        except OperationalError as error:
-            raise _clear(error) from error
+        except (DBAPIError, sqlite3.Error) as error:
+            raise _clear(error) from error.__cause__
 
 
 def _dropped(connection: Connection | None) -> None:
@@ -212,9 +221,13 @@ def _dropped(connection: Connection | None) -> None:
         connection.close()
 
 
+def _is_unusable(error: Exception) -> bool:
+    return isinstance(error, DBAPIError | sqlite3.Error) and not isinstance(error, OWN_FAULTS)
+
+
 def _clear(error: Exception) -> Exception:
     """The sentence for the owner when the database itself failed, else the error as it is."""
-    if not isinstance(error, OperationalError | sqlite3.Error):
+    if not _is_unusable(error):
         return error
     said = str(error.orig if isinstance(error, DBAPIError) else error)
     told = next((advice for sign, advice in ADVICE if sign in said), f"system.db cannot be used ({said}).")

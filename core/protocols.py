@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from core.workspaces import Role
 from core.message import Chat, ChatKind, Entity, Message, Part, Sent
+from core.workspaces import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ chats = Table(
     Column("floor", BigInteger, nullable=False, server_default="0"),  # at or below: never new again (retention)
     Column("stopped_at", Moment),  # A6: too many answers; set until the owner lifts it
     Column("stopped_reason", Text),
+    Column("lifted_at", Moment),  # answers given before this do not count any more
 )
 
 admitted_since = Table(
@@ -217,6 +218,7 @@ deliveries = Table(
     Column("text", Text, nullable=False),
     Column("entities", JSON, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),  # raised by every change of the text
+    Column("former", JSON),  # texts that it may stand in the chat with, when it was changed before its send was known
     Column("random_id", BigInteger, nullable=False, unique=True),  # the key of the send
     Column("message_id", BigInteger),  # what the front made of it
     Column("attempts", Integer, nullable=False, server_default="0"),

@@ -214,6 +214,13 @@ class Settings(BaseSettings):
         return self.home / name if scheme.partition("+")[0] == "sqlite" and name else None
 
     @property
+    def database_address(self) -> str:
+        """The database as SQLAlchemy spells it: the SQLite file unless DATABASE_URL names another kind."""
+        if self.database_path is not None or self.database_url is None:
+            return f"sqlite:///{self.database_path}"
+        return self.database_url.get_secret_value()
+
+    @property
     def huey_path(self) -> Path:
         return self.home / "huey.db"
 

@@ -15,7 +15,7 @@ Tell = Callable[[str], Awaitable[None]]
 
 
 class ProgressLine:
-    """The Progress of core.protocols: keeps the newest line and hands it to `tell`: the first at once, later ones after a pause, the latest wins."""
+    """The Progress of core.protocols: hands the newest line to `tell`, the first at once, later ones after a pause."""
 
     def __init__(self, tell: Tell, clock: Clock) -> None:
         self._tell = tell

@@ -85,10 +85,11 @@ def newest(connection: Connection, workspace: str | None, limit: int) -> list[Pr
     return [read(row) for row in connection.execute(query.order_by(settled, promises.c.id.desc()).limit(limit))]
 
 
-def changed_since(connection: Connection, since: datetime, limit: int = 100) -> list[Promise]:
-    """What has moved after `since`, oldest change first."""
+def changed_since(connection: Connection, since: datetime, limit: int = 100) -> tuple[list[Promise], datetime]:
+    """What has moved after `since`, oldest change first, and when the last of it did."""
     query = select(promises).where(promises.c.updated_at > since).order_by(promises.c.updated_at).limit(limit)
-    return [read(row) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    return [read(row) for row in rows], rows[-1].updated_at if rows else since
 
 
 def pending(connection: Connection, limit: int) -> list[tuple[int, int]]:

@@ -46,10 +46,10 @@ def restrict(ports: list[int]) -> None:
     os.close(ruleset)
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], needed: int = NEEDED_ABI) -> None:
     """Replace this process by the program behind `--`."""
     ports, _, *program = arguments
-    if abi() < NEEDED_ABI:
+    if abi() < needed:
         sys.exit("A network for tools needs Linux 6.12 with Landlock.")
     restrict([int(port) for port in ports.split(",") if port])
     os.execvp(program[0], program)

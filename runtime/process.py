@@ -20,7 +20,9 @@ from runtime.sandbox import MARKER, Passage, Sandbox
 
 PROC = Path("/proc")
 GRACE_SECONDS = 0.3
+FIRST_COUNT_SECONDS = 0.02
 COUNT_EVERY_SECONDS = 0.1
+DEATH_SECONDS = 2.0
 CHUNK = 65_536
 SWEEPS = 5
 
@@ -75,7 +77,7 @@ class Output:
 
 
 async def run(sandbox: Sandbox, policy: FencePolicy, job: Job) -> Finished:
-    """Run `job` to its end. Cancelling the awaiting task kills every process of it. Raises OSError when it cannot start.
+    """Run `job` to its end; cancelling the awaiting task kills all of it. Raises OSError when it cannot start.
 
     The program is started from the calling (the loop's) thread: the fence dies with the thread that started it.
     """
@@ -150,8 +152,10 @@ async def _feed(process: Process, stdin: bytes) -> None:
 
 async def _guard(process: Process, limits: Limits, why: Stopped) -> None:
     """Return when the program's processes are too many or too large together."""
+    pause = 0.0
     while why.reason is None:
-        await asyncio.sleep(COUNT_EVERY_SECONDS)
+        pause = min(pause + FIRST_COUNT_SECONDS, COUNT_EVERY_SECONDS)
+        await asyncio.sleep(pause)
         why.reason = await to_thread.run_sync(exceeded, process.pid, limits)
 
 
@@ -167,7 +171,9 @@ async def _end(process: Process, ask: bool) -> None:
         finally:
             if process.returncode is None:
                 kill_group(process.pid)
-        await process.wait()
+        # Outside a fence a process that left the group may still hold the pipe, which asyncio would wait for.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), DEATH_SECONDS)
 
 
 async def sweep(markers: Collection[str]) -> int:
@@ -179,7 +185,7 @@ async def sweep(markers: Collection[str]) -> int:
 
 
 def sweep_now(markers: Collection[str]) -> int:
-    """`sweep` for callers off the loop. Looks again until nothing is found, since what is found may be starting more."""
+    """`sweep` off the loop. It looks again until nothing is found, since what is found may be starting more."""
     wanted = frozenset(f"{MARKER}={marker}" for marker in markers)
     ended: set[int] = set()
     for _ in range(SWEEPS):

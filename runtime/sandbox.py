@@ -84,11 +84,11 @@ class Sandbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bubblewrap:
-    """bubblewrap ≥ 0.8; `python` starts `runtime.landlock` when the policy allows a network."""
+    """bubblewrap ≥ 0.8; `landlock` starts the program when the policy allows a network."""
 
     bwrap: str = "/usr/bin/bwrap"
     prlimit: str = "/usr/bin/prlimit"
-    python: str = sys.executable
+    landlock: tuple[str, ...] = (sys.executable, "-I", "-S", str(landlock.__file__))
 
     @contextmanager
     def start(self, policy: FencePolicy, argv: Sequence[str], passage: Passage) -> Generator[Start]:
@@ -121,7 +121,7 @@ class Bubblewrap:
         if not policy.network_ports:
             return ()
         ports = ",".join(str(port) for port in policy.network_ports)
-        return (self.python, "-I", "-S", str(landlock.__file__), ports, "--")
+        return (*self.landlock, ports, "--")
 
     def _limits(self, limits: Limits) -> tuple[str, ...]:
         return (

@@ -52,14 +52,17 @@ def mount_arguments(policy: FencePolicy, files: Mapping[str, int]) -> list[str]:
     return arguments
 
 
-def system_mounts(network: bool) -> Mounts:
-    """Programs, libraries and a few files of /etc, read-only; an own process list, devices and temporary folder."""
+def system_mounts(network: bool, root: Path = Path("/")) -> Mounts:
+    """Programs, libraries and a few files of /etc, read-only; an own process list, devices and temporary folder.
+
+    `root` is where this machine's own layout (links or folders) is looked up.
+    """
     mounts = {place: read_only(place) for place in _system_files(network) if place.exists()}
     for name in LINKS:
-        place = Path("/", name)
-        if place.is_symlink():
-            mounts[place] = link(place)
-        elif place.is_dir():
+        place, seen = Path("/", name), root / name
+        if seen.is_symlink():
+            mounts[place] = ("--symlink", str(seen.readlink()), str(place))
+        elif seen.is_dir():
             mounts[place] = read_only(place)
     return mounts | {
         Path("/proc"): ("--proc", "/proc"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from core.database import Database, sqlite_url
+from core.database import Database
 from core.errors import OwnerError
 from core.logs import configure_logging
 from core.settings import Settings, load_settings
@@ -17,16 +17,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 def plan_of(settings: Settings) -> Plan:
     places = Places(settings.huey_path, settings.data_dir)
-    return Plan(url_of(settings), places, settings.worker_jobs, settings.promise_lease_seconds)
-
-
-def url_of(settings: Settings) -> str:
-    """The database's address: the file in the installation's folder unless DATABASE_URL names another kind."""
-    path = settings.database_path
-    if path is not None:
-        return sqlite_url(path)
-    assert settings.database_url is not None
-    return settings.database_url.get_secret_value()
+    return Plan(settings.database_address, places, settings.worker_jobs, settings.promise_lease_seconds)
 
 
 def main() -> int:

@@ -41,7 +41,9 @@ def find_problems(root: Path) -> list[str]:
             for name, version in pins.items()
             if found.get(name, version) != version
         ]
-        problems += [f"{compiled}: {name} is declared and not compiled" for name in declared(root, compiled) - set(found)]
+        problems += [
+            f"{compiled}: {name} is declared and not compiled" for name in declared(root, compiled) - set(found)
+        ]
         problems += [f"{compiled}: {name} has no hash" for name in without_hash(root / compiled)]
         pins |= found
     if read_block(root) != render_block(pins):

@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from telethon import errors, events
+from telethon import TelegramClient, errors, events
 from telethon.sessions import MemorySession, SQLiteSession
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from tests.world.telegram import Entity, Person, RefusalError, TelegramWorld
-from tests.world.telegram.client import connect_client, mint_memory
+from tests.world.telegram import Entity, Person, Player, RefusalError, TelegramWorld
+from tests.world.telegram.client import connect_client, mint_memory, trust
 
 
 @pytest.fixture
@@ -38,12 +40,18 @@ def history(peer: Any, **wanted: Any) -> fn.messages.GetHistoryRequest:
     return fn.messages.GetHistoryRequest(peer, **window | wanted)
 
 
+def sent_once(player: Player, request: Any) -> asyncio.Future[Any]:
+    """Send a request without Telethon's own repeats."""
+    sender: Any = player.client._sender
+    return sender.send(request)
+
+
 def sending(peer: Any, text: str, random_id: int, **more: Any) -> fn.messages.SendMessageRequest:
     return fn.messages.SendMessageRequest(peer, text, random_id=random_id, **more)
 
 
 async def test_sign_in_with_phone_and_code(world: TelegramWorld, anna: Person) -> None:
-    client = connect_client(MemorySession(), world.server)
+    client: Any = connect_client(MemorySession(), world.server)
     await client.connect()
     assert not await client.is_user_authorized()
     await client.send_code_request("+" + anna.phone)
@@ -61,7 +69,7 @@ async def test_a_minted_session_file_is_signed_in_and_survives_restarts(
 ) -> None:
     path = world.mint_session(anna, tmp_path / "anna")
     for _ in range(2):
-        client = connect_client(SQLiteSession(str(path)), world.server)
+        client: Any = connect_client(SQLiteSession(str(path)), world.server)
         await client.connect()
         me: Any = await client.get_me()
         assert me.id == anna.id
@@ -151,7 +159,7 @@ async def test_what_happened_offline_is_in_the_difference(world: TelegramWorld, 
         assert diff.other_updates[0].message.message == "kept and changed"
         assert diff.other_updates[1].messages == [gone.id_for(anna)]
         assert diff.state.pts == state.pts == pts + 3
-        done = await a.client(fn.updates.GetDifferenceRequest(state.pts, state.date, 0))
+        done: Any = await a.client(fn.updates.GetDifferenceRequest(state.pts, state.date, 0))
         assert isinstance(done, tl.updates.DifferenceEmpty)
         world.faults.difference_too_long(anna)
         assert isinstance(
@@ -165,7 +173,7 @@ async def test_a_long_difference_comes_in_slices(world: TelegramWorld, anna: Per
     async with world.player(anna) as a:
         now = world.society.clock()
         first: Any = await a.client(fn.updates.GetDifferenceRequest(1, now, 0))
-        assert isinstance(first, tl.updates.DifferenceSlice)
+        assert type(first) is tl.updates.DifferenceSlice
         rest: Any = await a.client(fn.updates.GetDifferenceRequest(first.intermediate_state.pts, now, 0))
         texts = [message.message for message in first.new_messages + rest.new_messages]
         assert texts == [str(number) for number in range(150)]
@@ -191,10 +199,12 @@ async def test_history_is_paged_as_telegram_pages(
         assert [message.id for message in page.messages] == ids[244:240:-1]
         page = await a.client(history(peer, offset_id=ids[-3] + 1, add_offset=-100))
         assert [message.id for message in page.messages] == ids[:-3:-1]
-        everything = [message.id async for message in a.client.iter_messages(peer)]
+        everything = [message.id async for message in a.client.iter_messages(peer, wait_time=0)]
         assert everything == [*reversed(ids), ids[0] - 1]
-        assert [message.id async for message in a.client.iter_messages(peer, reverse=True, min_id=ids[9])] == ids[10:]
-        assert [one.id async for one in a.client.iter_messages(peer, search="message 24")] == [
+        assert [
+            message.id async for message in a.client.iter_messages(peer, reverse=True, min_id=ids[9], wait_time=0)
+        ] == ids[10:]
+        assert [one.id async for one in a.client.iter_messages(peer, search="message 24", wait_time=0)] == [
             *ids[248:239:-1],
             ids[24],
         ]
@@ -221,8 +231,7 @@ async def test_a_random_id_is_accepted_once_while_it_is_remembered(
 ) -> None:
     async with world.player(anna) as a, world.player(ben) as b:
         await a.client(sending(a.peer(ben), "once", 42))
-        a.client._raise_last_call_error = True
-        repeat = a.client._sender.send(sending(a.peer(ben), "once", 42))
+        repeat = sent_once(a, sending(a.peer(ben), "once", 42))
         with pytest.raises(errors.RandomIdDuplicateError):
             await repeat
         await b.client(sending(b.peer(anna), "another sender's", 42))
@@ -236,7 +245,7 @@ async def test_a_lost_answer_leaves_one_message_and_a_duplicate_error(
 ) -> None:
     world.faults.lose_answer(anna, "messages.sendMessage")
     async with world.player(anna) as a, world.player(ben) as b:
-        again = a.client._sender.send(sending(a.peer(ben), "did it arrive?", 7))
+        again = sent_once(a, sending(a.peer(ben), "did it arrive?", 7))
         assert (await b.hear_text("did it arrive?")).sender_id == anna.id
         with pytest.raises(errors.RandomIdDuplicateError):
             await again
@@ -250,9 +259,9 @@ async def test_an_answer_may_be_late_or_never_come(world: TelegramWorld, anna: P
     world.faults.slow(0.2, anna, "messages.sendMessage")
     world.faults.lose_answer(anna, "messages.setTyping", cut=False)
     async with world.player(anna) as a, world.player(ben) as b:
-        silent = a.client._sender.send(fn.messages.SetTypingRequest(a.peer(ben), tl.SendMessageTypingAction()))
+        silent = sent_once(a, fn.messages.SetTypingRequest(a.peer(ben), tl.SendMessageTypingAction()))
         assert (await b.hear(lambda heard: heard.kind == "typing")).sender_id == anna.id
-        slow = a.client._sender.send(sending(a.peer(ben), "slow", 9))
+        slow = sent_once(a, sending(a.peer(ben), "slow", 9))
         await b.hear_text("slow")
         assert not slow.done()
         await slow
@@ -264,7 +273,7 @@ async def test_flood_waits_and_errors_come_as_planned(world: TelegramWorld, anna
     async with world.player(anna) as a, world.player(ben) as b:
         await b.say(anna, "not for me")
         with pytest.raises(errors.FloodWaitError) as caught:
-            await a.client._sender.send(sending(a.peer(ben), "too fast", 1))
+            await sent_once(a, sending(a.peer(ben), "too fast", 1))
         assert caught.value.seconds == 77
         await a.say(ben, "now")
         world.faults.error("AUTH_KEY_DUPLICATED", 406, person=anna)
@@ -273,7 +282,7 @@ async def test_flood_waits_and_errors_come_as_planned(world: TelegramWorld, anna
         forever = world.faults.error("INTERNAL", 500, person=ben, times=None)
         for _ in range(2):
             with pytest.raises(errors.ServerError):
-                await b.client._sender.send(fn.updates.GetStateRequest())
+                await sent_once(b, fn.updates.GetStateRequest())
         forever.clear()
         await b.client(fn.updates.GetStateRequest())
 
@@ -376,11 +385,11 @@ async def test_read_marks_and_typing_are_told(world: TelegramWorld, anna: Person
             a.heard.clear()
             await b.client.send_read_acknowledge(b.peer(chat))
             await a.hear(lambda heard: heard.kind == "read")
-            async with b.client.action(b.peer(chat), "typing"):
-                assert (await a.hear(lambda heard: heard.kind == "typing")).sender_id == ben.id
+            await b.client(fn.messages.SetTypingRequest(b.peer(chat), tl.SendMessageTypingAction()))
+            assert (await a.hear(lambda heard: heard.kind == "typing")).sender_id == ben.id
             b.heard.clear()
     assert len(world.ledger.did("read", ben)) == 2
-    assert [deed.detail for deed in world.ledger.did("typing", chat=group)][0] == "typing"
+    assert next(deed.detail for deed in world.ledger.did("typing", chat=group)) == "typing"
 
 
 async def test_a_cut_connection_comes_back_with_the_same_key(world: TelegramWorld, anna: Person, ben: Person) -> None:
@@ -394,7 +403,7 @@ async def test_a_cut_connection_comes_back_with_the_same_key(world: TelegramWorl
         await a.hear_text("back")
         assert (await a.hear_text("while away")).message_id == missed.id_for(anna)
         await world.go_down()
-        waiting = a.client._sender.send(sending(a.peer(ben), "sent into the dark", 5))
+        waiting = sent_once(a, sending(a.peer(ben), "sent into the dark", 5))
         world.say(ben, anna, "nobody hears")
         await world.come_back()
         await waiting
@@ -472,3 +481,44 @@ async def test_files_are_accepted_and_can_be_fetched(world: TelegramWorld, anna:
     media = world.messages()[0].media
     assert media
     assert (media.name, len(media.content)) == ("notes.txt", 200_000)
+
+
+async def test_the_world_by_hand_prints_what_a_product_needs(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.world", "--folder", str(tmp_path)),
+        cwd=Path(__file__).parents[1],
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        async with asyncio.timeout(20):
+            settings = {}
+            while (line := (await process.stdout.readline()).decode()).startswith("export "):
+                name, _, value = line.removeprefix("export ").strip().partition("=")
+                settings[name] = value
+            trust(Path(settings["TELEGRAM_SERVER_KEY"]).read_text())
+            session = SQLiteSession(str(tmp_path / "home/data/telegram.session"))
+            client: Any = TelegramClient(session, int(settings["TELEGRAM_API_ID"]), settings["TELEGRAM_API_HASH"])
+            answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            client.add_event_handler(lambda event: _settle(answered, event), events.NewMessage(incoming=True))
+            await client.connect()
+            process.stdin.write(b"dev: hello there\n")
+            event = await answered
+            await event.reply("general")
+            seen = ""
+            while "[Valor in Dev: message #4 → #3] general\n" not in seen:
+                seen += (await process.stdout.readline()).decode()
+            assert "[Olivia in Dev: message #3] hello there\n" in seen
+            await client.disconnect()
+            process.stdin.write(b"quit\n")
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _settle(answered: asyncio.Future[Any], event: Any) -> None:
+    answered.set_result(event)

@@ -53,7 +53,7 @@ def build_chat_routes(doors: WebDoors) -> APIRouter:
 
     @routes.get("/workspaces")
     async def list_workspaces() -> list[str]:
-        return list(doors.chat.workspaces())
+        return list(await doors.chat.workspaces())
 
     @routes.get("/why/{chat:path}/{message}")
     async def explain(chat: str, message: int) -> list[dict[str, Any]]:

@@ -113,7 +113,7 @@ class ChatDoor(Protocol):
         """The newest lines of a local chat, oldest first."""
         ...
 
-    def workspaces(self) -> Sequence[str]:
+    async def workspaces(self) -> Sequence[str]:
         """The names that a question may give."""
         ...
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,8 @@ from sqlalchemy import Connection
 
 from conversations import delivery_store, store, turn_store
 from conversations.reception import Reception
+from core.audit import Audit
+from core.audit_store import Refused
 from core.clock import Clock
 from core.database import Database
 from core.errors import Unknown
@@ -84,7 +85,7 @@ class LedgerChat:
         said = await self.database.read(lambda connection: store.recent(connection, here, NEWEST, limit))
         return [Line(one.message_id or 0, one.sender == store.OURS, one.at, one.text) for one in said]
 
-    def workspaces(self) -> Sequence[str]:
+    async def workspaces(self) -> Sequence[str]:
         return [workspace.name for workspace in self.config().workspaces]
 
 
@@ -144,19 +145,11 @@ class LedgerFeed:
                     yield Delivered(event.chat.key, event.message_id, event.reply_to, event.kind, event.text)
 
 
+@dataclass(frozen=True, slots=True)
 class LedgerAudit:
     """Implements web.doors.Audit."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-        self._writes: set[asyncio.Task[bool]] = set()
+    audit: Audit
 
     def refuse(self, client: str, reason: str) -> None:
-        now = self._clock.now()
-        write = self._database.write(
-            "audit", lambda connection: store.count_refused(connection, "web", client, reason, now)
-        )
-        task = asyncio.get_running_loop().create_task(write)
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
+        self.audit.note(Refused("web", reason, place=client))

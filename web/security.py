@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -16,11 +17,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.clock import Clock
+from core.secret_token import ensure_token
 from web.doors import Audit, WebDoors, WebRules
 
 OPEN = "/health"
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 WEB_SCHEMES = {"ws": "http", "wss": "https"}
+if TYPE_CHECKING:
+    from core.settings import Settings
+
 YEAR = 31_536_000
 CLIENTS_KEPT = 1_024
 
@@ -46,6 +51,19 @@ class Refusal:
     status: int
     sentence: str
     retry_after: int | None = None
+
+
+def web_rules(settings: Settings) -> WebRules:
+    """The rules that the settings describe; makes the token when there is none. Raises ConfigurationError."""
+    named = {settings.host, *(urlsplit(origin).hostname for origin in settings.cors_origins)}
+    return WebRules(
+        token=ensure_token(settings.token_path),
+        port=settings.http_port,
+        hosts=frozenset(name.lower() for name in named if name),
+        origins=frozenset(settings.cors_origins),
+        max_body=settings.max_request_size,
+        requests_per_minute=settings.api_rate_limit,
+    )
 
 
 Look = Callable[[HTTPConnection], Refusal | None]

@@ -11,7 +11,6 @@ from telethon.tl import types as tl
 from core.message import Entity
 from integrations.telegram.mentions import PERSON_LINK
 
-
 _PLAIN = {
     "mention": tl.MessageEntityMention,
     "hashtag": tl.MessageEntityHashtag,

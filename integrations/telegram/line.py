@@ -6,17 +6,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from telethon import errors, events, utils
-from telethon._updates.messagebox import ENTRY_ACCOUNT
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from core.errors import SessionError, Undeliverable, Unreachable
 from core.message import Chat
+from integrations.telegram.client import ACCOUNT
 from integrations.telegram.directory import Account, Directory, to_account
 from integrations.telegram.refusals import SESSION_LOSS, translate
 from integrations.telegram.session import TelegramAccess, build_client, marked_peer
@@ -29,7 +29,7 @@ _NETWORK_ERRORS = (OSError, EOFError, ValueError, BufferError, errors.RPCError, 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far the count of events has come (0: the account, else a supergroup's bare id): at the server, and here."""
+    """How far the count of events has come (ACCOUNT, or a supergroup's bare id): at the server, and here."""
 
     server: dict[int, int]
     ours: dict[int, int]
@@ -45,28 +45,34 @@ class Line:
     So nothing that timed out here is ever sent later behind our back, and each connection begins with a difference.
     """
 
-    def __init__(self, access: TelegramAccess, timeout: float, on_too_long: Callable[[], None]) -> None:
+    def __init__(self, access: TelegramAccess, seconds: float, on_too_long: Callable[[], None]) -> None:
         self._client = build_client(access, on_too_long)
-        self._timeout = timeout
+        self._seconds = seconds
         self._loss: SessionError | None = None
+        self._ready = asyncio.Event()
         self.directory = Directory(Account(0))
 
-    async def open(self, directory: Directory | None, on_update: Callable[[Any], Any]) -> Directory:
-        """Connect and find out who we are; updates come to `on_update`.
+    async def open(self, directory: Directory | None, on_update: Callable[[Any], None]) -> Directory:
+        """Connect and find out who we are; updates wait until `listen` is called and then go to `on_update`.
 
         Raises SessionError when the session is not signed in (any more), Unreachable without an answer.
         """
-        self._client.add_event_handler(on_update, events.Raw())
-        if directory:
-            self.directory = directory
+
+        async def deliver(update: Any) -> None:
+            await self._ready.wait()
+            on_update(update)
+
+        self._client.add_event_handler(deliver, events.Raw())
         await self._bounded(self._client.connect())
-        me = (await self.call(fn.users.GetUsersRequest([tl.InputUserSelf()])))[0]
+        me = (await self._bounded(self._client.ask(fn.users.GetUsersRequest([tl.InputUserSelf()]))))[0]
         self.directory = directory or Directory(to_account(me))
         self.directory.own = to_account(me)
-        self._client._mb_entity_cache.set_self_user(me.id, me.bot, me.access_hash)
-        await self._client._save_states_and_entities()
-        self._client.session.save()
+        await self._client.remember_self(me)
         return self.directory
+
+    def listen(self) -> None:
+        """Let updates through."""
+        self._ready.set()
 
     async def close(self) -> None:
         with contextlib.suppress(*_NETWORK_ERRORS):
@@ -81,24 +87,21 @@ class Line:
         except _NETWORK_ERRORS as error:
             reason = str(error) or type(error).__name__
             self._note_loss(error)
-        self._note_loss(self._client._updates_error)
+        self._note_loss(self._client.updates_error)
         if self._loss:
             raise self._loss
         return reason
 
-    async def call(self, request: Any, timeout: float | None = None) -> Any:
-        """One request, sent once, answered within `timeout` seconds. Raises FrontError's children."""
-        result = await self._bounded(self._ask(request), timeout)
-        self._client.session.process_entities(result)
-        return result
-
-    async def _ask(self, request: Any) -> Any:
-        # Not through the client: it would sleep 2 s and ask again after errors that are answers (RANDOM_ID_DUPLICATE).
-        return await self._client._sender.send(request)
-
-    async def _bounded(self, work: Any, timeout: float | None = None) -> Any:
+    async def call(self, request: Any, seconds: float | None = None) -> Any:
+        """One request, sent once, answered within `seconds`. Raises FrontError's children."""
         try:
-            async with asyncio.timeout(self._timeout if timeout is None else timeout):
+            return await self._bounded(self._client.ask(request), seconds)
+        except SessionError as error:
+            raise Unreachable(str(error)) from error
+
+    async def _bounded(self, work: Awaitable[Any], seconds: float | None = None) -> Any:
+        try:
+            async with asyncio.timeout(self._seconds if seconds is None else seconds):
                 return await work
         except asyncio.CancelledError:
             # Telethon cancels what waits when a connection ends; only our own task's cancellation goes on.
@@ -131,15 +134,15 @@ class Line:
             raise LookupError(chat.key) from None
 
     def learn(self, users: list[Any], chats: list[Any]) -> None:
-        """Remember people and chats that an answer or an update named."""
+        """Remember people and chats that an answer named."""
         self.directory.learn(users, chats)
-        self._client._mb_entity_cache.extend(users, chats)
+        self._client.learn(users, chats)
 
     def count_from(self, dialogs: list[Any]) -> None:
-        """Begin to count the events of supergroups where their dialogs say, unless they are counted already."""
+        """Begin to count the events of supergroups where their dialogs say."""
         for dialog in dialogs:
             if isinstance(dialog.peer, tl.PeerChannel) and dialog.pts:
-                self._client._message_box.try_set_channel_state(dialog.peer.channel_id, dialog.pts)
+                self._client.count_from(dialog.peer.channel_id, dialog.pts)
 
     async def introduce(self, raw: Any) -> None:
         """See to it that the sender of a message is known with its usernames. Raises FrontError's children."""
@@ -153,23 +156,17 @@ class Line:
             known = tl.InputUserFromMessage(chat, raw.id, sender.user_id)
         self.learn(await self.call(fn.users.GetUsersRequest([known])), [])
 
-    async def standing(self, timeout: float) -> Standing:
+    async def standing(self, seconds: float) -> Standing:
         """Compare the server's counts with ours: the account's, and those of the chats that last moved."""
-        state = await self.call(fn.updates.GetStateRequest(), timeout)
+        state = await self.call(fn.updates.GetStateRequest(), seconds)
         first = fn.messages.GetDialogsRequest(None, 0, tl.InputPeerEmpty(), WATCHED_DIALOGS, 0)
-        listed = await self.call(first, timeout)
+        listed = await self.call(first, seconds)
         server = {d.peer.channel_id: d.pts for d in listed.dialogs if isinstance(d.peer, tl.PeerChannel) and d.pts}
-        ours = {key: entry.pts for key, entry in self._client._message_box.map.items() if key in server}
-        account = self._client._message_box.map.get(ENTRY_ACCOUNT)
-        return Standing(server | {0: state.pts}, ours | ({0: account.pts} if account else {}))
+        return Standing(server | {ACCOUNT: state.pts}, self._client.counts())
 
     def ask_differences(self, keys: list[int]) -> None:
-        """Have what is missing fetched; it arrives as updates do."""
-        queue = self._client._updates_queue
-        if 0 in keys:
-            queue.put_nowait(tl.UpdatesTooLong())
-        for channel_id in filter(None, keys):
-            queue.put_nowait(tl.UpdateShort(tl.UpdateChannelTooLong(channel_id), None))
+        """Have fetched what is missing; it arrives as updates do."""
+        self._client.ask_differences(keys)
 
 
 def marked_id_of(chat: Chat) -> int:

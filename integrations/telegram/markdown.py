@@ -106,9 +106,7 @@ def _swallowed(source: bytes, event: tuple[str, Any, int, int], tables: list[lis
     elif kind in ("InlineMath", "DisplayMath"):
         width = 1 + (kind == "DisplayMath")
         yield from ((at, b"\\") for at in (*range(start, start + width), *range(end - width, end)))
-    elif kind in ("Link", "Image") and (
-        not data["dest_url"].startswith(LINKABLE) or _is_inside(start, tables)
-    ):
+    elif kind in ("Link", "Image") and (not data["dest_url"].startswith(LINKABLE) or _is_inside(start, tables)):
         at = min(position for position in (source.find(mark, start, end) for mark in (b"[", b"<")) if position >= 0)
         yield at, b"\\"
 

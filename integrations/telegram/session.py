@@ -12,15 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from telethon import TelegramClient, utils
-from telethon._updates import MessageBox
-from telethon.crypto import rsa
+from telethon import utils
 from telethon.sessions import SQLiteSession
-from telethon.tl import types as tl
 
 from core.clock import Clock, SystemClock
 from core.errors import SessionError
 from core.settings import Settings
+from integrations.telegram.client import AccountClient, trust_only
 from integrations.telegram.directory import Account
 
 SIGN_IN = "scripts/telegram_login.sh"
@@ -92,35 +90,6 @@ class SessionLock:
         return f"The Telegram session {self.path.name.removesuffix('.lock')} is in use by {who}: stop that one first."
 
 
-class DifferenceBox(MessageBox):
-    """Telethon's reckoning of updates, less one flaw: it drops the edits that a difference brings.
-
-    Their pts lie below the difference's own state and look handled; without a pts an update always counts.
-    """
-
-    def __init__(self, log: Any, on_too_long: Callable[[], None]) -> None:
-        super().__init__(log)
-        self._on_too_long = on_too_long
-
-    def apply_difference(self, diff: Any, chat_hashes: Any) -> Any:
-        if isinstance(diff, tl.updates.DifferenceTooLong):
-            self._on_too_long()
-        _take_pts_off(diff)
-        return super().apply_difference(diff, chat_hashes)
-
-    def apply_channel_difference(self, request: Any, diff: Any, chat_hashes: Any) -> Any:
-        if isinstance(diff, tl.updates.ChannelDifferenceTooLong):
-            self._on_too_long()
-        _take_pts_off(diff)
-        return super().apply_channel_difference(request, diff, chat_hashes)
-
-
-def _take_pts_off(diff: Any) -> None:
-    for update in getattr(diff, "other_updates", ()):
-        if isinstance(update, (tl.UpdateEditMessage, tl.UpdateEditChannelMessage)):
-            update.pts = 0
-
-
 def open_session(path: Path) -> SQLiteSession:
     """The session file, made with mode 0600 when there is none. Raises SessionError when it cannot be used."""
     try:
@@ -151,40 +120,24 @@ def stored_account(session: SQLiteSession) -> Account | None:
     return Account(own_id)
 
 
-def build_client(access: TelegramAccess, on_too_long: Callable[[], None] = lambda: None) -> TelegramClient:
-    """A client for one connection, not connected: it never sleeps, retries or reconnects by itself."""
+def forget_key(access: TelegramAccess) -> None:
+    """Empty a session of a key that Telegram does not take any more; the file stays."""
+    session = open_session(access.session_path)
+    session.auth_key = None
+    session.close()
+
+
+def build_client(access: TelegramAccess, on_too_long: Callable[[], None] = lambda: None) -> AccountClient:
+    """A client for one connection, not connected. Raises SessionError."""
     if access.server_key is not None:
-        _trust_only(access.server_key)
+        try:
+            trust_only(access.server_key)
+        except OSError as error:
+            raise SessionError(f"TELEGRAM_SERVER_KEY {access.server_key} cannot be read: {error.strerror}.") from error
     session = open_session(access.session_path)
     if access.server is not None:
         session.set_dc(access.dc_id or session.dc_id or DEFAULT_DC, *access.server)
-    client = TelegramClient(
-        session,
-        access.api_id,
-        access.api_hash,
-        use_ipv6=access.server is not None and ":" in access.server[0],
-        timeout=10,
-        request_retries=0,
-        connection_retries=0,
-        retry_delay=0,
-        auto_reconnect=False,
-        sequential_updates=True,
-        flood_sleep_threshold=0,
-        raise_last_call_error=True,
-        catch_up=True,
-    )
-    client._message_box = DifferenceBox(client._log["messagebox"], on_too_long)
-    return client
-
-
-def _trust_only(key_file: Path) -> None:
-    """Make Telethon, in this whole process, accept this server key and no other."""
-    try:
-        pem = key_file.read_text()
-    except OSError as error:
-        raise SessionError(f"TELEGRAM_SERVER_KEY {key_file} cannot be read: {error.strerror}.") from error
-    rsa._server_keys.clear()
-    rsa.add_key(pem, old=False)
+    return AccountClient(session, (access.api_id, access.api_hash), on_too_long)
 
 
 def marked_peer(marked_id: int) -> Any:

@@ -172,6 +172,8 @@ def test_everything_lies_below_the_installation(tmp_path: Path, monkeypatch: pyt
 def test_database_url_names_a_file_or_another_database(tmp_path: Path, url: str, path: str | None) -> None:
     settings = load(tmp_path, f"DATABASE_URL={url}")
     assert settings.database_path == (tmp_path / path if path else None)
+    assert settings.database_address == (f"sqlite:///{tmp_path / path}" if path else url)
+    assert load(tmp_path, "").database_address == f"sqlite:///{tmp_path}/system.db"
 
 
 def test_b12_no_text_of_the_settings_shows_a_secret(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class PlayedChat:
     async def lines(self, chat: str, limit: int) -> Sequence[Line]:
         return [Line(n, q.chat != chat, AT, q.text) for n, q in enumerate(self.asked, 1)][:limit]
 
-    def workspaces(self) -> Sequence[str]:
+    async def workspaces(self) -> Sequence[str]:
         return ("PsyOPTIMAL", "FlexTrip")
 
 

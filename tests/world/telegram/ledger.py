@@ -97,6 +97,8 @@ class Ledger:
     def __init__(self) -> None:
         self.posts: dict[int, Post] = {}
         self.deeds: list[Deed] = []
+        self._replies: dict[int, list[Post]] = {}
+        self._reactions: dict[int, list[str]] = {}
         self.requests: deque[Request] = deque(maxlen=100_000)
         self.unknown: list[str] = []
         self._waiting: list[asyncio.Future[None]] = []
@@ -113,7 +115,7 @@ class Ledger:
         return SentMessage.of(self.posts[number])
 
     def replies_to(self, number: int) -> list[SentMessage]:
-        return [message for message in self.messages() if message.reply_to == number]
+        return [SentMessage.of(post) for post in self._replies.get(number, [])]
 
     def did(self, kind: str, person: Person | None = None, chat: Chat | None = None) -> list[Deed]:
         """Deeds of one kind (see Deed), in order."""
@@ -125,7 +127,7 @@ class Ledger:
 
     def reactions_to(self, number: int) -> list[str]:
         """Every emoji ever set on a message, in order; "" where one was taken away."""
-        return [deed.detail for deed in self.deeds if deed.kind == "reaction" and deed.number == number]
+        return list(self._reactions.get(number, []))
 
     def calls(self, method: str | None = None, person: Person | None = None) -> list[Request]:
         """Requests that reached the server, e.g. `messages.sendMessage`."""
@@ -135,8 +137,15 @@ class Ledger:
             if method in (None, request.method) and person in (None, request.person)
         ]
 
+    def keep(self, post: Post) -> None:
+        self.posts[post.number] = post
+        if post.reply_to:
+            self._replies.setdefault(post.reply_to.number, []).append(post)
+
     def record(self, deed: Deed) -> None:
         self.deeds.append(deed)
+        if deed.kind == "reaction" and deed.number:
+            self._reactions.setdefault(deed.number, []).append(deed.detail)
         self.wake()
 
     def answered(self, person: Person | None, method: str, outcome: str) -> None:

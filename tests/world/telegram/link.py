@@ -51,6 +51,10 @@ class Link(asyncio.Protocol):
     def person(self) -> Person | None:
         return self.authorization.person if self.authorization else None
 
+    @property
+    def open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
@@ -64,7 +68,8 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for packet in self._frames.feed(data):
-                self._take(packet)
+                if self.open:
+                    self._take(packet)
         except BadFrameError:
             self.drop()
 
@@ -137,7 +142,8 @@ class Link(asyncio.Protocol):
             authorization.sessions.add(incoming.session)
             self.tell(bytes(tl.NewSessionCreated(incoming.msg_id, incoming.session, authorization.salt)))
         for msg_id, body in unpack(incoming.msg_id, incoming.body):
-            self._serve(msg_id, body)
+            if self.open:
+                self._serve(msg_id, body)
 
     def _serve(self, msg_id: int, body: bytes) -> None:
         try:
@@ -154,7 +160,7 @@ class Link(asyncio.Protocol):
             self.server.serve(self, msg_id, inner, updates=updates)
 
     def _send(self, body: bytes, *, answer: bool) -> None:
-        if self.authorization is None or self.transport is None:
+        if self.authorization is None or not self.open:
             return
         head = HEADER.pack(
             self.authorization.salt, self.session, self._ids.next(answer=answer), self._seq * 2 + 1, len(body)
@@ -163,7 +169,7 @@ class Link(asyncio.Protocol):
         self._write(seal(self.authorization.key, self.authorization.key_id, head + body))
 
     def _write(self, payload: bytes) -> None:
-        if self.transport:
+        if self.transport and self.open:
             self.transport.write(self._frames.pack(payload))
 
 

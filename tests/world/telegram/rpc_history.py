@@ -31,11 +31,11 @@ class Window:
 
 
 def cut(box: Box, ids: Sequence[int], window: Window) -> list[int]:
-    """The page of an ascending id list, newest first. What lies above the newest message is cut off, not shifted."""
-    if window.max_id:
-        ids = ids[: bisect.bisect_left(ids, window.max_id)]
-    if window.min_id:
-        ids = ids[bisect.bisect_right(ids, window.min_id) :]
+    """The page of an ascending id list, newest first.
+
+    What would lie above the newest message is cut off, not shifted; max_id and min_id then take away from the page,
+    so a low max_id alone finds nothing (as clients have learnt of the real server).
+    """
     end = len(ids)
     if window.offset_id:
         end = bisect.bisect_left(ids, window.offset_id)
@@ -43,7 +43,8 @@ def cut(box: Box, ids: Sequence[int], window: Window) -> list[int]:
         end = sum(1 for number in ids if box.posts[number].at < window.offset_date)
     newest = end - window.add_offset
     oldest = newest - min(max(window.limit, 0), PAGE)
-    return list(reversed(ids[max(oldest, 0) : max(min(newest, len(ids)), 0)]))
+    page = ids[max(oldest, 0) : max(min(newest, len(ids)), 0)]
+    return [number for number in reversed(page) if number > window.min_id and number < (window.max_id or number + 1)]
 
 
 def get_history(call: Call):
@@ -123,7 +124,7 @@ def _picked(call: Call, box: Box, numbers: list[int]) -> tl.messages.Messages:
     chats, people = company_of(posts)
     users, groups = render.company(chats, people, call.me)
     messages = [
-        render.message(box.posts[number], call.me) if number in box.posts else tl.MessageEmpty(number)
+        render.message(box.posts[number], call.me) if number in box.posts else tl.MessageEmpty(number, None)
         for number in numbers
     ]
     return tl.messages.Messages(messages, [], groups, users)

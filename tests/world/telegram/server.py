@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
 
 from telethon.tl.tlobject import TLObject
@@ -24,6 +25,7 @@ ANSWERS = (
     | rpc_updates.ANSWERS
     | rpc_files.ANSWERS
 )
+LOG = logging.getLogger(__name__)
 VECTOR = 0x1CB5C415
 TRUE, FALSE = struct.pack("<I", 0x997275B5), struct.pack("<I", 0xBC799737)
 
@@ -41,6 +43,7 @@ class Server:
         self.port = 0
         self.authorizations: dict[int, Authorization] = {}
         self.links: set[Link] = set()
+        self.bugs: list[Exception] = []
         self._listening: asyncio.Server | None = None
 
     async def listen(self) -> None:
@@ -79,8 +82,16 @@ class Server:
             self.ledger.answered(person, method, "cut")
             link.drop()
             return
-        self._reply(Reply(link, msg_id, method), Call(self, link, request, faults), answer, faults)
-        if updates and link.transport:
+        reply = Reply(link, msg_id, method)
+        try:
+            self._reply(reply, Call(self, link, request, faults), answer, faults)
+        except (
+            Exception
+        ) as bug:  # the outermost loop of this server: a bug of ours must not look like a lost connection
+            LOG.exception("the played Telegram failed to answer %s", method)
+            self.bugs.append(bug)
+            reply.fail(400, "INTERNAL_BUG_OF_THE_TEST_WORLD", 0.0)
+        if updates and link.open:
             link.listen()
 
     def _reply(self, reply: Reply, call: Call, answer: Answer, faults: list[Fault]) -> None:

@@ -92,7 +92,7 @@ class Society:
             raise RefusalError("CHAT_WRITE_FORBIDDEN", 403)
         post = self._accept(draft)
         self._remember(draft)
-        self.ledger.posts[post.number] = post
+        self.ledger.keep(post)
         for box in draft.chat.boxes():
             post.ids[box] = box.add(post)
         self._log(Event(EventKind.NEW, draft.chat, count=1, post=post, at=post.at), Act(draft.sender, origin))

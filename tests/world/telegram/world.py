@@ -42,6 +42,8 @@ class TelegramWorld:
         await self.server.close()
         if self._temporary:
             self._temporary.cleanup()
+        if self.server.bugs:
+            raise ExceptionGroup("bugs of the played Telegram", self.server.bugs)
 
     @property
     def ledger(self) -> Ledger:

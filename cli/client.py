@@ -1,0 +1,102 @@
+"""The running server as a command line sees it: HTTP by the standard library alone, past any proxy."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from core.errors import RequestError, ValorError
+from core.secret_token import read_token
+from core.settings import Settings
+
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+SECONDS = 30.0
+LOOK_SECONDS = 2.0
+FAILURES = (OSError, http.client.HTTPException, ValueError)
+
+
+class NotRunning(ValorError):
+    """No server answers."""
+
+
+class Answer(NamedTuple):
+    status: int
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where this machine reaches the server."""
+
+    host: str
+    port: int
+    is_safe: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Address:
+        host = ANY_ADDRESS.get(settings.host, settings.host)
+        return cls(host, settings.http_port, settings.ssl_certfile is not None)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.is_safe else 'http'}://{host}:{self.port}"
+
+    def connect(self, seconds: float) -> http.client.HTTPConnection:
+        if not self.is_safe:
+            return http.client.HTTPConnection(self.host, self.port, timeout=seconds)
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # the own server, whose certificate may be its own
+        return http.client.HTTPSConnection(self.host, self.port, timeout=seconds, context=context)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Asks the server at `address`. Raises NotRunning, and RequestError with the server's own sentence."""
+
+    address: Address
+    token: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Client:
+        """The client of this installation's server. Raises ConfigurationError without a usable token."""
+        return cls(Address.of(settings), read_token(settings.token_path))
+
+    def get(self, path: str) -> Any:
+        return self._body("GET", path)
+
+    def post(self, path: str) -> Any:
+        return self._body("POST", path)
+
+    def health(self) -> dict[str, Any] | None:
+        """What `/health` says, None when nothing that speaks so answers."""
+        try:
+            answer = self._ask("GET", "/health", LOOK_SECONDS)
+        except FAILURES:
+            return None
+        return answer.body if _is_health(answer.body) else None
+
+    def _body(self, method: str, path: str) -> Any:
+        try:
+            status, body = self._ask(method, path, SECONDS)
+        except FAILURES as error:
+            raise NotRunning(f"No Valor answers at {self.address}: start it with scripts/start.sh.") from error
+        if status >= 400:
+            raise RequestError(body.get("error") or f"The server answered {status}.")
+        return body
+
+    def _ask(self, method: str, path: str, seconds: float) -> Answer:
+        connection = self.address.connect(seconds)
+        try:
+            connection.request(method, path, headers={"Authorization": f"Bearer {self.token}"})
+            answer = connection.getresponse()
+            return Answer(answer.status, json.load(answer))
+        finally:
+            connection.close()
+
+
+def _is_health(body: object) -> bool:
+    return isinstance(body, dict) and {"pid", "components"} <= body.keys()

@@ -1,0 +1,46 @@
+"""A turn's answer by an agent, whose stack takes seconds to load."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from conversations.turn import Turn
+from conversations.turns import Gate
+
+if TYPE_CHECKING:
+    from runtime.workplace import Workplace
+
+
+class AgentAnswers:
+    """Implements conversations.turns.Answer and DoneSoFar; whoever comes first waits for `load`, in a thread."""
+
+    def __init__(self, load: Callable[[], Workplace]) -> None:
+        self._load = load
+        self._loaded: Workplace | None = None
+        self._loading = asyncio.Lock()
+
+    async def workplace(self) -> Workplace:
+        async with self._loading:
+            if self._loaded is None:
+                self._loaded = await asyncio.to_thread(self._load)
+        return self._loaded
+
+    async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
+        workplace = await self.workplace()
+        from runtime.workplace import Errand  # loaded by now
+
+        errand = Errand(
+            run_id=turn.run_id,
+            who=f"{turn.requester_name or 'somebody'}'s turn {turn.id}",
+            asker=turn.asker,
+            prompt=prompt,
+            gate=gate,
+            turn_id=turn.id,
+            epoch=turn.epoch,
+        )
+        return (await workplace.run(errand)).text
+
+    async def done_so_far(self, run_id: str) -> list[str]:
+        return await (await self.workplace()).runner.done_so_far(run_id)

@@ -1,0 +1,121 @@
+# pyright: basic
+"""Signing the account in: phone, code, and a password where two steps are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
+
+from telethon import errors
+
+from core.errors import SessionError
+from integrations.telegram.client import AccountClient
+from integrations.telegram.directory import Account, to_account
+from integrations.telegram.refusals import translate
+from integrations.telegram.session import SessionLock, TelegramAccess, build_client, forget_key
+
+ATTEMPTS = 3
+CONNECT_SECONDS = 30.0
+_MIGRATIONS = (errors.PhoneMigrateError, errors.NetworkMigrateError, errors.UserMigrateError)
+_DEAD_KEYS = (errors.AuthKeyNotFound, errors.AuthKeyDuplicatedError)
+_MISTAKES = {
+    errors.PhoneNumberInvalidError: "Telegram knows no such phone number: write it with + and the country's code.",
+    errors.PhoneNumberUnoccupiedError: "No Telegram account has this phone number.",
+    errors.PhoneCodeInvalidError: "This is not the code that was sent.",
+    errors.PhoneCodeEmptyError: "The code is empty.",
+    errors.PasswordHashInvalidError: "This is not the account's password.",
+}
+
+
+class Prompts(Protocol):
+    """Who answers the questions of a sign-in."""
+
+    async def phone(self) -> str: ...
+
+    async def code(self) -> str: ...
+
+    async def password(self) -> str: ...
+
+    def tell(self, sentence: str) -> None: ...
+
+
+class SignIn(NamedTuple):
+    """The account, and whether its session had been good already."""
+
+    account: Account
+    was_good: bool
+
+
+async def sign_in(access: TelegramAccess, prompts: Prompts) -> SignIn:
+    """Sign the account in, unless it is. Raises SessionError with what to do."""
+    lock = SessionLock(access.session_path, "telegram_login")
+    lock.acquire()
+    try:
+        client = await _connect(access)
+        try:
+            return await _sign_in(client, prompts)
+        finally:
+            await client.disconnect()
+    except (OSError, TimeoutError, errors.RPCError) as error:
+        raise SessionError(str(translate(error))) from error
+    finally:
+        lock.release()
+
+
+async def _connect(access: TelegramAccess) -> AccountClient:
+    client = build_client(access)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await client.connect()
+    except _DEAD_KEYS:
+        # The key is worth nothing any more; the session file stays, a new key takes its place.
+        await client.disconnect()
+        forget_key(access)
+        client = build_client(access)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await client.connect()
+    return client
+
+
+async def _sign_in(client: AccountClient, prompts: Prompts) -> SignIn:
+    me = await client.get_me()
+    was_good = me is not None
+    if me is None:
+        me = await _identify(client, prompts)
+    await client.remember_self(me)
+    return SignIn(to_account(me), was_good)
+
+
+async def _identify(client: AccountClient, prompts: Prompts) -> Any:
+    async def send_code() -> Any:
+        phone = await prompts.phone()
+        try:
+            return phone, await client.send_code_request(phone)
+        except _MIGRATIONS:
+            # Telethon has moved to the account's data centre; there it is asked again.
+            return phone, await client.send_code_request(phone)
+
+    phone, sent = await _insist(send_code, prompts)
+
+    async def enter_code() -> Any:
+        return await client.sign_in(phone, await prompts.code(), phone_code_hash=sent.phone_code_hash)
+
+    async def enter_password() -> Any:
+        return await client.sign_in(password=await prompts.password())
+
+    try:
+        return await _insist(enter_code, prompts)
+    except errors.SessionPasswordNeededError:
+        return await _insist(enter_password, prompts)
+
+
+async def _insist(step: Callable[[], Awaitable[Any]], prompts: Prompts) -> Any:
+    """Take a step of which the answer may be mistyped."""
+    for _ in range(ATTEMPTS):
+        try:
+            return await step()
+        except tuple(_MISTAKES) as mistake:
+            prompts.tell(_MISTAKES[type(mistake)])
+    raise SessionError("The account was not signed in: start again.")
+

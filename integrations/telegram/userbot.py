@@ -1,0 +1,276 @@
+# pyright: basic
+"""The Telegram user account as a front."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from telethon import errors, utils
+from telethon.tl import functions as fn
+from telethon.tl import types as tl
+
+from core.clock import Clock, SystemClock
+from core.errors import FrontError, SessionError, Undeliverable, Unreachable
+from core.message import Chat, Entity, Message, Part, Sent
+from core.protocols import Dialog, Receiver
+from integrations.telegram.convert import find_message, to_message, to_sent
+from integrations.telegram.directory import Account, Directory
+from integrations.telegram.entities import to_telethon
+from integrations.telegram.intake import Intake
+from integrations.telegram.lifeline import Health, Lifeline, Pace
+from integrations.telegram.line import Line, marked_id_of
+from integrations.telegram.pages import find_before, read_dialogs, read_history
+from integrations.telegram.refusals import name_of
+from integrations.telegram.session import (
+    SIGN_IN,
+    SessionLock,
+    TelegramAccess,
+    has_key,
+    open_session,
+    stored_account,
+)
+
+log = logging.getLogger(__name__)
+LOST_REPLIES = frozenset({"REPLY_MESSAGE_ID_INVALID", "MSG_ID_INVALID", "MESSAGE_ID_INVALID", "REPLY_TO_INVALID"})
+DIFFERENCE_REACH = timedelta(hours=24)
+REFRESH_SECONDS = 60.0
+
+
+class Userbot:
+    """Implements core.protocols.Front over Telethon; the one owner of the session while it runs."""
+
+    def __init__(self, access: TelegramAccess, pace: Pace | None = None, clock: Clock | None = None) -> None:
+        self._access = access
+        self._clock = clock or SystemClock()
+        self._life = Lifeline(access, pace or Pace(), self._clock)
+        self._lock = SessionLock(access.session_path, "valor server", self._clock)
+        self._intake: Intake[Any] = Intake(self._take)
+        self._receiver: Receiver | None = None
+        self._account: Account | None = None
+        self._refreshed = float("-inf")
+
+    # -- life
+
+    async def start(self, receiver: Receiver) -> None:
+        """Begin to receive; returns when it is known who the account is, which an earlier connection has written down.
+
+        Without a network it goes on trying. Raises SessionError when the session is in use or not signed in.
+        """
+        self._receiver = receiver
+        self._lock.acquire()
+        try:
+            await self._begin()
+        except (SessionError, asyncio.CancelledError):
+            await self.stop()
+            raise
+
+    async def _begin(self) -> None:
+        self._account = self._remembered()
+        self._life.start(self)
+        if self._account is None:
+            await self._life.settled()
+        if self.health().status == "unhealthy":
+            raise SessionError(self.health().sentence)
+
+    def _remembered(self) -> Account | None:
+        if not has_key(self._access.session_path):
+            raise SessionError(f"The Telegram account is not signed in: run {SIGN_IN}.")
+        session = open_session(self._access.session_path)
+        try:
+            return stored_account(session)
+        finally:
+            session.close()
+
+    async def stop(self) -> None:
+        await self._life.stop()
+        await self._intake.stop()
+        self._lock.release()
+
+    def health(self) -> Health:
+        return self._life.health
+
+    @property
+    def account(self) -> Account:
+        """Who the account is. Raises Unreachable before that is known."""
+        directory = self._life.directory
+        known = directory.own if directory else self._account
+        if known is None:
+            raise Unreachable("It is not known yet who the Telegram account is.")
+        return known
+
+    @property
+    def name(self) -> str:
+        return self.account.front
+
+    @property
+    def own_chat(self) -> Chat:
+        """Saved Messages. What is sent there comes back by `history`, not live: Telegram tells a connection nothing
+        of its own doings."""
+        return Chat(self.name, str(self.account.id))
+
+    # -- Owner of the lifeline
+
+    def on_update(self, update: Any) -> None:
+        entities = getattr(update, "_entities", None) or {}
+        self._directory.learn(entities.values())
+        raw = find_message(update, self.account.id)
+        if raw is not None and raw.peer_id is not None:
+            self._intake.put(utils.get_peer_id(raw.peer_id), raw)
+
+    @property
+    def _directory(self) -> Directory:
+        """Whom the connections so far have told of; there from the first connection on."""
+        assert self._life.directory
+        return self._life.directory
+
+    async def on_connected(self, line: Line) -> None:
+        if self._refreshed == float("-inf"):
+            await self._refresh(line)
+
+    async def on_gap(self, *, too_long: bool = False) -> None:
+        assert self._receiver
+        if too_long:
+            await self._reread_edits(self._receiver)
+        await self._receiver.catch_up(self.name)
+
+    async def _take(self, raw: Any) -> None:
+        assert self._receiver
+        try:
+            await self._life.line.introduce(raw)
+        except (FrontError, LookupError) as error:
+            log.info("the sender of message %s stays unknown: %s", raw.id, error)
+        message = to_message(raw, self._directory)
+        if message is not None:
+            await self._receiver.receive(message)
+
+    async def _reread_edits(self, receiver: Receiver) -> None:
+        """What was edited while the difference was too long for Telegram to tell."""
+        since = self._clock.now() - DIFFERENCE_REACH
+        for dialog in await self.dialogs():
+            async for page in self.history(dialog.chat, 0, since):
+                for message in page:
+                    if message.edited_at is not None:
+                        await receiver.receive(message)
+
+    # -- Front
+
+    async def send(self, part: Part) -> int:
+        line = self._life.line
+        peer = await self._peer(line, part.chat)
+        try:
+            return await self._send(line, peer, part, part.reply_to)
+        except Undeliverable as refusal:
+            if part.reply_to is None or name_of(refusal.__cause__ or refusal) not in LOST_REPLIES:
+                raise
+        # The message to answer is gone. Nothing was accepted, so the same random_id still counts once.
+        return await self._send(line, peer, part, None)
+
+    async def _send(self, line: Line, peer: Any, part: Part, reply_to: int | None) -> int:
+        result = await line.call(
+            fn.messages.SendMessageRequest(
+                peer,
+                part.text,
+                reply_to=tl.InputReplyToMessage(reply_to) if reply_to else None,
+                random_id=part.random_id,
+                entities=to_telethon(part.entities) or None,
+            )
+        )
+        return _sent_id(result, part.random_id)
+
+    async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
+        line = self._life.line
+        request = fn.messages.EditMessageRequest(
+            await self._peer(line, chat), message_id, message=text, entities=to_telethon(entities) or None
+        )
+        await _unless_done(line, request)
+
+    async def delete(self, chat: Chat, message_ids: Sequence[int]) -> None:
+        line = self._life.line
+        peer = await self._peer(line, chat)
+        if isinstance(peer, tl.InputPeerChannel):
+            await line.call(fn.channels.DeleteMessagesRequest(_channel(peer), list(message_ids)))
+        else:
+            await line.call(fn.messages.DeleteMessagesRequest(list(message_ids), revoke=True))
+
+    async def react(self, chat: Chat, message_id: int, emoji: str | None) -> None:
+        line = self._life.line
+        reaction = [tl.ReactionEmoji(emoji)] if emoji else []
+        request = fn.messages.SendReactionRequest(await self._peer(line, chat), message_id, reaction=reaction)
+        await _unless_done(line, request)
+
+    async def mark_read(self, chat: Chat, message_id: int) -> None:
+        line = self._life.line
+        peer = await self._peer(line, chat)
+        if isinstance(peer, tl.InputPeerChannel):
+            await line.call(fn.channels.ReadHistoryRequest(_channel(peer), message_id))
+        else:
+            await line.call(fn.messages.ReadHistoryRequest(peer, message_id))
+
+    async def show_typing(self, chat: Chat) -> None:
+        line = self._life.line
+        peer = await self._peer(line, chat)
+        await line.call(fn.messages.SetTypingRequest(peer, tl.SendMessageTypingAction()))
+
+    async def sent_after(self, chat: Chat, message_id: int) -> list[Sent]:
+        line = self._life.line
+        peer = await self._peer(line, chat)
+        found: list[Sent] = []
+        async for page in read_history(line, peer, message_id):
+            converted = ((raw, to_message(raw, line.directory)) for raw in page)
+            found += [to_sent(raw) for raw, ours in converted if ours and ours.outgoing and ours.service is None]
+        return found
+
+    async def dialogs(self) -> list[Dialog]:
+        return await self._refresh(self._life.line)
+
+    async def history(self, chat: Chat, after: int, since: datetime) -> AsyncIterator[list[Message]]:
+        line = self._life.line
+        peer = await self._peer(line, chat)
+        begin = max(after, await find_before(line, peer, since))
+        async for page in read_history(line, peer, begin):
+            messages = (to_message(raw, line.directory) for raw in page)
+            yield [message for message in messages if message is not None and message.sent_at >= since]
+
+    async def _refresh(self, line: Line) -> list[Dialog]:
+        self._refreshed = self._clock.boot()
+        return await read_dialogs(line)
+
+    async def _peer(self, line: Line, chat: Chat) -> Any:
+        """Telethon's peer of a chat; one that is unknown is looked for among the dialogs, once a minute."""
+        try:
+            return line.peer(chat)
+        except LookupError:
+            if self._clock.boot() - self._refreshed >= REFRESH_SECONDS:
+                await self._refresh(line)
+        try:
+            return line.peer(chat)
+        except LookupError:
+            number = marked_id_of(chat)
+            raise Undeliverable(f"The account has never met chat {number}: write to it once from Telegram.") from None
+
+
+def _channel(peer: tl.InputPeerChannel) -> tl.InputChannel:
+    return tl.InputChannel(peer.channel_id, peer.access_hash)
+
+
+async def _unless_done(line: Line, request: Any) -> None:
+    """Ask for a change; that nothing was left to change is success."""
+    try:
+        await line.call(request)
+    except Undeliverable as refusal:
+        if not isinstance(refusal.__cause__, errors.MessageNotModifiedError):
+            raise
+
+
+def _sent_id(result: Any, random_id: int) -> int:
+    """The number that a message got, from the answer to its sending."""
+    if isinstance(result, tl.UpdateShortSentMessage):
+        return result.id
+    for update in getattr(result, "updates", ()):
+        if isinstance(update, tl.UpdateMessageID) and update.random_id == random_id:
+            return update.id
+    raise Unreachable("Telegram took the message without saying its number.")

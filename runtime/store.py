@@ -1,0 +1,154 @@
+"""Queries of `runs`, `steps` and `llm_calls`. Each function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from core.errors import Cancelled
+from core.schema import llm_calls, promises, runs, steps, turns
+
+JSON = Any
+WINDOW = timedelta(seconds=60)
+
+
+class StepStatus(StrEnum):
+    INTENT = "intent"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of an agent; `epoch` is that of its turn or promise, which fences out an earlier process."""
+
+    id: str
+    agent: str
+    workspace: str
+    turn_id: int | None = None
+    promise_id: int | None = None
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A model response (`key` is `model:N`) or a tool call (`key` is its id). `request` and `response` are JSON."""
+
+    key: str
+    kind: str
+    name: str
+    status: StepStatus
+    request: JSON = None
+    response: JSON = None
+    evidence: tuple[Mapping[str, JSON], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallOpening:
+    """What is known of a model call when it starts."""
+
+    started_at: datetime
+    chat: str
+    run: str
+    promise: int | None
+    requester: str
+    kind: str
+    model: str
+    system_chars: int
+    prompt_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """What a model call came to. Seconds, tokens, US dollars."""
+
+    outcome: str
+    wait: float | None
+    duration: float
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    error_type: str | None = None
+    request_id: str | None = None
+    cost: float | None = None
+
+
+def begin_run(connection: Connection, run: Run, now: datetime) -> dict[str, Step]:
+    """Write or reopen the run; its steps so far. Raises Cancelled when it is another process's now."""
+    check_epoch(connection, run)
+    known = connection.execute(update(runs).where(runs.c.id == run.id).values(status="running", ended_at=None))
+    if not known.rowcount:
+        row = {"id": run.id, "agent": run.agent, "workspace": run.workspace, "status": "running", "started_at": now}
+        connection.execute(insert(runs).values(**row, turn_id=run.turn_id, promise_id=run.promise_id))
+        return {}
+    return {step.key: step for step in read_steps(connection, run.id)}
+
+
+def end_run(connection: Connection, run_id: str, status: str, now: datetime) -> None:
+    """`done`, `failed` or `stopped`."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(status=status, ended_at=now))
+
+
+def read_steps(connection: Connection, run_id: str) -> list[Step]:
+    query = select(steps).where(steps.c.run_id == run_id).order_by(steps.c.id)
+    return [
+        Step(row.key, row.kind, row.name, StepStatus(row.status), row.request, row.response, tuple(row.evidence or ()))
+        for row in connection.execute(query)
+    ]
+
+
+def write_step(connection: Connection, run: Run, step: Step, now: datetime) -> None:
+    """Write the step, or bring its row up to date. Raises Cancelled when the run is another process's now."""
+    check_epoch(connection, run)
+    ended_at = None if step.status is StepStatus.INTENT else now
+    values = {"status": step.status, "response": step.response, "evidence": list(step.evidence), "ended_at": ended_at}
+    known = update(steps).where(steps.c.run_id == run.id, steps.c.key == step.key)
+    if connection.execute(known.values(**values, epoch=run.epoch)).rowcount:
+        return
+    row = {"run_id": run.id, "key": step.key, "kind": step.kind, "name": step.name, "request": step.request}
+    connection.execute(insert(steps).values(**row, **values, epoch=run.epoch, started_at=now))
+
+
+def forget_step(connection: Connection, run: Run, key: str) -> None:
+    """As if it had never begun."""
+    connection.execute(delete(steps).where(steps.c.run_id == run.id, steps.c.key == key))
+
+
+def check_epoch(connection: Connection, run: Run) -> None:
+    """Raise Cancelled unless the turn or promise of the run is still at the epoch the run began with."""
+    owner = (turns, run.turn_id) if run.promise_id is None else (promises, run.promise_id)
+    table, number = owner
+    if number is None:
+        return
+    epoch = connection.execute(select(table.c.epoch).where(table.c.id == number)).scalar()
+    if epoch is not None and epoch != run.epoch:
+        raise Cancelled("Another process goes on with this work.")
+
+
+def open_call(connection: Connection, opening: CallOpening) -> int:
+    """The row of a model call that starts; its number."""
+    since = opening.started_at - WINDOW
+    recent = select(func.count()).select_from(llm_calls).where(llm_calls.c.started_at > since).scalar_subquery()
+    values = {name: getattr(opening, name) for name in CallOpening.__slots__}
+    row = insert(llm_calls).values(**values, outcome="open", calls_last_60s=recent + 1)
+    key: Any = connection.execute(row).inserted_primary_key
+    return int(key[0])
+
+
+def close_call(connection: Connection, number: int, end: CallEnd) -> None:
+    values = {name: getattr(end, name) for name in CallEnd.__slots__}
+    connection.execute(update(llm_calls).where(llm_calls.c.number == number).values(**values))
+
+
+def count_calls(connection: Connection, since: datetime) -> dict[str, int]:
+    """Model calls since then, by outcome, and `all`."""
+    query = select(llm_calls.c.outcome, func.count()).where(llm_calls.c.started_at >= since)
+    found: dict[str, int] = {row[0]: row[1] for row in connection.execute(query.group_by(llm_calls.c.outcome))}
+    return {**found, "all": sum(found.values())}

@@ -1,0 +1,65 @@
+"""Where runs take place: the same deps, fence and agent for turns, promises and command lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core.clock import Clock
+from core.protocols import Asker, HistorySearch, Progress, PromiseMaker
+from core.workspaces import WorkspaceConfig
+from runtime.deps import Deps, Gate, SilentProgress, open_gate
+from runtime.fences import Fences
+from runtime.manifest import AgentManifest
+from runtime.patience import OnText
+from runtime.runner import AgentRunner, RunResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """One run to be made: what is asked by whom, and whose run it is. `who` names it where it holds a directory."""
+
+    run_id: str
+    who: str
+    asker: Asker
+    prompt: str
+    gate: Gate = open_gate
+    progress: Progress = field(default_factory=SilentProgress)
+    on_text: OnText | None = None
+    turn_id: int | None = None
+    promise_id: int | None = None
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    runner: AgentRunner
+    manifest: AgentManifest
+    config: Callable[[], WorkspaceConfig]
+    fences: Fences
+    promises: PromiseMaker
+    history: HistorySearch
+    clock: Clock
+
+    async def run(self, errand: Errand) -> RunResult:
+        """Run the agent; whatever its tools left running has ended when this returns or raises."""
+        workspace = self.config().named(errand.asker.workspace)
+        fence = self.fences.fence_for(workspace, errand.run_id, errand.who)
+        deps = Deps(
+            workspace=workspace,
+            asker=errand.asker,
+            run_id=errand.run_id,
+            promises=self.promises,
+            history=self.history,
+            clock=self.clock,
+            progress=errand.progress,
+            fence=fence,
+            gate=errand.gate,
+            turn_id=errand.turn_id,
+            promise_id=errand.promise_id,
+            epoch=errand.epoch,
+        )
+        try:
+            return await self.runner.run(self.manifest, errand.prompt, deps, on_text=errand.on_text)
+        finally:
+            await fence.close()

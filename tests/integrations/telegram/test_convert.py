@@ -1,0 +1,167 @@
+"""Telethon's messages become ours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from telethon.tl import types as tl
+
+from core.message import ChatKind, Person
+from integrations.telegram.convert import find_message, to_message, to_sent
+from integrations.telegram.directory import Account, Directory, to_account, usernames_of
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+OWN, ANNA, GROUP = 1, 5, 7
+ME, ANNAS, DM = tl.PeerUser(OWN), tl.PeerUser(ANNA), tl.PeerUser(ANNA)
+
+
+@pytest.fixture
+def directory() -> Directory:
+    known = Directory(Account(OWN, ("valor",)))
+    photo = tl.ChatPhotoEmpty()
+    known.learn(
+        [tl.User(ANNA, first_name="Anna", last_name="B", username="Anna_B"), tl.User(6, first_name="R2", bot=True)],
+        [tl.Chat(GROUP, "Basic", photo, 2, WHEN, 1), tl.Channel(GROUP, "Super", photo, WHEN, username="super")],
+    )
+    return known
+
+
+def message(peer: Any, text: str = "hi", **more: Any) -> tl.Message:
+    return tl.Message(3, peer, WHEN, text, **more)
+
+
+def convert(raw: Any, directory: Directory) -> Any:
+    made = to_message(raw, directory)
+    assert made
+    return made
+
+
+@pytest.mark.parametrize(
+    ("peer", "key", "kind", "title"),
+    [
+        (DM, "5", ChatKind.DM, "Anna B"),
+        (ME, "1", ChatKind.SELF, ""),
+        (tl.PeerChat(GROUP), "-7", ChatKind.GROUP, "Basic"),
+        (tl.PeerChannel(GROUP), "-1000000000007", ChatKind.GROUP, "Super"),
+    ],
+)
+def test_each_kind_of_chat(directory: Directory, peer: Any, key: str, kind: ChatKind, title: str) -> None:
+    made = convert(message(peer, from_id=ANNAS), directory)
+    assert (made.chat, made.kind, made.title) == (("account:1", key), kind, title)
+    assert made.sender == Person(ANNA, "Anna_B", "Anna B")
+    assert made.sent_at == WHEN
+
+
+def test_without_a_sender_it_is_the_chats(directory: Directory) -> None:
+    assert convert(message(DM), directory).sender.id == ANNA
+    assert convert(message(DM, out=True), directory).sender.id == OWN
+    anonymous = convert(message(tl.PeerChannel(GROUP)), directory).sender
+    assert anonymous == Person(-1000000000007, "super", "Super")
+    assert convert(message(tl.PeerChannel(GROUP), from_id=tl.PeerChannel(GROUP)), directory).sender == anonymous
+
+
+def test_own_messages_are_outgoing(directory: Directory) -> None:
+    assert convert(message(DM, out=True), directory).outgoing
+    assert convert(message(ME, from_id=ME), directory).outgoing
+    assert not convert(message(DM), directory).outgoing
+
+
+def test_bots_and_strangers(directory: Directory) -> None:
+    assert convert(message(tl.PeerChat(GROUP), from_id=tl.PeerUser(6)), directory).sender.is_bot
+    assert convert(message(tl.PeerChat(GROUP), from_id=tl.PeerUser(99)), directory).sender == Person(99)
+
+
+def test_edits_show_unless_they_are_hidden(directory: Directory) -> None:
+    assert convert(message(DM, edit_date=WHEN), directory).edited_at == WHEN
+    assert convert(message(DM, edit_date=WHEN, edit_hide=True), directory).edited_at is None
+
+
+@pytest.mark.parametrize(
+    ("header", "answered"),
+    [
+        (None, None),
+        (tl.MessageReplyHeader(reply_to_msg_id=2), 2),
+        (tl.MessageReplyHeader(reply_to_msg_id=2, forum_topic=True), None),
+        (tl.MessageReplyHeader(reply_to_msg_id=2, forum_topic=True, reply_to_top_id=1), 2),
+        (tl.MessageReplyHeader(reply_to_msg_id=2, reply_to_peer_id=tl.PeerUser(9)), None),
+        (tl.MessageReplyStoryHeader(tl.PeerUser(9), 2), None),
+    ],
+)
+def test_replies(directory: Directory, header: Any, answered: int | None) -> None:
+    assert convert(message(DM, reply_to=header), directory).reply_to == answered
+    assert to_sent(message(DM, reply_to=header)).reply_to == answered
+
+
+def document(*attributes: Any) -> tl.MessageMediaDocument:
+    return tl.MessageMediaDocument(document=tl.Document(1, 1, b"", WHEN, "x/y", 1, 2, list(attributes)))
+
+
+@pytest.mark.parametrize(
+    ("media", "text"),
+    [
+        (tl.MessageMediaPhoto(), "[photo]"),
+        (document(tl.DocumentAttributeAudio(3, voice=True)), "[voice]"),
+        (document(tl.DocumentAttributeAudio(3)), "[audio]"),
+        (document(tl.DocumentAttributeVideo(3, 1, 1, round_message=True)), "[video note]"),
+        (document(tl.DocumentAttributeVideo(3, 1, 1)), "[video]"),
+        (document(tl.DocumentAttributeSticker("😀", tl.InputStickerSetEmpty())), "[sticker]"),
+        (document(tl.DocumentAttributeFilename("a.pdf")), "[document a.pdf]"),
+        (document(), "[document]"),
+        (tl.MessageMediaGeo(tl.GeoPointEmpty()), "[geo]"),
+        (tl.MessageMediaDice(3, "🎲"), "[dice]"),
+        (None, "[empty message]"),
+    ],
+)
+def test_b11_media_without_text_says_what_it_is(directory: Directory, media: Any, text: str) -> None:
+    assert convert(message(DM, "", media=media), directory).text == text
+    assert convert(message(DM, "caption @valor", media=media), directory).mentions == {"valor"}
+
+
+def test_a_poll_says_its_question(directory: Directory) -> None:
+    poll = tl.Poll(1, tl.TextWithEntities("Tea?", []), [], 0)
+    media = tl.MessageMediaPoll(poll, tl.PollResults())
+    assert convert(message(DM, "", media=media), directory).text == "[poll: Tea?]"
+
+
+def test_a6_service_messages_say_their_kind(directory: Directory) -> None:
+    raw = tl.MessageService(3, tl.PeerChat(GROUP), WHEN, action=tl.MessageActionChatAddUser([1]), from_id=ANNAS)
+    made = convert(raw, directory)
+    assert (made.service, made.text) == ("chat_add_user", "[chat add user]")
+
+
+def test_what_is_gone_is_nothing(directory: Directory) -> None:
+    assert to_message(tl.MessageEmpty(3, None), directory) is None
+
+
+def test_control_characters_leave_places_alone(directory: Directory) -> None:
+    raw = message(DM, "\x00😀\x01@valor", entities=[tl.MessageEntityMention(4, 6)])
+    made = convert(raw, directory)
+    assert made.text == " 😀 @valor"
+    assert made.mention_spans == ((3, 6),)
+
+
+def test_short_updates_are_messages(directory: Directory) -> None:
+    incoming = tl.UpdateShortMessage(3, ANNA, "hi", 1, 1, WHEN)
+    outgoing = tl.UpdateShortMessage(3, ANNA, "hi", 1, 1, WHEN, out=True)
+    in_group = tl.UpdateShortChatMessage(3, ANNA, GROUP, "hi", 1, 1, WHEN)
+    made = [convert(find_message(update, OWN), directory) for update in (incoming, outgoing, in_group)]
+    assert [(one.chat.key, one.sender.id) for one in made] == [("5", ANNA), ("5", OWN), ("-7", ANNA)]
+    assert find_message(tl.UpdateConfig(), OWN) is None
+
+
+def test_usernames_are_the_main_one_and_the_active_ones() -> None:
+    extra = [tl.Username("second", active=True), tl.Username("old")]
+    assert usernames_of(tl.User(1, username="main", usernames=extra)) == ("main", "second")
+    assert usernames_of(tl.User(1, usernames=extra)) == ("second",)
+    assert to_account(tl.User(1, first_name="V", usernames=extra)) == Account(1, ("second",), "V")
+    assert Account(1).front == "account:1"
+
+
+def test_a_partial_person_takes_nothing_from_a_full_one(directory: Directory) -> None:
+    directory.learn([tl.User(ANNA, first_name="Anna C", min=True), tl.User(8, first_name="Eve", min=True)])
+    assert directory.person(ANNA) == Person(ANNA, "Anna_B", "Anna C")
+    assert (directory.knows(ANNA), directory.knows(8), directory.knows(9)) == (True, False, False)
+    directory.learn([tl.User(8, first_name="Eve", username="eve")])
+    assert directory.knows(8)

@@ -1,0 +1,112 @@
+"""The bell: woken at once, from any process, carrying a number and nothing else."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import doorbell
+from promises.bell import HueyBell
+
+DEADLINE = 10
+
+
+class Heard:
+    """What a consumer was told, in order."""
+
+    def __init__(self, bell: HueyBell, jobs: int = 2) -> None:
+        self.numbers: queue.Queue[int] = queue.Queue()
+        bell.consume(self.numbers.put, jobs)
+
+    def next(self) -> int:
+        return self.numbers.get(timeout=DEADLINE)
+
+
+@pytest.fixture
+def bell(tmp_path: Path) -> Iterator[HueyBell]:
+    opened = HueyBell(tmp_path / "data" / "huey.db", tmp_path / "data" / "bell")
+    yield opened
+    opened.close()
+
+
+def test_p2_a_ring_is_heard_by_an_idle_consumer_without_polling(bell: HueyBell) -> None:
+    heard = Heard(bell)
+    for number in (7, 8):
+        bell.ring(number)
+        assert heard.next() == number
+    assert bell.waiting() == 0
+
+
+def test_p2_a_ring_from_another_process_is_heard(bell: HueyBell, tmp_path: Path) -> None:
+    heard = Heard(bell)
+    program = (
+        "from pathlib import Path; from promises.bell import HueyBell; "
+        f"p = Path({str(tmp_path)!r}, 'data'); HueyBell(p / 'huey.db', p / 'bell').ring(41)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    assert heard.next() == 41
+
+
+def test_p3_rings_without_a_consumer_wait_and_the_urgent_come_first(bell: HueyBell) -> None:
+    for number, priority in ((1, 0), (2, 5), (3, 0)):
+        bell.ring(number, priority)
+    assert bell.waiting() == 3
+    heard = Heard(bell, jobs=1)
+    assert [heard.next() for _ in range(3)] == [2, 1, 3]
+
+
+def test_p2_the_queue_carries_only_the_number(bell: HueyBell, tmp_path: Path) -> None:
+    bell.ring(12345)
+    with sqlite3.connect(tmp_path / "data" / "huey.db") as connection:
+        [(data,)] = connection.execute("SELECT data FROM task").fetchall()
+    connection.close()
+    assert bytes(data) == b"12345"
+
+
+def test_a_task_that_fails_leaves_the_consumer_listening(tmp_path: Path) -> None:
+    bell = HueyBell(tmp_path / "huey.db", tmp_path / "bell")
+    heard: queue.Queue[int] = queue.Queue()
+
+    def keep(number: int) -> None:
+        heard.put(number)
+        raise ZeroDivisionError
+
+    bell.consume(keep, 1)
+    bell.ring(1)
+    bell.ring(2)
+    assert [heard.get(timeout=DEADLINE) for _ in range(2)] == [1, 2]
+    bell.revive()
+    bell.close()
+
+
+def test_a_closed_bell_lets_its_threads_go_at_once(tmp_path: Path) -> None:
+    bell = HueyBell(tmp_path / "huey.db", tmp_path / "bell")
+    bell.revive()
+    before = set(threading.enumerate())
+    bell.consume(lambda _: None, 4)
+    threads = set(threading.enumerate()) - before
+    doorbell.listen(tmp_path / "bell").close()  # another process has taken the path
+    bell.close()
+    for thread in threads:
+        thread.join(DEADLINE / 4)
+    assert not any(thread.is_alive() for thread in threads)
+    bell.close()
+
+
+def test_p3_a_ring_that_cannot_be_written_is_lost_and_logged(
+    bell: HueyBell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with sqlite3.connect(tmp_path / "data" / "huey.db") as connection:
+        connection.execute("DROP TABLE task")
+    connection.close()
+    bell.ring(7)
+    assert "ring lost" in capsys.readouterr().out
+
+

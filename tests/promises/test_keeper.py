@@ -1,0 +1,388 @@
+"""Promises kept: claimed once, run, settled once, stopped from outside."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from core.clock import SystemClock
+from core.doorbell import Doorbell
+from core.errors import (
+    Busy,
+    Cancelled,
+    DatabaseError,
+    FloodWait,
+    ModelRefused,
+    ModelUnavailable,
+    NotAllowed,
+    Unreachable,
+)
+from promises import settle_store, store, wording
+from promises.keeper import Outcome
+from promises.promise import Ending, Retry, Status
+from tests.promises.stage import DEADLINE, OWNER, Stage, open_stage
+
+FILE = {"kind": "file", "path": "src/a.py", "before": "3f2a" * 8, "after": "9bc1" * 8}
+RAN = {"kind": "command", "command": "pytest", "exit_code": 0}
+
+
+async def test_p3_a_result_is_settled_and_told_in_one_transaction(stage: Stage) -> None:
+    number = await stage.make("fix it")
+    row = await stage.keep(number, Outcome("All fixed.", (FILE, RAN)))
+    assert (row.status, row.result_summary, row.error_message) == ("completed", "All fixed.", None)
+    assert (row.attempts, row.epoch, row.owner, row.lease_until) == (1, 1, None, None)
+    assert row.evidence == [FILE, RAN]
+    assert row.started_at == row.completed_at == stage.clock.now()
+    [result] = await stage.told("result")
+    assert (result.reply_to, result.status, result.promise_id) == (5, "ready", number)
+    assert result.text == (
+        "Promise #1 is done: fix it\n\nAll fixed.\n\n"
+        "- changed: `src/a.py` (3f2a3f2a… → 9bc19bc1…)\n- ran: `pytest` → 0"
+    )
+
+
+async def test_p3_a_settle_whose_delivery_cannot_be_written_settles_nothing(stage: Stage) -> None:
+    number = await stage.make()
+    await stage.run_sql("CREATE TRIGGER no_result BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'no'); END")
+    with pytest.raises(Exception, match="no"):
+        await stage.keep(number, Outcome("done"))
+    assert (await stage.row(number)).status == "in_progress"
+    assert await stage.told("result") == []
+
+
+async def test_p2_a_second_ring_finds_nothing_to_claim(stage: Stage) -> None:
+    number = await stage.make()
+    keeper, other = stage.keeper(), stage.keeper("boot/ns/2/1.00")
+    keeping = await stage.begin(number, keeper)
+    await asyncio.gather(keeper.keep(number), other.keep(number), other.keep(99))
+    stage.work.ends.put_nowait(Outcome("done"))
+    await keeping
+    await keeper.keep(number)
+    row = await stage.row(number)
+    assert (row.status, row.attempts, row.epoch) == ("completed", 1, 1)
+    assert len(await stage.told("result")) == 1
+
+
+async def test_p7_what_is_not_due_or_follows_open_work_is_not_claimed(stage: Stage) -> None:
+    first = await stage.make("a")
+    second = await stage.make("b", after=(first,))
+    await stage.run_sql(f"UPDATE promises SET status = 'pending', waiting_for = NULL WHERE id = {second}")
+    await stage.run_sql(f"UPDATE promises SET not_before = '2999-01-01 00:00:00.000000' WHERE id = {first}")
+    for number in (first, second):
+        await stage.keeper().keep(number)
+        assert (await stage.row(number)).attempts == 0
+
+
+async def test_p3_an_old_epoch_settles_and_tells_nothing(stage: Stage) -> None:
+    number = await stage.make()
+    old, new = stage.keeper("boot/ns/1/1.00"), stage.keeper("boot/ns/2/1.00")
+    sleeping = await stage.begin(number, old)
+    stage.time.advance(31)
+    await stage.run_sql("UPDATE promises SET owner = replace(owner, 'boot', 'gone')")
+    await stage.reconciler.reconcile()
+    working = await stage.begin(number, new)
+    stage.work.ends.put_nowait(Outcome("from the old one"))
+    await sleeping
+    assert ((row := await stage.row(number)).status, row.epoch) == ("in_progress", 2)
+    stage.work.ends.put_nowait(Outcome("from the new one"))
+    await working
+    assert (await stage.row(number)).result_summary == "from the new one"
+    assert [row.text.splitlines()[-1] for row in await stage.told("result")] == ["from the new one"]
+
+
+async def test_p3_the_epoch_alone_decides_who_settles(stage: Stage) -> None:
+    number = await stage.make()
+    await stage.run_sql("UPDATE promises SET status = 'in_progress', epoch = 2")
+    promise = await stage.database.read(lambda connection: store.find(connection, number))
+    assert promise is not None
+    ending = Ending(Status.COMPLETED, draft=wording.tell_completed(promise, "12 files", ()))
+
+    async def settle(epoch: int) -> bool:
+        held = replace(promise, epoch=epoch)
+        work = partial(settle_store.settle, held=held, ending=ending, now=stage.clock.now())
+        return await stage.database.write("test", work) is not None
+
+    assert [await settle(1), await settle(2), await settle(2)] == [False, True, False]
+    assert len(await stage.told("result")) == 1
+
+
+async def test_p3_work_whose_lease_was_lost_is_stopped(stage: Stage) -> None:
+    number = await stage.make()
+    keeper = stage.keeper()
+    keeping = await stage.begin(number, keeper)
+    await stage.run_sql("UPDATE promises SET owner = 'boot/ns/2/1.00', epoch = 2")
+    await keeper.renew()
+    await keeping
+    assert stage.work.stopped == [number]
+    assert ((row := await stage.row(number)).status, row.epoch) == ("in_progress", 2)
+
+
+async def test_p3_a_lease_is_renewed_while_work_goes_on(stage: Stage) -> None:
+    number = await stage.make()
+    keeper = stage.keeper()
+    await keeper.renew()
+    keeping = await stage.begin(number, keeper)
+    assert (await stage.row(number)).lease_until == 1030
+    stage.time.advance(10)
+    await keeper.renew()
+    assert (await stage.row(number)).lease_until == 1040
+    stage.work.ends.put_nowait(Outcome("done"))
+    await keeping
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (ModelUnavailable("The model is overloaded."), 2),
+        (ModelUnavailable("The model is overloaded.", 60), 60),
+        (Unreachable("No answer."), 2),
+        (FloodWait(90), 90),
+    ],
+)
+async def test_p6_what_can_pass_is_tried_again_later(stage: Stage, error: Exception, seconds: float) -> None:
+    number = await stage.make()
+    row = await stage.keep(number, error)
+    assert (row.status, row.waiting_for, row.error_message, row.attempts) == ("waiting", "schedule", str(error), 1)
+    assert (row.not_before - stage.clock.now()).total_seconds() == seconds
+    assert (row.owner, row.completed_at) == (None, None)
+    assert await stage.told("result", "notice") == []
+    run = row.run_id
+    stage.time.advance(seconds)
+    await stage.reconciler.reconcile()
+    row = await stage.keep(number, Outcome("done"))
+    assert (row.status, row.attempts, row.error_message, row.run_id) == ("completed", 2, None, run)
+
+
+async def test_p6_a_parked_promise_tells_the_reconciler_of_its_process(stage: Stage, tmp_path: Path) -> None:
+    doorbell = Doorbell(tmp_path / "worker")
+    await stage.keep(await stage.make(), Unreachable("No answer."))
+    async with asyncio.timeout(DEADLINE):
+        await doorbell.rung.wait()
+    doorbell.close()
+
+
+async def test_p6_the_last_attempt_fails_with_the_last_error(stage: Stage) -> None:
+    number = await stage.make()
+    for _ in range(5):
+        row = await stage.keep(number, ModelUnavailable("The model is overloaded."))
+        stage.time.advance(300)
+        await stage.reconciler.reconcile()
+    assert (row.status, row.attempts) == ("failed", 5)
+    assert row.error_message == "The model is overloaded. Given up after 5 attempts."
+    assert [told.text.splitlines()[-1] for told in await stage.told("result")] == [row.error_message]
+
+
+def test_p6_backoff_grows_to_its_limit_and_jitter_only_shortens_it() -> None:
+    class Always:
+        def __init__(self, value: float) -> None:
+            self.random = lambda: value
+
+    late: Any = Always(0.0)
+    early: Any = Always(1.0)
+    retry = Retry(attempts=9)
+    assert [retry.delay(n, late) for n in (1, 2, 3, 8, 9)] == [2, 6, 18, 300, None]
+    assert [retry.delay(n, early) for n in (1, 2, 3, 8)] == [1, 3, 9, 150]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ModelRefused("The key is refused."), "The key is refused."),
+        (NotAllowed("The fence is off."), "The fence is off."),
+        (TimeoutError(), "The work took longer than it may."),
+        (DatabaseError("The disk is full."), "The disk is full."),
+    ],
+)
+async def test_p6_what_cannot_pass_fails_at_once(stage: Stage, error: Exception, sentence: str) -> None:
+    row = await stage.keep(await stage.make(), error)
+    assert (row.status, row.attempts, row.error_message) == ("failed", 1, sentence)
+    assert [told.text for told in await stage.told("result")] == [f"Promise #1 failed: count the files\n\n{sentence}"]
+
+
+async def test_b12_an_unexpected_error_is_one_sentence_with_an_id(
+    stage: Stage, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = await stage.keep(await stage.make(), ZeroDivisionError("secret detail"))
+    assert row.status == "failed"
+    assert row.error_message.startswith("Something went wrong inside Valor (error ")
+    error_id = row.error_message.split("error ")[1].strip(").")
+    assert error_id in caplog.text + capsys.readouterr().out
+    assert "secret detail" not in (await stage.told("result"))[0].text
+
+
+async def test_p10_a_run_that_stops_itself_is_a_failure(stage: Stage) -> None:
+    row = await stage.keep(await stage.make(), asyncio.CancelledError())
+    assert row.status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        (Outcome(" \n", (RAN,)), "The agent ended without an answer."),
+        (Outcome("Done!", (RAN,), ("run_command", "write_file")), "Refused: run_command, write_file."),
+    ],
+)
+async def test_p10_an_empty_answer_and_a_refused_tool_are_failures(
+    stage: Stage, outcome: Outcome, sentence: str
+) -> None:
+    row = await stage.keep(await stage.make(), outcome)
+    assert (row.status, row.error_message, row.evidence) == ("failed", sentence, [RAN])
+    assert (await stage.told("result"))[0].text.endswith(f"{sentence}\n\n- ran: `pytest` → 0")
+
+
+async def test_p10_an_attempt_over_its_time_limit_fails(stage: Stage) -> None:
+    number = await stage.make()
+    await stage.keeper(limit=0.01).keep(number)
+    assert (await stage.row(number)).error_message == "The work took longer than it may."
+    assert stage.work.stopped == [number]
+
+
+async def test_p8_work_that_finds_its_directory_taken_waits_without_counting(stage: Stage) -> None:
+    number = await stage.make()
+    row = await stage.keep(number, Busy("Promise #4 writes there since 14:02."))
+    assert (row.status, row.waiting_for, row.attempts) == ("waiting", "schedule", 0)
+    assert row.error_message == "Promise #4 writes there since 14:02."
+    stage.time.advance(5)
+    await stage.reconciler.reconcile()
+    assert (await stage.keep(number, Outcome("done"))).status == "completed"
+
+
+async def test_p5_running_work_is_cancelled_with_one_notice(stage: Stage, tmp_path: Path) -> None:
+    doorbell = Doorbell(tmp_path / "worker")
+    number = await stage.make()
+    keeper = stage.keeper()
+    keeping = await stage.begin(number, keeper)
+    assert stage.work.progress is not None
+    await stage.work.progress.finished("read_file")
+    await stage.until(lambda row: row.progress is not None, number)
+    assert (await stage.service.cancel(number, OWNER)).status == "in_progress"
+    await stage.service.cancel(number, OWNER)
+    async with asyncio.timeout(DEADLINE):
+        await doorbell.rung.wait()
+    doorbell.close()
+    await keeper.hear()
+    await keeping
+    row = await stage.row(number)
+    assert (row.status, row.error_message) == ("cancelled", "Cancelled by Olga.")
+    assert stage.work.stopped == [number]
+    [notice] = await stage.told("notice")
+    assert notice.text == "Promise #1 is cancelled: count the files\n\nDone until then: 1 step, last: read_file"
+    assert [told.text for told in await stage.told("progress")] == ["Promise #1: cancelled (1 step, last: read_file)"]
+
+
+async def test_p5_work_that_ended_before_it_heard_is_completed(stage: Stage) -> None:
+    number = await stage.make()
+    keeping = await stage.begin(number, stage.keeper())
+    await stage.service.cancel(number, OWNER)
+    stage.work.ends.put_nowait(Outcome("done"))
+    await keeping
+    assert (await stage.row(number)).status == "completed"
+    assert len(await stage.told("result", "notice")) == 1
+
+
+async def test_p5_cancelled_work_that_would_be_tried_again_is_cancelled(stage: Stage) -> None:
+    number = await stage.make()
+    keeping = await stage.begin(number, stage.keeper())
+    await stage.service.cancel(number, OWNER)
+    stage.work.ends.put_nowait(Unreachable("No answer."))
+    await keeping
+    assert (await stage.row(number)).status == "cancelled"
+    assert len(await stage.told("notice")) == 1
+
+
+async def test_p5_work_that_says_it_was_stopped_is_cancelled(stage: Stage) -> None:
+    row = await stage.keep(await stage.make(), Cancelled("stopped"))
+    assert (row.status, row.error_message) == ("cancelled", "Cancelled.")
+
+
+async def test_s2_a_leaving_worker_leaves_its_work_claimable_and_claims_nothing_more(stage: Stage) -> None:
+    first, second = await stage.make("a"), await stage.make("b")
+    keeper = stage.keeper()
+    keeping = await stage.begin(first, keeper)
+    await keeper.release_all()
+    await keeping
+    await keeper.keep(second)
+    row = await stage.row(first)
+    assert (row.status, row.attempts, row.deaths, row.owner) == ("pending", 0, 0, None)
+    assert (await stage.row(second)).status == "pending"
+    assert (await stage.keep(first, Outcome("done"))).status == "completed"
+
+
+async def test_p4_the_first_progress_makes_the_line_and_later_ones_change_it(stage: Stage) -> None:
+    number = await stage.make()
+    keeping = await stage.begin(number, stage.keeper())
+    progress = stage.work.progress
+    assert progress is not None
+    await progress.finished("read_file")
+    await stage.until(lambda row: row.progress == "1 step, last: read_file", number)
+    await progress.finished("edit_file")
+    await progress.report("half of it\nis done")
+    await progress.finished("run_command")
+    assert (await stage.row(number)).progress == "1 step, last: read_file"
+    stage.time.advance(1)
+    await stage.until(lambda row: row.progress == "half of it is done · 3 steps, last: run_command", number)
+    [line] = await stage.told("progress")
+    assert (line.version, line.text) == (2, "Promise #1: half of it is done · 3 steps, last: run_command")
+    stage.work.ends.put_nowait(Outcome("done"))
+    await keeping
+    [line] = await stage.told("progress")
+    assert line.text == "Promise #1: done (half of it is done · 3 steps, last: run_command)"
+    assert [row.kind for row in await stage.told()] == ["ack", "progress", "result"]
+
+
+async def test_p4_progress_of_an_old_epoch_is_not_told(stage: Stage) -> None:
+    number = await stage.make()
+    keeping = await stage.begin(number, stage.keeper())
+    await stage.run_sql("UPDATE promises SET epoch = 7")
+    assert stage.work.progress is not None
+    await stage.work.progress.report("ghost")
+    stage.work.ends.put_nowait(Outcome("done"))
+    await keeping
+    assert await stage.told("progress", "result") == []
+    assert (await stage.row(number)).progress is None
+
+
+async def test_p7_a_completed_promise_starts_its_followers(stage: Stage) -> None:
+    first, second = await stage.make("a"), await stage.make("b")
+    third = await stage.make("c", after=(first, second))
+    await stage.keep(first, Outcome("done"))
+    assert (await stage.row(third)).status == "waiting"
+    await stage.keep(second, Outcome("done"))
+    assert (await stage.row(third)).status == "pending"
+    assert stage.bell.rung == [first, second, third]
+
+
+async def test_p7_a_failed_promise_fails_its_followers_and_theirs_with_its_reason(stage: Stage) -> None:
+    first = await stage.make("a")
+    second = await stage.make("b", after=(first,))
+    third = await stage.make("c", after=(second,))
+    await stage.keep(first, ModelRefused("The key is refused."))
+    reason = "Promise #1, which it follows, failed: The key is refused."
+    for number in (second, third):
+        assert ((row := await stage.row(number)).status, row.error_message) == ("failed", reason)
+    assert [told.promise_id for told in await stage.told("result")] == [first, second, third]
+
+
+async def test_p7_a_cancelled_promise_fails_its_followers(stage: Stage) -> None:
+    first = await stage.make("a")
+    second = await stage.make("b", after=(first,))
+    await stage.service.cancel(first, OWNER)
+    assert (await stage.row(second)).error_message == "Promise #1, which it follows, was cancelled."
+
+
+async def test_p3_a_result_outlasts_a_database_out_of_order(folder: Path) -> None:
+    async with open_stage(folder, SystemClock()) as stage:
+        number = await stage.make()
+        keeper = stage.keeper()
+        keeping = await stage.begin(number, keeper)
+        await stage.run_sql("ALTER TABLE deliveries RENAME TO away")
+        stage.work.ends.put_nowait(Outcome("done"))
+        await asyncio.wait({keeping}, timeout=0.05)
+        await stage.run_sql("ALTER TABLE away RENAME TO deliveries")
+        async with asyncio.timeout(DEADLINE):
+            await keeping
+        assert (await stage.row(number)).status == "completed"

@@ -1,0 +1,28 @@
+"""The web's doors onto a server that is up."""
+
+from __future__ import annotations
+
+from core.audit import Audit
+from web.late import Opened
+from web.ledger import LedgerAudit, LedgerChat, LedgerFeed, LedgerPromises, LedgerWhy
+from web.server import Server
+
+
+def open_doors(server: Server) -> Opened:
+    services = server.services
+    ground = services.ground
+    return Opened(
+        chat=LedgerChat(
+            ground.database,
+            ground.clock,
+            services.events,
+            services.reception,
+            services.local,
+            lambda: ground.configuration.config,
+        ),
+        promises=LedgerPromises(ground.database, services.promises),
+        why=LedgerWhy(ground.database),
+        feed=LedgerFeed(services.events),
+        pinger=server,
+        audit=LedgerAudit(Audit(ground.database, ground.clock)),
+    )

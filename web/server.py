@@ -1,0 +1,233 @@
+"""The server process behind the web's doors: the ledger, the fronts and what keeps them going, brought up in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from conversations import turn_store
+from conversations.reception import Reception
+from core import checks
+from core.checks import Status
+from core.doorbell import Doorbell
+from core.errors import DatabaseError, OwnerError, ValorError
+from core.events import PromiseChanged
+from core.message import Message
+from core.migrate import migrate
+from core.owner import Owner
+from core.protocols import Front
+from integrations.telegram.session import TelegramAccess
+from integrations.telegram.userbot import Userbot
+from promises import store as promise_store
+from runtime.process import sweep
+from web.doors import PingOutcome
+from web.health import keep_watch, machine_probes
+from web.services import Services
+
+log = structlog.get_logger("valor.server")
+RETRY = 2.0
+LOOK_AGAIN = 2.0  # seconds after which tables are read even though nothing rang
+CONFIGURATION_EVERY = 2.0
+
+
+class Server:
+    """Brings the services up, keeps them going, and lets them down in order."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._userbot: Userbot | None = None
+
+    @asynccontextmanager
+    async def up(self) -> AsyncGenerator[None]:
+        """Within the block everything runs that can; what cannot says so on the board."""
+        services = self.services
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(services.ground.database.close)
+            await self._open_ledger()
+            doorbell = Doorbell(services.ground.places.server)
+            stack.callback(doorbell.close)
+            stack.push_async_callback(self._let_down)
+            self._begin(doorbell)
+            yield
+
+    def _begin(self, doorbell: Doorbell) -> None:
+        services = self.services
+        probes = machine_probes(services.ground.settings.home, checks.worker_lock(services.ground.settings))
+        for name, work in (
+            ("outbox", services.outbox.run()),
+            ("reconciler", services.reconciler.run()),
+            ("doorbell", self._listen(doorbell)),
+            ("configuration", self._follow_configuration()),
+            ("probes", keep_watch(services.ground.board, probes, services.ground.clock)),
+            ("agents", self._load_agents()),
+            ("local", self._open_front(services.local)),
+            ("account", self._open_account()),
+        ):
+            self._spawn(name, work)
+
+    def _spawn(self, name: str, work: Awaitable[None]) -> None:
+        async def run() -> None:
+            await work
+
+        task = asyncio.create_task(run(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("A part of the server ended.", part=task.get_name(), exc_info=error)
+            self.services.ground.board.report(task.get_name(), Status.UNHEALTHY, f"It ended with an error: {error}")
+
+    async def _let_down(self) -> None:
+        """Work under way is left for the next start; what was shown stays shown."""
+        if self._userbot is not None:
+            await self._userbot.stop()
+        await self.services.turns.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self.services.signs.close()
+
+    async def _open_ledger(self) -> None:
+        """Make the tables ready, however long the file is held by somebody else; a newer version ends the start."""
+        board = self.services.ground.board
+        board.report(checks.DATABASE, Status.STARTING, "The tables are being looked at.")
+        while True:
+            try:
+                await migrate(self.services.ground.database)
+                break
+            except DatabaseError as error:
+                board.report(checks.DATABASE, Status.UNHEALTHY, str(error))
+                log.warning("The database cannot be used yet.", error=str(error))
+                await self.services.ground.clock.sleep(RETRY)
+        board.report(checks.DATABASE, Status.HEALTHY, "system.db is up to date.")
+        await self.services.inbox.note_configuration()
+        await self.services.outbox.open()
+        await self._sweep()
+        await self.services.turns.recover()
+
+    async def _sweep(self) -> None:
+        """End the tools that a server which died left running."""
+        mine = str(Owner.this_process())
+        left = await self.services.ground.database.read(lambda connection: turn_store.interrupted(connection, mine))
+        await sweep([turn.run_id for turn in left])
+
+    async def _load_agents(self) -> None:
+        board = self.services.ground.board
+        board.report(checks.MODEL, Status.STARTING, "The model stack is being loaded.")
+        board.report(checks.MODEL, Status.HEALTHY, await self.services.agents.load())
+
+    async def _open_front(self, front: Front) -> None:
+        """Let a front be served, then show that its whole road works."""
+        self._attach(front)
+        await self.services.turns.begin_all([front.name])
+        await self.ping()
+
+    def _attach(self, front: Front) -> None:
+        services = self.services
+        if front.name not in services.fronts:
+            services.fronts[front.name] = front
+            services.signs.attach(front)
+            services.outbox.attach(front)
+
+    async def ping(self) -> PingOutcome:
+        """The self-ping of every front that is up; the slowest counts."""
+        services, slowest = self.services, 0.0
+        try:
+            for front in services.fronts.values():
+                slowest = max(slowest, await services.self_ping.ping(front))
+        except ValorError as error:
+            services.ground.board.report(checks.SELF_PING, Status.UNHEALTHY, str(error))
+            return PingOutcome(False, slowest, str(error))
+        sentence = f"The nonce came back over {', '.join(services.fronts)} in {slowest * 1000:.0f} ms."
+        services.ground.board.report(checks.SELF_PING, Status.HEALTHY, sentence)
+        return PingOutcome(True, slowest, sentence)
+
+    async def _open_account(self) -> None:
+        """Bring up the Telegram account; without API id and hash it is off."""
+        board, access = self.services.ground.board, TelegramAccess.of(self.services.ground.settings)
+        if access is None:
+            board.report(checks.ACCOUNT, Status.OFF, "TELEGRAM_API_ID and TELEGRAM_API_HASH are not set.")
+            return
+        board.report(checks.ACCOUNT, Status.STARTING, "Connecting.")
+        userbot = Userbot(access, clock=self.services.ground.clock)
+        try:
+            await userbot.start(_Heard(self.services.reception, lambda: self._meet(userbot)))
+        except OwnerError as error:
+            board.report(checks.ACCOUNT, Status.UNHEALTHY, str(error))
+            return
+        self._userbot = userbot
+        self._meet(userbot)
+        await self._follow_account(userbot)
+
+    def _meet(self, userbot: Userbot) -> None:
+        self.services.accounts.know(userbot)
+        self._attach(userbot)
+
+    async def _follow_account(self, userbot: Userbot) -> None:
+        """Keep the board true; ping once the account is there."""
+        pinged = False
+        while True:
+            health = userbot.health()
+            status = Status(health.status)
+            self.services.ground.board.report(checks.ACCOUNT, status, health.sentence)
+            if status is Status.HEALTHY and not pinged:
+                pinged = (await self.ping()).is_back
+            await self.services.ground.clock.sleep(RETRY / 4)
+
+    async def _listen(self, doorbell: Doorbell) -> None:
+        """The worker rings when it has written something to be told."""
+        since = self.services.ground.clock.now()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN):
+                    await doorbell.rung.wait()
+            doorbell.rung.clear()
+            self.services.outbox.wake()
+            since = await self._tell_changes(since)
+
+    async def _tell_changes(self, since: datetime) -> datetime:
+        changed, last = await self.services.ground.database.read(
+            lambda connection: promise_store.changed_since(connection, since)
+        )
+        for promise in changed:
+            self.services.events.publish(PromiseChanged(promise.view))
+        return last
+
+    async def _follow_configuration(self) -> None:
+        """Take up a valid change of the file while running; tell the owner of one that is not."""
+        services, told = self.services, ()
+        while True:
+            await services.ground.clock.sleep(CONFIGURATION_EVERY)
+            if await asyncio.to_thread(services.ground.configuration.check) is not None:
+                await services.inbox.note_configuration()
+                log.info("The workspace configuration was taken up.")
+            if services.ground.configuration.alert and services.ground.configuration.alert != told:
+                problems = "; ".join(services.ground.configuration.alert)
+                await services.alerts.tell_owner(f"The changed workspace configuration is not taken up: {problems}.")
+            told = services.ground.configuration.alert
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Implements core.protocols.Receiver for an account that is met with its first sign of life."""
+
+    reception: Reception
+    meet: Callable[[], None]
+
+    async def receive(self, message: Message) -> None:
+        self.meet()
+        await self.reception.receive(message)
+
+    async def catch_up(self, front: str) -> None:
+        self.meet()
+        await self.reception.catch_up(front)

@@ -1,0 +1,147 @@
+"""The server's parts, put together: nothing here begins to work."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from conversations.alerts import Alerts
+from conversations.catchup import CatchUp, CatchUpDoors
+from conversations.command_answers import CommandAnswers
+from conversations.history import History
+from conversations.inbox import Inbox, Limits
+from conversations.outbox import Outbox
+from conversations.reception import Reception
+from conversations.self_ping import SelfPing
+from conversations.signs import Signs
+from conversations.status import StatusLine
+from conversations.turns import Answer, DoneSoFar, TurnDoors, Turns
+from core.access import Accounts
+from core.checks import Board
+from core.clock import Clock
+from core.database import Database
+from core.events import Events
+from core.owner import Owner
+from core.protocols import Front, HistorySearch
+from core.settings import Settings
+from core.workspace_watch import WorkspaceFile
+from core.workspaces import fold_username
+from integrations.local import LocalFront
+from integrations.telegram.session import TelegramAccess
+from integrations.telegram.userbot import Userbot
+from promises.reconciler import Reconciler
+from promises.rings import Rings
+from promises.service import Promises
+from promises.worker import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every part stands on."""
+
+    settings: Settings
+    clock: Clock
+    board: Board
+    database: Database
+    configuration: WorkspaceFile
+    places: Places
+    rings: Rings
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """The agents' side, whose stack takes seconds to load: `load` does that and says which model answers."""
+
+    load: Callable[[], Awaitable[str]]
+    answer: Answer
+    done_so_far: DoneSoFar
+
+
+class OwnAccounts:
+    """This installation's own accounts, as far as they are known by now."""
+
+    def __init__(self, settings: Settings) -> None:
+        has_account = TelegramAccess.of(settings) is not None
+        self.current = Accounts(fronts=frozenset({"account"} if has_account else ()))
+
+    def know(self, userbot: Userbot) -> None:
+        account = userbot.account
+        names = frozenset(name for name in map(fold_username, account.usernames) if name)
+        self.current = Accounts(frozenset({account.id}), names, self.current.fronts)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that runs in the server, not yet begun."""
+
+    ground: Ground
+    events: Events
+    agents: Agents
+    accounts: OwnAccounts
+    local: LocalFront
+    fronts: dict[str, Front]
+    inbox: Inbox
+    outbox: Outbox
+    signs: Signs
+    turns: Turns
+    reception: Reception
+    alerts: Alerts
+    self_ping: SelfPing
+    promises: Promises
+    reconciler: Reconciler
+
+
+BuildAgents = Callable[[Promises, HistorySearch], Agents]
+
+
+def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
+    """The parts on their ground; `build_agents` is handed what agents may use of them."""
+    database, clock, settings = ground.database, ground.clock, ground.settings
+    events, fronts, accounts = Events(), dict[str, Front](), OwnAccounts(settings)
+    history = History(database, settings.max_conversation_history, settings.context_tokens)
+    promises = Promises(database, ground.rings, clock)
+    agents = build_agents(promises, history)
+    outbox, signs = Outbox(database, clock, events), Signs(clock)
+    status = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
+    doors = TurnDoors(
+        database=database,
+        clock=clock,
+        events=events,
+        owner=Owner.this_process(),
+        outbox=outbox,
+        signs=signs,
+        history=history,
+        answer_agent=agents.answer,
+        answer_command=CommandAnswers(database, clock, promises, status),
+        done_so_far=agents.done_so_far,
+    )
+    turns, inbox = Turns(doors), _build_inbox(ground, accounts)
+    catchup = CatchUp(
+        CatchUpDoors(database, clock, inbox, lambda: ground.configuration.config, lambda: accounts.current)
+    )
+    alerts = Alerts(database, clock, outbox)
+    reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner)
+    return Services(
+        ground=ground,
+        events=events,
+        agents=agents,
+        accounts=accounts,
+        local=LocalFront(),
+        fronts=fronts,
+        inbox=inbox,
+        outbox=outbox,
+        signs=signs,
+        turns=turns,
+        reception=reception,
+        alerts=alerts,
+        self_ping=SelfPing(database, clock, events, inbox, reception),
+        promises=promises,
+        reconciler=Reconciler(database, ground.rings, clock, settings.promise_lease_seconds),
+    )
+
+
+def _build_inbox(ground: Ground, accounts: OwnAccounts) -> Inbox:
+    settings = ground.settings
+    limits = Limits(settings.catchup_hours, settings.answers_per_minute, settings.turn_join_seconds)
+    return Inbox(ground.database, ground.clock, lambda: ground.configuration.config, lambda: accounts.current, limits)
