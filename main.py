@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +15,38 @@ from core import settings as environment
 from core.checks import Board, Status
 from core.clock import SystemClock
 from core.errors import OwnerError
+from core.message import Chat
 from core.secret_token import ensure_token
 from core.settings import Settings, load_settings
 from core.workspace_watch import WorkspaceFile
+from core.workspaces import Role
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from cli.script import Talk
     from core.database import Database
-    from core.protocols import HistorySearch
+    from core.protocols import HistorySearch, PromiseMaker
     from promises.keeper import Work
     from promises.service import Promises
+    from runtime.manifest import AgentManifest
     from runtime.workplace import Workplace
     from web.late import LateDoors
     from web.services import Agents, Ground, Services
 
 PROJECT = Path(__file__).resolve().parent
 VERSION = "0.1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What the agents' stack stands on."""
+
+    settings: Settings
+    database: Database
+    configuration: WorkspaceFile
+    promises: PromiseMaker
+    history: HistorySearch
 
 
 def validate_environment() -> None:
@@ -104,9 +120,13 @@ def build_agents(ground: Ground, promises: Promises, history: HistorySearch) -> 
     from conversations.agent_answers import AgentAnswers
     from web.services import Agents
 
-    answers = AgentAnswers(
-        lambda: build_workplace(ground.settings, ground.database, ground.configuration, promises, history)
-    )
+    def load_workplace() -> Workplace:
+        from agents.valor_agent import MANIFEST
+
+        stack = Stack(ground.settings, ground.database, ground.configuration, promises, history)
+        return build_workplace(stack, MANIFEST)
+
+    answers = AgentAnswers(load_workplace)
 
     async def load() -> str:
         await answers.workplace()
@@ -115,15 +135,8 @@ def build_agents(ground: Ground, promises: Promises, history: HistorySearch) -> 
     return Agents(load, answers, answers.done_so_far)
 
 
-def build_workplace(
-    settings: Settings,
-    database: Database,
-    configuration: WorkspaceFile,
-    promises: Promises,
-    history: HistorySearch,
-) -> Workplace:
-    """The agents' stack: imports for seconds, so call it in a thread."""
-    from agents.valor_agent import MANIFEST
+def build_workplace(stack: Stack, manifest: AgentManifest) -> Workplace:
+    """Where an agent's runs take place. Imports for seconds, so call it in a thread."""
     from core.audit import Audit
     from runtime.directory_lock import DirectoryLocks
     from runtime.fences import Fences, product_of
@@ -133,16 +146,17 @@ def build_workplace(
     from runtime.sandbox import find_sandbox
     from runtime.workplace import Workplace
 
-    clock = SystemClock()
+    settings, database, clock = stack.settings, stack.database, SystemClock()
     locks = DirectoryLocks(settings.data_dir / "locks", clock)
     sandbox = find_sandbox() if settings.fence else None
     fences = Fences(product_of(settings), locks, sandbox, clock, Audit(database, clock))
     runner = AgentRunner(database, clock, Models(settings), RunLimits.of(settings))
-    return Workplace(runner, MANIFEST, lambda: configuration.config, fences, promises, history, clock)
+    return Workplace(runner, manifest, lambda: stack.configuration.config, fences, stack.promises, stack.history, clock)
 
 
 def build_work(settings: Settings, database: Database) -> Work:
     """What the worker does with a promise."""
+    from agents.valor_agent import MANIFEST
     from conversations.history import History
     from promises.agent_work import AgentWork
     from promises.service import Promises
@@ -151,7 +165,45 @@ def build_work(settings: Settings, database: Database) -> Work:
     _, rings = Places(settings.huey_path, settings.data_dir).open_rings()
     promises = Promises(database, rings, SystemClock())
     history = History(database, settings.max_conversation_history, settings.context_tokens)
-    return AgentWork(build_workplace(settings, database, read_configuration(settings), promises, history))
+    stack = Stack(settings, database, read_configuration(settings), promises, history)
+    return AgentWork(build_workplace(stack, MANIFEST))
+
+
+@asynccontextmanager
+async def open_talk(manifest: AgentManifest, project: str | None) -> AsyncGenerator[Talk]:
+    """What the command lines of agents run in: this process, with the installation's database and workspaces.
+
+    Raises OwnerError for a database or configuration that cannot be used, Unknown for a project that is not there.
+    """
+    from cli.talk import WorkplaceTalk
+    from conversations.history import History
+    from core.database import Database
+    from core.logs import configure_logging
+    from core.migrate import migrate
+    from core.protocols import Asker
+    from promises.service import Promises
+    from promises.worker import Places
+
+    settings = load_settings(PROJECT)
+    configure_logging(settings, settings.logs_dir / "agent_system.log")
+    configuration = read_configuration(settings)
+    config = configuration.config
+    workspace = config.resolve(project) if project else config.default_workspace()
+    asker = Asker(Chat("local", "command line"), None, 0, "You", Role.OWNER, workspace.name)
+    database = Database(settings.database_address)
+    try:
+        await migrate(database)
+        _, rings = Places(settings.huey_path, settings.data_dir).open_rings()
+        history = History(database, settings.max_conversation_history, settings.context_tokens)
+        stack = Stack(settings, database, configuration, Promises(database, rings, SystemClock()), history)
+        yield WorkplaceTalk(await asyncio.to_thread(build_workplace, stack, manifest), asker)
+    finally:
+        await database.close()
+
+
+def project_names() -> list[str]:
+    """The workspaces that a command line can name."""
+    return [workspace.name for workspace in read_configuration(load_settings(PROJECT)).config.workspaces]
 
 
 def read_configuration(settings: Settings) -> WorkspaceFile:
@@ -173,7 +225,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load_settings(PROJECT)
         if "--check-only" in arguments:
-            from web.doctor import check_all
+            from cli.doctor import check_all
 
             return check_all(settings)
         run_server(settings)

@@ -17,12 +17,15 @@ FORCE_SECONDS = 5.0
 PAUSE_SECONDS = 0.02
 
 
-def end_all(records: Records) -> dict[Part, Owner]:
-    """End what runs of the installation and its tools; what was ended. Raises Busy when something will not die."""
+def end_all(records: Records, grace: float = GRACE_SECONDS) -> dict[Part, Owner]:
+    """End what runs of the installation and its tools, by force after `grace` seconds; what was ended.
+
+    Raises Busy when something will not die.
+    """
     running = records.running()
     tools = [tool for owner in running.values() for tool in descendants(owner)]
     ask(running)
-    if not wait_for_end([*running.values()], GRACE_SECONDS):
+    if not wait_for_end([*running.values()], grace):
         running |= records.running()  # a supervisor may have started one in the meantime
     for owner in [*running.values(), *tools]:
         send(owner, signal.SIGKILL)

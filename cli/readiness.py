@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cli.client import Client
@@ -12,6 +13,7 @@ from core.errors import OwnerError
 from core.owner import Owner
 
 PAUSE_SECONDS = 0.05
+SETTLING_SECONDS = 6.0
 LAST_WORDS = 12
 MARKS = {Status.HEALTHY: "up", Status.OFF: "off", Status.STARTING: "starting"}
 FAILED = {Status.UNHEALTHY, Status.DEGRADED}
@@ -29,16 +31,26 @@ class Readiness:
         self._records = records
         self._seen: dict[Part, Owner] = {}
 
-    def wait(self, seconds: float) -> dict[str, Any]:
-        """The health, once the self-ping has returned and the worker runs. Raises NotReady."""
+    def wait(self, seconds: float, settling: float = SETTLING_SECONDS) -> dict[str, Any]:
+        """The health, once the self-ping has returned and the worker runs. Raises NotReady.
+
+        Parts that are starting then get `settling` seconds more, so that it can be said how they are.
+        """
+        health = self._wait_for(self._is_ready, seconds)
+        if health is None or not self._is_ready(health):
+            raise NotReady(f"Valor was not ready after {seconds:.0f} s. " + " ".join(describe_faults(health)))
+        return self._wait_for(is_settled, settling) or health
+
+    def _wait_for(self, wish: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any] | None:
+        """The first health that is as wished, else the last one."""
         until = time.monotonic() + seconds
         health: dict[str, Any] | None = None
         while time.monotonic() < until:
-            health = self._look()
-            if health is not None and self._is_ready(health):
+            health = self._look() or health
+            if health is not None and wish(health):
                 return health
             time.sleep(PAUSE_SECONDS)
-        raise NotReady(f"Valor was not ready after {seconds:.0f} s. " + " ".join(describe_faults(health)))
+        return health
 
     def _look(self) -> dict[str, Any] | None:
         for part in (Part.SERVER, Part.WORKER):
@@ -66,6 +78,10 @@ class Readiness:
         if ping.get("status") in FAILED:
             raise NotReady(f"The self-ping did not return: {ping['sentence']} " + " ".join(describe_faults(health)))
         return ping.get("status") == Status.HEALTHY and parts.get(WORKER, {}).get("status") == Status.HEALTHY
+
+
+def is_settled(health: dict[str, Any]) -> bool:
+    return all(part["status"] != Status.STARTING for part in health["components"].values())
 
 
 def describe_parts(health: dict[str, Any]) -> list[str]:

@@ -60,14 +60,14 @@ class Child:
         say(f"{self._part} started (pid {process.pid})")
         return process
 
-    async def end(self) -> None:
-        """End it gracefully, then by force."""
+    async def end(self, grace: float = GRACE_SECONDS) -> None:
+        """End it gracefully, after `grace` seconds by force."""
         process = self._process
         if process is None or process.returncode is not None:
             return
         process.terminate()
         try:
-            async with asyncio.timeout(GRACE_SECONDS):
+            async with asyncio.timeout(grace):
                 await process.wait()
         except TimeoutError:
             os.killpg(process.pid, signal.SIGKILL)

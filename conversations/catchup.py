@@ -120,7 +120,7 @@ class CatchUp:
                 return found
             since: datetime = store.since_of(connection, entries) or now
             store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
-            return ChatRow(dialog.chat, since, 0, 0, None)
+            return ChatRow(dialog.chat, since, 0, 0, None, None)
 
         return await self._doors.database.write("chat", find_or_add)
 

@@ -40,6 +40,16 @@ def _insert(connection: Connection, draft: Draft, number: int, piece: Piece, now
     return _key(connection.execute(row).inserted_primary_key)
 
 
+def is_owed_since(connection: Connection, draft: Draft, since: datetime) -> bool:
+    """Whether the same was written for the chat since then."""
+    same = (
+        deliveries.c.kind == draft.kind,
+        deliveries.c.text == draft.pieces[0].text,
+        deliveries.c.created_at >= since,
+    )
+    return connection.execute(select(deliveries.c.id).where(*_of(draft.chat), *same).limit(1)).first() is not None
+
+
 def reword(connection: Connection, promise_id: int, kind: str, text: str, now: datetime) -> bool:
     """Change the one line of that kind which the promise shows; False when it shows none yet (then `owe` it)."""
     row = connection.execute(
@@ -121,9 +131,7 @@ def mark_sent(connection: Connection, delivery: Delivery, shown: Shown, now: dat
     """The front shows it. Where that is not the row's text (any more) it stays ready: the message is edited next."""
     row = update(deliveries).where(deliveries.c.id == delivery.id)
     first = func.coalesce(deliveries.c.sent_at, literal(now, Moment()))
-    connection.execute(
-        row.values(message_id=shown.message_id, sent_at=first, attempts=0, not_before=None, error=None)
-    )
+    connection.execute(row.values(message_id=shown.message_id, sent_at=first, attempts=0, not_before=None, error=None))
     if shown.is_current:
         connection.execute(row.where(deliveries.c.version == delivery.version).values(status="sent", former=None))
 

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import store, turn_store
+from conversations.alerts import write_alert
 from conversations.commands import read_command
 from conversations.store import ChatRow, Filing, Known
 from conversations.turn import Turn, TurnKind
@@ -132,8 +133,10 @@ class Inbox:
         return Receipt(message, refusal.reason)
 
     def _file(self, connection: Connection, case: _Case) -> Receipt:
-        receipt = self._answer(connection, case) if case.verdict.answer else Receipt(case.message, case.verdict.reason)
         known = case.known
+        if known is not None and known.turn_id is not None:
+            return self._note_edit(connection, case, known, known.turn_id)
+        receipt = self._answer(connection, case) if case.verdict.answer else Receipt(case.message, case.verdict.reason)
         filing = Filing(
             workspace=case.verdict.workspace.name,
             role=case.verdict.role,
@@ -149,14 +152,20 @@ class Inbox:
             store.change_message(connection, known, case.message, filing)
         return receipt
 
+    @staticmethod
+    def _note_edit(connection: Connection, case: _Case, known: Known, turn_id: int) -> Receipt:
+        """The new text of a message that has its answer, or will: it is read where that turn has not begun yet."""
+        is_read = case.verdict.answer and turn_store.is_untouched(connection, turn_id)
+        store.change_text(connection, known, case.message, case.verdict.prompt if is_read else None)
+        return Receipt(case.message, known.reason, turn_id=turn_id)
+
     def _answer(self, connection: Connection, case: _Case) -> Receipt:
         """Give the message its turn, unless something speaks against it."""
         message, now = case.message, self._clock.now()
-        if case.known is not None and case.known.turn_id is not None:
-            return Receipt(message, case.verdict.reason, turn_id=case.known.turn_id)
         command = read_command(case.verdict.prompt)
-        lifts = command is not None and command.name == "lift" and may(case.verdict.role, Action.ADMINISTER)
-        if case.chat.stopped_reason and not lifts:
+        if command is not None and command.name == "lift" and may(case.verdict.role, Action.ADMINISTER):
+            return self._begin(connection, case, TurnKind.COMMAND)
+        if case.chat.stopped_reason:
             return Receipt(message, case.chat.stopped_reason)
         if case.via == HISTORY and message.sent_at < case.chat.since:
             return Receipt(message, BEFORE)
@@ -170,35 +179,43 @@ class Inbox:
 
     def _open(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:
         message, now = case.message, self._clock.now()
-        if message.kind in LIMITED and self._is_too_much(connection, message.chat, now):
-            reason = TOO_MANY.format(limit=self._limits.answers_per_minute)
-            store.set_stopped(connection, message.chat, reason, now)
-            return Receipt(message, reason, alert=_alert(message, reason))
-        turn_id = turn_store.open_turn(connection, message, case.verdict, kind, now)
-        return Receipt(message, case.verdict.reason, True, turn_id, kind)
+        if message.kind not in LIMITED or not self._is_too_much(connection, case.chat, now):
+            return self._begin(connection, case, kind)
+        reason = TOO_MANY.format(limit=self._limits.answers_per_minute)
+        store.set_stopped(connection, message.chat, reason, now)
+        alert = _alert(message, reason)
+        write_alert(connection, alert, now)
+        return Receipt(message, reason, alert=alert)
 
-    def _is_too_much(self, connection: Connection, chat: Chat, now: datetime) -> bool:
-        return turn_store.count_since(connection, chat, now - MINUTE) >= self._limits.answers_per_minute
+    def _begin(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:
+        turn_id = turn_store.open_turn(connection, case.message, case.verdict, kind, self._clock.now())
+        return Receipt(case.message, case.verdict.reason, True, turn_id, kind)
+
+    def _is_too_much(self, connection: Connection, chat: ChatRow, now: datetime) -> bool:
+        since = max(now - MINUTE, chat.lifted_at) if chat.lifted_at else now - MINUTE
+        return turn_store.count_since(connection, chat.chat, since) >= self._limits.answers_per_minute
 
     def _join(self, connection: Connection, case: _Case) -> Receipt | None:
         """Put the message into the turn that waits, or has only just begun; None when there is none."""
-        message, role, now = case.message, case.verdict.role, self._clock.now()
+        message, now = case.message, self._clock.now()
         waiting = turn_store.last_open(connection, message.chat)
-        if waiting is not None and (case.via == HISTORY or waiting.requester_id == message.sender.id):
-            turn_store.join(connection, waiting, message, role)
-            return Receipt(message, case.verdict.reason, True, waiting.id)
-        running = None if waiting else turn_store.running(connection, message.chat)
-        if running is None or running.requester_id != message.sender.id:
+        turn = waiting or turn_store.running(connection, message.chat)
+        is_theirs = turn is not None and turn.requester_id == message.sender.id
+        if turn is None or not (is_theirs or (waiting and case.via == HISTORY)):
             return None
-        if not turn_store.may_join(connection, running.id, now, self._limits.join_seconds):
+        if not turn_store.may_join(connection, turn, now, self._limits.join_seconds):
             return None
-        turn_store.join(connection, running, message, role)
-        return Receipt(message, case.verdict.reason, True, running.id, joined=True)
+        turn_store.join(connection, turn, message, case.verdict.role)
+        if waiting is not None:
+            turn_store.begin_anew(connection, waiting)
+        return Receipt(message, case.verdict.reason, True, turn.id, joined=waiting is None)
 
     def _stop(self, connection: Connection, case: _Case) -> Receipt:
         """End what the chat is at, when the asker may; else a command's turn says why not."""
         message, role = case.message, case.verdict.role
-        turn = turn_store.running(connection, message.chat) or turn_store.last_open(connection, message.chat)
+        turn = turn_store.running(connection, message.chat)
+        if turn is None or not _may_stop(turn, message.sender.id, role):
+            turn = turn_store.last_open(connection, message.chat)
         if turn is None or not _may_stop(turn, message.sender.id, role):
             return self._open(connection, case, TurnKind.COMMAND)
         turn_store.request_stop(connection, turn, message.sender.name or str(message.sender.id))

@@ -155,7 +155,8 @@ class Outbox:
             now = self._clock.now()
             await self._database.write("sent", lambda connection: rows.mark_sent(connection, delivery, shown, now))
             self._tried.discard(delivery.id)
-            self._events.publish(_told(delivery, shown.message_id))
+            if shown.is_current:
+                self._events.publish(_told(delivery, shown.message_id))
 
     async def _show(self, front: Front, delivery: Delivery) -> Shown:
         """Edit, or send once: what may have arrived already is looked for first."""

@@ -60,4 +60,4 @@ class Reception:
         if receipt.stopped:
             self.turns.stop(receipt.turn_id)
         elif receipt.joined:
-            self.turns.take_in(receipt.turn_id)
+            self.turns.take_in(receipt.turn_id, receipt.message.id)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from conversations.delivery_store import is_ours
+from core.access import Reason
 from core.audit_store import Refused, count_refused
 from core.message import Chat, ChatKind, Message
 from core.protocols import Said
@@ -19,6 +20,7 @@ from core.workspaces import Role
 
 OURS = "Valor"
 TOLD = ("sent", "ready", "open")
+NOT_STOPPED = {"stopped_at": None, "stopped_reason": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class ChatRow:
     mark: int
     floor: int
     stopped_reason: str | None
+    lifted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Known:
 
     row: int
     number: int
-    answer: bool
+    reason: str
     edited_at: datetime | None
     turn_id: int | None
 
@@ -76,7 +79,7 @@ def chat_of(connection: Connection, message: Message, since: datetime) -> ChatRo
     if row is not None:
         return row
     add_chat(connection, message.chat, message.kind, message.title, since)
-    return ChatRow(message.chat, since, 0, 0, None)
+    return ChatRow(message.chat, since, 0, 0, None, None)
 
 
 def add_chat(connection: Connection, chat: Chat, kind: str, title: str, since: datetime) -> None:
@@ -86,7 +89,7 @@ def add_chat(connection: Connection, chat: Chat, kind: str, title: str, since: d
 
 def find_chat(connection: Connection, chat: Chat) -> ChatRow | None:
     row = connection.execute(select(chats).where(*_is(chats, chat))).first()
-    return None if row is None else ChatRow(chat, row.since, row.mark, row.floor, row.stopped_reason)
+    return None if row is None else _chat_row(chat, row)
 
 
 def set_mark(connection: Connection, chat: Chat, mark: int) -> None:
@@ -96,7 +99,7 @@ def set_mark(connection: Connection, chat: Chat, mark: int) -> None:
 
 def set_stopped(connection: Connection, chat: Chat, reason: str | None, now: datetime) -> None:
     """Stop answering in a chat, or with None begin again."""
-    values = {"stopped_at": now if reason else None, "stopped_reason": reason}
+    values = {"stopped_at": now, "stopped_reason": reason} if reason else {"lifted_at": now, **NOT_STOPPED}
     connection.execute(update(chats).where(*_is(chats, chat)).values(**values))
 
 
@@ -134,9 +137,9 @@ def find_message(connection: Connection, message: Message) -> Known | None:
     same = [messages.c.message_id == message.id]
     if message.inbound_key is not None:
         same.append(messages.c.inbound_key == message.inbound_key)
-    columns = (messages.c.id, messages.c.message_id, messages.c.answer, messages.c.edited_at, messages.c.turn_id)
+    columns = (messages.c.id, messages.c.message_id, messages.c.reason, messages.c.edited_at, messages.c.turn_id)
     row = connection.execute(select(*columns).where(*_is(messages, message.chat), or_(*same))).first()
-    return None if row is None else Known(row.id, row.message_id, row.answer, row.edited_at, row.turn_id)
+    return None if row is None else Known(row.id, row.message_id, row.reason, row.edited_at, row.turn_id)
 
 
 def add_message(connection: Connection, message: Message, filing: Filing, now: datetime) -> int:
@@ -182,6 +185,13 @@ def change_message(connection: Connection, known: Known, message: Message, filin
     )
 
 
+def change_text(connection: Connection, known: Known, message: Message, prompt: str | None) -> None:
+    """An edit that changes nothing of the answer; `prompt` None leaves what the agent reads."""
+    read = {} if prompt is None else {"prompt": prompt}
+    changed = {"text": message.text, "edited_at": message.edited_at, **read}
+    connection.execute(update(messages).where(messages.c.id == known.row).values(**changed))
+
+
 def next_number(connection: Connection, chat: Chat) -> int:
     """The next message number of a chat whose numbers are ours to give."""
     said = connection.execute(select(func.max(messages.c.message_id)).where(*_is(messages, chat))).scalar()
@@ -190,7 +200,12 @@ def next_number(connection: Connection, chat: Chat) -> int:
 
 
 def is_reply_to_us(connection: Connection, message: Message) -> bool:
-    return message.reply_to is not None and is_ours(connection, message.chat, message.reply_to)
+    """Also where the message replied to was only read in the history: its delivery may not know its number yet."""
+    if message.reply_to is None:
+        return False
+    own = (messages.c.message_id == message.reply_to, messages.c.reason == Reason.OWN)
+    read = connection.execute(select(messages.c.id).where(*_is(messages, message.chat), *own)).first()
+    return read is not None or is_ours(connection, message.chat, message.reply_to)
 
 
 def is_told(connection: Connection, message: Message) -> bool:
@@ -232,7 +247,7 @@ def recent(connection: Connection, chat: Chat, before: int, limit: int) -> list[
     )
     theirs = [Said(row.message_id, row.sender_name, row.sent_at, row.text) for row in connection.execute(said)]
     ours = [Said(row.message_id, OURS, row.sent_at, row.text) for row in connection.execute(told)]
-    return sorted(theirs + ours, key=_number)[-limit:]
+    return sorted(_merged(theirs, ours), key=_number)[-limit:]
 
 
 def line(connection: Connection, chat: Chat, message_id: int) -> tuple[Said, int | None] | None:
@@ -257,7 +272,7 @@ def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> 
     told = select(deliveries).where(*_is(deliveries, chat), deliveries.c.status.in_(TOLD), *held)
     rows = connection.execute(told.order_by(deliveries.c.id.desc()).limit(limit))
     ours = [Said(row.message_id, OURS, row.sent_at or row.created_at, row.text) for row in rows]
-    return sorted(theirs + ours, key=lambda said: said.at, reverse=True)[:limit]
+    return sorted(_merged(theirs, ours), key=lambda said: said.at, reverse=True)[:limit]
 
 
 def why(connection: Connection, key: str, message_id: int) -> list[Why]:
@@ -278,6 +293,16 @@ def why(connection: Connection, key: str, message_id: int) -> list[Why]:
         )
         for row in rows
     ]
+
+
+def _merged(theirs: list[Said], ours: list[Said]) -> list[Said]:
+    """A message of ours that the history told of before its delivery knew its number is in both."""
+    known = {said.message_id for said in ours if said.message_id is not None}
+    return [said for said in theirs if said.message_id not in known] + ours
+
+
+def _chat_row(chat: Chat, row: Row[Any]) -> ChatRow:
+    return ChatRow(chat, row.since, row.mark, row.floor, row.stopped_reason, row.lifted_at)
 
 
 def _number(said: Said) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, or_, select, update
 
 from conversations.turn import Asked, Ending, Turn, TurnKind
 from core.access import Admission
@@ -42,9 +42,9 @@ def new_run_id() -> str:
 
 
 def last_open(connection: Connection, chat: Chat) -> Turn | None:
-    """The newest turn of a chat that has not begun."""
+    """The newest turn of a chat that waits to begin, and is wanted still."""
     query = select(turns).where(*_in(chat), turns.c.status == "open", turns.c.kind == TurnKind.AGENT)
-    return _first(connection, query.order_by(turns.c.id.desc()))
+    return _first(connection, query.where(turns.c.stop_requested_by.is_(None)).order_by(turns.c.id.desc()))
 
 
 def running(connection: Connection, chat: Chat) -> Turn | None:
@@ -53,23 +53,36 @@ def running(connection: Connection, chat: Chat) -> Turn | None:
     return _first(connection, query)
 
 
-def may_join(connection: Connection, turn_id: int, now: datetime, seconds: float) -> bool:
-    """Whether a running turn is young and has shown and done nothing yet."""
+def may_join(connection: Connection, turn: Turn, now: datetime, seconds: float) -> bool:
+    """Whether a turn has shown and done nothing yet, and waits to begin or has begun within these seconds."""
+    is_young = turns.c.started_at >= now - timedelta(seconds=seconds)
     query = select(turns.c.id).where(
-        turns.c.id == turn_id,
+        turns.c.id == turn.id,
         turns.c.joinable,
         turns.c.stop_requested_by.is_(None),
-        turns.c.started_at >= now - timedelta(seconds=seconds),
+        or_(turns.c.status == "open", is_young),
     )
+    return connection.execute(query).first() is not None
+
+
+def is_untouched(connection: Connection, turn_id: int) -> bool:
+    """Whether a turn has not begun even once: what it is asked may still change."""
+    query = select(turns.c.id).where(turns.c.id == turn_id, turns.c.status == "open", turns.c.attempts == 0)
     return connection.execute(query).first() is not None
 
 
 def join(connection: Connection, turn: Turn, message: Message, role: Role) -> None:
     """One more message for a turn: the answer replies to the newest, with the least of the askers' rights."""
     least = max(turn.role, role, key=list(Role).index)
+    newest = max(turn.reply_to, message.id)
     connection.execute(
-        update(turns).where(turns.c.id == turn.id).values(joined=turns.c.joined + 1, reply_to=message.id, role=least)
+        update(turns).where(turns.c.id == turn.id).values(joined=turns.c.joined + 1, reply_to=newest, role=least)
     )
+
+
+def begin_anew(connection: Connection, turn: Turn) -> None:
+    """Another run: the journal of the one before answers another question."""
+    connection.execute(update(turns).where(turns.c.id == turn.id).values(run_id=new_run_id()))
 
 
 def request_stop(connection: Connection, turn: Turn, by: str) -> None:
@@ -108,10 +121,12 @@ def seal(connection: Connection, turn: Turn) -> bool:
 
 
 def renew(connection: Connection, turn: Turn) -> Turn | None:
-    """The same turn with what has joined it, for a run from the start; None when it is another's now."""
-    renewed = connection.execute(
-        update(turns).where(turns.c.id == turn.id, turns.c.epoch == turn.epoch).values(run_id=new_run_id())
-    )
+    """The same turn with what has joined it, for a run from the start; None when it is another's now.
+
+    One that is to stop keeps its run: the chat is told what that has done.
+    """
+    run_id = case((turns.c.stop_requested_by.is_(None), new_run_id()), else_=turns.c.run_id)
+    renewed = connection.execute(update(turns).where(*_still(turn)).values(run_id=run_id))
     return find(connection, turn.id) if renewed.rowcount else None
 
 
@@ -133,23 +148,23 @@ def interrupted(connection: Connection, owner: str) -> list[Turn]:
 
 def reopen(connection: Connection, turn: Turn) -> None:
     """Let it begin again, with the same run: what is in the journal is not done twice."""
-    connection.execute(
-        update(turns).where(turns.c.id == turn.id, turns.c.epoch == turn.epoch).values(status="open", owner=None)
-    )
+    connection.execute(update(turns).where(*_still(turn)).values(status="open", owner=None))
 
 
-def reopen_in(connection: Connection, chat: Chat) -> None:
-    """The same for whatever runs in a chat."""
+def run_again(connection: Connection, chat: Chat, *, is_death: bool) -> None:
+    """The same for what runs in a chat, counted as a start or not."""
     turn = running(connection, chat)
     if turn is not None:
         reopen(connection, turn)
+        attempts = turn.attempts - (not is_death)
+        connection.execute(update(turns).where(turns.c.id == turn.id).values(attempts=attempts))
 
 
-def leave(connection: Connection, turn: Turn) -> None:
-    """Let the next process begin it again; an orderly end is no death."""
+def leave(connection: Connection, owner: str) -> None:
+    """Let the next process begin again what this one runs; an orderly end is no death."""
     connection.execute(
         update(turns)
-        .where(turns.c.id == turn.id, turns.c.epoch == turn.epoch, turns.c.status == "running")
+        .where(turns.c.status == "running", turns.c.owner == owner)
         .values(status="open", owner=None, attempts=turns.c.attempts - 1)
     )
 
@@ -214,10 +229,11 @@ def _in(chat: Chat) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return turns.c.front == chat.front, turns.c.chat_id == chat.key
 
 
+def _still(turn: Turn) -> tuple[ColumnElement[bool], ...]:
+    """It runs as it was begun."""
+    return turns.c.id == turn.id, turns.c.status == "running", turns.c.epoch == turn.epoch
+
+
 def _held(turn: Turn) -> tuple[ColumnElement[bool], ...]:
-    return (
-        turns.c.id == turn.id,
-        turns.c.status == "running",
-        turns.c.epoch == turn.epoch,
-        turns.c.joined == turn.joined,
-    )
+    """The same, and nothing has joined since it was read."""
+    return (*_still(turn), turns.c.joined == turn.joined)

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -21,7 +22,7 @@ from conversations.signs import Signs
 from conversations.turn import Ending, Turn, TurnKind
 from core.clock import Clock
 from core.database import Database, T, Work
-from core.errors import ValorError
+from core.errors import DatabaseError, ValorError
 from core.events import Events, TurnEnded
 from core.message import Chat, Sign
 from core.owner import Owner
@@ -81,6 +82,7 @@ class Turns:
         self._commands: set[asyncio.Task[None]] = set()
         self._running: dict[int, _Running] = {}
         self._again: set[Chat] = set()
+        self._broken: dict[Chat, bool] = {}  # chats with a turn that could not be ended; whether that counts as a death
         self._closing = False
 
     async def recover(self) -> None:
@@ -101,19 +103,17 @@ class Turns:
         if self._closing:
             return
         if command is not None:
-            task = asyncio.create_task(self._answer_command(command), name=f"command {command}")
-            self._commands.add(task)
-            task.add_done_callback(self._commands.discard)
+            self._begin_command(command)
         elif chat in self._chats:
             self._again.add(chat)
         else:
             self._chats[chat] = asyncio.create_task(self._serve(chat), name=f"turns {chat.key}")
             self._chats[chat].add_done_callback(lambda done: self._ended(chat, done))
 
-    def take_in(self, turn_id: int) -> None:
+    def take_in(self, turn_id: int, message_id: int) -> None:
         """A message joined the running turn: its model call, which has shown nothing, starts again with it."""
         running = self._running.get(turn_id)
-        if running is not None:
+        if running is not None and message_id not in _numbers(running.turn):
             running.joined = True
             running.work.cancel()
 
@@ -127,34 +127,41 @@ class Turns:
     async def close(self) -> None:
         """Leave what runs for the next process to go on with, without counting it as a death."""
         self._closing = True
-        left = [running.turn for running in self._running.values()]
-        tasks = [*self._chats.values(), *self._commands]
+        owner, tasks = str(self._doors.owner), [*self._chats.values(), *self._commands]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for turn in left:
-            await self._write("leave", lambda connection, one=turn: turn_store.leave(connection, one))
+        try:
+            await self._write("leave", lambda connection: turn_store.leave(connection, owner))
+        except DatabaseError as error:
+            log.warning("What ran counts as interrupted.", error=str(error))
 
     def _ended(self, chat: Chat, served: asyncio.Task[None]) -> None:
         del self._chats[chat]
-        if not served.cancelled() and (error := served.exception()) is not None:
-            log.error("A chat's turns ended; they are tried again.", chat=chat.key, exc_info=error)
-            asyncio.get_running_loop().call_later(RETRY, self._retry, chat)
+        if (error := _error_of(served)) is not None:
+            self._broken[chat] = not isinstance(error, DatabaseError)
+            asyncio.get_running_loop().call_later(RETRY, self.wake, chat)
         elif chat in self._again:
             self._again.discard(chat)
             self.wake(chat)
 
-    def _retry(self, chat: Chat) -> None:
-        if chat not in self._chats and not self._closing:
-            self._chats[chat] = asyncio.create_task(self._take_up(chat), name=f"turns {chat.key}")
-            self._chats[chat].add_done_callback(lambda done: self._ended(chat, done))
+    def _begin_command(self, turn_id: int, *, again: bool = False) -> None:
+        if not self._closing:
+            task = asyncio.create_task(self._answer_command(turn_id, again), name=f"command {turn_id}")
+            self._commands.add(task)
+            task.add_done_callback(lambda done: self._command_ended(turn_id, done))
 
-    async def _take_up(self, chat: Chat) -> None:
-        """Open again the turn whose end could not be written, and serve the chat."""
-        await self._write("reopen", lambda connection: turn_store.reopen_in(connection, chat))
-        await self._serve(chat)
+    def _command_ended(self, turn_id: int, answered: asyncio.Task[None]) -> None:
+        self._commands.discard(answered)
+        if _error_of(answered) is not None:
+            again = partial(self._begin_command, turn_id, again=True)
+            asyncio.get_running_loop().call_later(RETRY, again)
 
     async def _serve(self, chat: Chat) -> None:
+        if chat in self._broken:
+            is_death = self._broken[chat]
+            await self._write("again", lambda connection: turn_store.run_again(connection, chat, is_death=is_death))
+            del self._broken[chat]
         while (turn := await self._claim(chat)) is not None:
             await self._answer(turn)
 
@@ -162,14 +169,25 @@ class Turns:
         owner, now = str(self._doors.owner), self._doors.clock.now()
         return await self._write("claim", lambda connection: turn_store.claim(connection, chat, owner, now))
 
-    async def _answer_command(self, turn_id: int) -> None:
+    async def _answer_command(self, turn_id: int, again: bool) -> None:
+        """`again`: it could not be ended, so it counts as running, but nobody is at it."""
         owner, now = str(self._doors.owner), self._doors.clock.now()
-        turn = await self._write("claim", lambda connection: turn_store.begin(connection, turn_id, owner, now))
+
+        def begin(connection: Connection) -> Turn | None:
+            held = turn_store.find(connection, turn_id) if again else None
+            if held is not None:
+                turn_store.reopen(connection, held)
+            return turn_store.begin(connection, turn_id, owner, now)
+
+        turn = await self._write("claim", begin)
         if turn is not None:
             await self._answer(turn)
 
     async def _answer(self, turn: Turn) -> None:
         """Work until the turn ends with everything in it that joined."""
+        if turn.attempts > DEATHS:
+            await self._end(turn, _set_aside())
+            return
         current: Turn | None = turn
         while current is not None:
             ending = await self._work(current)
@@ -186,12 +204,12 @@ class Turns:
         running = self._running[turn.id] = _Running(turn, work)
         try:
             return Ending("done", await work)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if _is_cancelled_itself():
+                raise
             if running.stopped:
                 return await self._stopped(turn)
-            if running.joined:
-                return None
-            raise
+            return None if running.joined else _failed(UNEXPECTED, error, turn)
         except _JoinedError:
             return None
         except ValorError as error:
@@ -259,12 +277,11 @@ async def _no_gate() -> None:
 def _tell(connection: Connection, draft: Draft, ending: Ending, now: datetime) -> Sign:
     """Write what the chat is told at the end; the sign that says how it went."""
     assert draft.turn_id is not None
-    if ending.status == "done" and draft.text:
+    if ending.status == "done" and draft.pieces:
         answer_turn(connection, draft, now)
         return Sign.DONE
     released = release(connection, draft.turn_id)
-    if draft.text:
-        owe(connection, draft, now)
+    owe(connection, draft, now)
     if ending.status == "done":
         return Sign.DONE if released else Sign.SILENT
     return Sign.DONE if ending.status == "stopped" else Sign.FAILED
@@ -274,7 +291,21 @@ def _numbers(turn: Turn) -> tuple[int, ...]:
     return tuple(asked.message_id for asked in turn.asked)
 
 
-def _failed(sentence: str, error: Exception, turn: Turn) -> Ending:
+def _is_cancelled_itself() -> bool:
+    """Whether the task that waits is to end, not only what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
+    """The error that a task ended with, which is then in the log."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("A turn could not be brought to its end; it is tried again.", task=task.get_name(), exc_info=error)
+    return error
+
+
+def _failed(sentence: str, error: BaseException, turn: Turn) -> Ending:
     error_id = f"E-{secrets.token_hex(3)}"
     log.warning(
         "A turn ended with an error.", turn=turn.id, error_id=error_id, error=f"{type(error).__name__}: {error}"

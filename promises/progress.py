@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from core.clock import Clock
 from core.errors import DatabaseError
 from promises.wording import shorten
 
 PAUSE_SECONDS = 1.0
 Tell = Callable[[str], Awaitable[None]]
+log = structlog.get_logger(__name__)
 
 
 class ProgressLine:
@@ -40,6 +43,8 @@ class ProgressLine:
         if self._telling is not None:
             self._telling.cancel()
             await asyncio.wait({self._telling})
+            if not self._telling.cancelled() and (error := self._telling.exception()):
+                log.error("progress could not be told", exc_info=error)
 
     @property
     def line(self) -> str:

@@ -50,7 +50,7 @@ class Reconciler:
     async def run(self) -> None:
         """Reconcile until cancelled: every five seconds, when nudged, and when the next waiting promise is due."""
         while True:
-            pause = INTERVAL_SECONDS
+            pause = min(INTERVAL_SECONDS, self._lease.total_seconds())
             try:
                 next_due = await self.reconcile()
             except DatabaseError as error:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import functools
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,7 +105,13 @@ def make_directories(beneath: Beneath, path: str) -> None:
 def real_path(fd: int) -> Path:
     """Where an open descriptor really lies, whatever links led to it."""
     link = Path(f"/proc/self/fd/{fd}")
-    return link.readlink() if link.is_symlink() else _real_path_by_fcntl(fd)
+    return link.readlink() if link.is_symlink() else real_path_by_fcntl(fd)
+
+
+def real_path_by_fcntl(fd: int) -> Path:
+    """`real_path` where there is no /proc (macOS)."""
+    get_path = getattr(fcntl, "F_GETPATH", 50)
+    return Path(os.fsdecode(fcntl.fcntl(fd, get_path, bytes(1024)).rstrip(b"\0")))
 
 
 def is_regular(status: os.stat_result) -> bool:
@@ -112,6 +120,8 @@ def is_regular(status: os.stat_result) -> bool:
 
 @functools.cache
 def kernel_opens_beneath() -> bool:
+    if sys.platform != "linux":
+        return False
     here = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         opened, error = _openat2(here, ".", os.O_RDONLY | os.O_CLOEXEC, 0)
@@ -126,13 +136,6 @@ def _openat2(directory: int, path: str, flags: int, mode: int) -> tuple[int, int
     how = OpenHow(flags, mode if flags & os.O_CREAT else 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
     opened = _libc().syscall(SYS_OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
     return opened, 0 if opened >= 0 else ctypes.get_errno()
-
-
-def _real_path_by_fcntl(fd: int) -> Path:
-    import fcntl
-
-    get_path = getattr(fcntl, "F_GETPATH", 50)
-    return Path(os.fsdecode(fcntl.fcntl(fd, get_path, bytes(1024)).rstrip(b"\0")))
 
 
 @functools.cache

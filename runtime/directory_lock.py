@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,8 +32,8 @@ from core.owner import Owner
 from runtime.process import sweep
 
 LOCK_FILE = "directories.lock"
-FLOCK = "hhqqi"
-GET_LOCK, SET_LOCK = fcntl.F_OFD_GETLK, fcntl.F_OFD_SETLK
+FLOCK, MACOS_FLOCK = "hhqqi", "qqihh"
+GET_LOCK, SET_LOCK = getattr(fcntl, "F_OFD_GETLK", 92), getattr(fcntl, "F_OFD_SETLK", 90)  # macOS has them unnamed
 WAIT_SECONDS = 2.0
 CHANGING_SECONDS = 0.1
 LOOK_EVERY_SECONDS = 0.02
@@ -127,7 +128,7 @@ class DirectoryLocks:
         fd = self._open()
         try:
             answer = fcntl.fcntl(fd, GET_LOCK, _request(fcntl.F_RDLCK, _byte(directory)))
-            return struct.unpack(FLOCK, answer)[0] != fcntl.F_UNLCK
+            return _kind_of(answer) != fcntl.F_UNLCK
         finally:
             os.close(fd)
 
@@ -156,8 +157,14 @@ def _set(fd: int, kind: int, byte: int) -> bool:
     return True
 
 
-def _request(kind: int, byte: int) -> bytes:
+def _request(kind: int, byte: int, platform: str = sys.platform) -> bytes:
+    if platform == "darwin":
+        return struct.pack(MACOS_FLOCK, byte, 1, 0, kind, os.SEEK_SET)
     return struct.pack(FLOCK, kind, os.SEEK_SET, byte, 1, 0)
+
+
+def _kind_of(request: bytes, platform: str = sys.platform) -> int:
+    return struct.unpack(MACOS_FLOCK, request)[3] if platform == "darwin" else struct.unpack(FLOCK, request)[0]
 
 
 def _byte(directory: Path) -> int:

@@ -72,6 +72,10 @@ class Journal:
         return len(self._seen)
 
     @property
+    def tool_calls(self) -> int:
+        return sum(step.kind == "tool" for step in self._seen.values())
+
+    @property
     def evidence(self) -> tuple[Evidence, ...]:
         """What the runner saw tools do, in order (P10)."""
         return tuple(item for step in self._seen.values() for item in step.evidence)

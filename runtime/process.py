@@ -22,7 +22,7 @@ PROC = Path("/proc")
 GRACE_SECONDS = 0.3
 FIRST_COUNT_SECONDS = 0.02
 COUNT_EVERY_SECONDS = 0.1
-DEATH_SECONDS = 2.0
+DEATH_SECONDS = 1.0
 CHUNK = 65_536
 SWEEPS = 5
 
@@ -235,7 +235,7 @@ def _signal(pid: int, number: signal.Signals, is_meant: Callable[[int], bool]) -
 
 
 def _processes() -> Iterator[int]:
-    return (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+    return (int(entry.name) for entry in (PROC.iterdir() if PROC.is_dir() else ()) if entry.name.isdigit())
 
 
 def _descendants(leader: int) -> Iterator[tuple[int, int]]:

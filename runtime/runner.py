@@ -125,7 +125,7 @@ class AgentRunner:
         if not ran.output.strip():
             raise ModelError(EMPTY)
         outputs.debug("agent output", agent=manifest.name, text=ran.output)
-        return RunResult(ran.output, journal.evidence, journal.refused, usage_of(ran.usage), journal.steps)
+        return RunResult(ran.output, journal.evidence, journal.refused, usage_of(ran.usage, journal), journal.steps)
 
     def _journal(self, manifest: AgentManifest, deps: Deps) -> Journal:
         place = deps.workspace.name
@@ -186,8 +186,8 @@ def why_without(tools: Tools, deps: Deps) -> str:
     return f"{what} off: this server has no fence for them. Say so when asked."
 
 
-def usage_of(usage: RunUsage) -> Usage:
-    return Usage(usage.requests, usage.tool_calls, usage.input_tokens, usage.output_tokens)
+def usage_of(usage: RunUsage, journal: Journal) -> Usage:
+    return Usage(usage.requests, journal.tool_calls, usage.input_tokens, usage.output_tokens)
 
 
 def _line(text: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from core.checks import worker_lock
 from core.database import Database
-from core.errors import OwnerError
+from core.errors import Busy, OwnerError
+from core.lock_file import held
 from core.logs import configure_logging
 from core.settings import Settings, load_settings
 from promises.keeper import Work
@@ -30,8 +32,9 @@ def main() -> int:
 
             return composition.build_work(settings, database)
 
-        run_worker(plan_of(settings), load)
-    except OwnerError as error:
+        with held(worker_lock(settings)):  # what tells `/health` that a worker lives
+            run_worker(plan_of(settings), load)
+    except (OwnerError, Busy) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

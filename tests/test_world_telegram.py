@@ -122,14 +122,13 @@ async def test_a_gap_is_closed_by_the_difference(world: TelegramWorld, anna: Per
             world.say(ben, anna, text)
         await a.hear_text("four")
         assert [heard.text for heard in a.heard if heard.kind == "message"] == ["one", "two", "three", "four"]
+        assert len(world.ledger.calls("updates.getDifference", anna)) == 2  # at sign-in, and for the gap
 
 
 async def test_a_later_update_arrives_while_earlier_ones_are_held(
     world: TelegramWorld, anna: Person, ben: Person
 ) -> None:
     async with world.player(anna) as a:
-        pushed: list[int] = []
-        a.client.add_event_handler(lambda update: _pts(pushed, update), events.Raw())
         world.faults.hold_updates(anna, 1)
         world.say(ben, anna, "early")
         world.say(ben, anna, "late")
@@ -137,11 +136,11 @@ async def test_a_later_update_arrives_while_earlier_ones_are_held(
         world.faults.double_updates(anna)
         world.say(ben, anna, "twice")
         await a.hear_text("twice")
+        assert len(world.ledger.calls("updates.getDifference", anna)) == 1  # at sign-in: no gap was left
+        world.faults.double_updates(anna)
+        event = anna.box.events[-1]
+        assert [world.faults.updates_due(anna, event), world.faults.updates_due(anna, event)] == [[event] * 2, [event]]
         assert sorted(heard.text for heard in a.heard if heard.kind == "message") == ["early", "late", "twice"]
-
-
-async def _pts(pushed: list[int], update: Any) -> None:
-    pushed.append(getattr(update, "pts", 0))
 
 
 async def test_what_happened_offline_is_in_the_difference(world: TelegramWorld, anna: Person, ben: Person) -> None:
@@ -173,8 +172,9 @@ async def test_a_long_difference_comes_in_slices(world: TelegramWorld, anna: Per
     async with world.player(anna) as a:
         now = world.society.clock()
         first: Any = await a.client(fn.updates.GetDifferenceRequest(1, now, 0))
-        assert type(first) is tl.updates.DifferenceSlice
-        rest: Any = await a.client(fn.updates.GetDifferenceRequest(first.intermediate_state.pts, now, 0))
+        part: Any = first.intermediate_state
+        rest: Any = await a.client(fn.updates.GetDifferenceRequest(part.pts, now, 0))
+        assert not hasattr(rest, "intermediate_state")
         texts = [message.message for message in first.new_messages + rest.new_messages]
         assert texts == [str(number) for number in range(150)]
 
@@ -339,6 +339,7 @@ async def test_reactions_are_checked_kept_and_pushed(world: TelegramWorld, anna:
         number = message.id_for(ben)
         await b.react(anna, number, "👀")
         assert (await a.hear(lambda heard: heard.kind == "reaction")).text == "👀"
+        assert not b.heard  # who reacts is not told of it again
         with pytest.raises(errors.ReactionInvalidError):
             await b.react(anna, number, "✅")
         with pytest.raises(errors.MessageNotModifiedError):
@@ -369,7 +370,11 @@ async def test_edits_and_deletions_reach_the_others(world: TelegramWorld, anna: 
             await a.client.edit_message(a.peer(ben), number, "second")
         with pytest.raises(errors.MessageAuthorRequiredError):
             await b.client.edit_message(b.peer(anna), message.id_for(ben), "not mine")
-        await a.client.delete_messages(a.peer(ben), [number])
+        another = world.say(anna, ben, "third")
+        pts = anna.box.pts
+        request = fn.messages.DeleteMessagesRequest([number, another.id_for(anna)], revoke=True)
+        affected: Any = await a.client(request)
+        assert (affected.pts, affected.pts_count, anna.box.pts) == (pts + 2, 2, pts + 2)
         await b.hear(lambda heard: heard.kind == "delete")
         assert [one async for one in b.client.iter_messages(b.peer(anna))] == []
     now = world.ledger.message(message.number)

@@ -143,7 +143,7 @@ class Server:
         """The self-ping of every front that is up; the slowest counts."""
         services, slowest = self.services, 0.0
         try:
-            for front in services.fronts.values():
+            for front in tuple(services.fronts.values()):
                 slowest = max(slowest, await services.self_ping.ping(front))
         except ValorError as error:
             services.ground.board.report(checks.SELF_PING, Status.UNHEALTHY, str(error))

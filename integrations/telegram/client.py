@@ -70,6 +70,8 @@ class AccountClient(TelegramClient):
             raise_last_call_error=True,
             catch_up=True,
         )
+        # Typed loosely: Telethon's own attribute may be None after a log-out, which never happens here.
+        self.store: Any = session
         self._message_box = DifferenceBox(self._log["messagebox"], on_too_long)
 
     @property
@@ -77,20 +79,30 @@ class AccountClient(TelegramClient):
         """What ended the receiving of updates, if something did."""
         return self._updates_error
 
+    async def close(self) -> None:
+        """Disconnect and close the session."""
+        ending: Any = self.disconnect()
+        await ending
+        end = self.disconnected
+        if end.done() and not end.cancelled():
+            # Looked at, so that asyncio does not report an end that nobody waited for.
+            end.exception()
+
     async def ask(self, request: Any) -> Any:
         """Send a request once and wait for its answer.
 
         `client(request)` would sleep 2 s and ask again after errors that are answers (RANDOM_ID_DUPLICATE).
         """
-        result = await self._sender.send(request)
-        self.session.process_entities(result)
+        answer: Any = self._sender.send(request)
+        result = await answer
+        self.store.process_entities(result)
         return result
 
     async def remember_self(self, me: Any) -> None:
         """Write into the session who its account is."""
         self._mb_entity_cache.set_self_user(me.id, me.bot, me.access_hash)
         await self._save_states_and_entities()
-        self.session.save()
+        self.store.save()
 
     def learn(self, users: list[Any], chats: list[Any]) -> None:
         """Keep access hashes, without which no difference of a supergroup can be asked for."""

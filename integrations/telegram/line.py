@@ -77,7 +77,7 @@ class Line:
     async def close(self) -> None:
         with contextlib.suppress(*_NETWORK_ERRORS):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self._client.disconnect()
+                await self._client.close()
 
     async def ended(self) -> str:
         """Wait for the connection's end; why it ended. Raises SessionError when it cannot be opened again."""
@@ -129,7 +129,7 @@ class Line:
         if isinstance(peer, tl.PeerChat):
             return tl.InputPeerChat(peer.chat_id)
         try:
-            return self._client.session.get_input_entity(peer)
+            return self._client.store.get_input_entity(peer)
         except ValueError:
             raise LookupError(chat.key) from None
 
@@ -150,7 +150,7 @@ class Line:
         if not isinstance(sender, tl.PeerUser) or self.directory.knows(sender.user_id):
             return
         try:
-            known = utils.get_input_user(self._client.session.get_input_entity(sender))
+            known = utils.get_input_user(self._client.store.get_input_entity(sender))
         except ValueError:
             chat = self.peer(Chat(self.directory.own.front, str(utils.get_peer_id(raw.peer_id))))
             known = tl.InputUserFromMessage(chat, raw.id, sender.user_id)

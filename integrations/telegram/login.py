@@ -56,7 +56,7 @@ async def sign_in(access: TelegramAccess, prompts: Prompts) -> SignIn:
         try:
             return await _sign_in(client, prompts)
         finally:
-            await client.disconnect()
+            await client.close()
     except (OSError, TimeoutError, errors.RPCError) as error:
         raise SessionError(str(translate(error))) from error
     finally:
@@ -70,7 +70,7 @@ async def _connect(access: TelegramAccess) -> AccountClient:
             await client.connect()
     except _DEAD_KEYS:
         # The key is worth nothing any more; the session file stays, a new key takes its place.
-        await client.disconnect()
+        await client.close()
         forget_key(access)
         client = build_client(access)
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -79,7 +79,7 @@ async def _connect(access: TelegramAccess) -> AccountClient:
 
 
 async def _sign_in(client: AccountClient, prompts: Prompts) -> SignIn:
-    me = await client.get_me()
+    me: Any = await client.get_me()
     was_good = me is not None
     if me is None:
         me = await _identify(client, prompts)
@@ -118,4 +118,3 @@ async def _insist(step: Callable[[], Awaitable[Any]], prompts: Prompts) -> Any:
         except tuple(_MISTAKES) as mistake:
             prompts.tell(_MISTAKES[type(mistake)])
     raise SessionError("The account was not signed in: start again.")
-

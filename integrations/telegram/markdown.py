@@ -90,7 +90,8 @@ def _parse(source: bytes) -> list[tuple[str, Any, int, int]]:
     from telegramify_markdown.converter import STANDARD_OPTIONS
 
     found: list[tuple[str, Any, int, int]] = []
-    for event, place in pyromark.events_with_range(source.decode(), options=STANDARD_OPTIONS):
+    events: Any = pyromark.events_with_range(source.decode(), options=STANDARD_OPTIONS)
+    for event, place in events:
         kind, data = next(iter(event.items())) if isinstance(event, dict) else (event, None)
         if kind == "Start":
             kind, data = next(iter(data.items())) if isinstance(data, dict) else (data, None)

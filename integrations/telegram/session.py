@@ -114,10 +114,10 @@ def has_key(path: Path) -> bool:
 def stored_account(session: SQLiteSession) -> Account | None:
     """The account that the session file was last used by, None when it does not say."""
     try:
-        own_id = session.get_input_entity(0).access_hash
+        myself: Any = session.get_input_entity(0)
     except ValueError:
         return None
-    return Account(own_id)
+    return Account(myself.access_hash)
 
 
 def forget_key(access: TelegramAccess) -> None:

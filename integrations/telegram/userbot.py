@@ -198,7 +198,7 @@ class Userbot:
 
     async def react(self, chat: Chat, message_id: int, emoji: str | None) -> None:
         line = self._life.line
-        reaction = [tl.ReactionEmoji(emoji)] if emoji else []
+        reaction: list[Any] = [tl.ReactionEmoji(emoji)] if emoji else []
         request = fn.messages.SendReactionRequest(await self._peer(line, chat), message_id, reaction=reaction)
         await _unless_done(line, request)
 

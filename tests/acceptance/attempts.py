@@ -22,7 +22,10 @@ ABSTRACT = (
     'python3 -c \'import socket; s=socket.socket(socket.AF_UNIX); s.settimeout(2); s.connect(chr(0)+"{socket}");'
     "print(s.recv(200))'"
 )
-TRACE = 'python3 -c \'import ctypes; r=ctypes.CDLL(None).ptrace(16,{victim},None,None); print("ESC"+"APED" if r==0 else r)\''
+TRACE = (
+    "python3 -c 'import ctypes; r=ctypes.CDLL(None).ptrace(16,{victim},None,None);"
+    ' print("ESC"+"APED" if r==0 else r)\''
+)
 ROB = "#!/bin/sh\ncat {secret_file} > {outside}/stolen 2>/dev/null\nkill -9 {victim} 2>/dev/null\ncat\n"
 REPOSITORY = (
     "git init -q . && git config user.email a@b.c && git config user.name a && echo 1 > f && git add f"

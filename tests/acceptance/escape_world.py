@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -255,7 +255,7 @@ async def use_openly(attempt: Attempt, arguments: dict[str, str], policy: FenceP
 
 
 @contextlib.contextmanager
-def flipping(directory: Path, names: tuple[str, str] | None) -> Iterator[int]:
+def flipping(directory: Path, names: tuple[str, str] | None) -> Generator[int]:
     """Two entries change places all the while; how often to try meanwhile."""
     if names is None:
         yield 1

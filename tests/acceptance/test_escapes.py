@@ -17,8 +17,9 @@ from tests.acceptance.escape_world import SECRET_VARIABLE
 ROOT = Path(__file__).parents[2]
 WHO = ("root", "user") if os.geteuid() == 0 else ("user",)
 KINDS = [(who, mode) for who in WHO for mode in ("fence", "open")]
-CASES = [pytest.param(who, attempt, id=f"{who}-{attempt.id}") for who in WHO for attempt in ATTEMPTS]
-OPEN_CASES = [case for case in CASES if case.values[0] in case.values[1].open_to]
+PAIRS = [(who, attempt) for who in WHO for attempt in ATTEMPTS]
+CASES = [pytest.param(*pair, id=f"{pair[0]}-{pair[1].id}") for pair in PAIRS]
+OPEN_CASES = [case for case, (who, attempt) in zip(CASES, PAIRS, strict=True) if who in attempt.open_to]
 
 Report = dict[str, dict[str, list[str]]]
 

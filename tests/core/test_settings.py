@@ -12,13 +12,6 @@ SECRET = "sk-ant-not-to-be-shown-000"
 KEYS = ("ANTHROPIC_API_KEY", "TELEGRAM_BOT_TOKEN", "PERPLEXITY_API_KEY", "NOTION_API_KEY")
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-        monkeypatch.delenv(name, raising=False)
-
-
 def load(folder: Path, *lines: str) -> Settings:
     (folder / ".env").write_text("\n".join(lines))
     return load_settings(folder)

@@ -108,5 +108,3 @@ def test_p3_a_ring_that_cannot_be_written_is_lost_and_logged(
     connection.close()
     bell.ring(7)
     assert "ring lost" in capsys.readouterr().out
-
-

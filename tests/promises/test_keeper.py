@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from core.clock import SystemClock
 from core.doorbell import Doorbell
 from core.errors import (
@@ -40,8 +41,7 @@ async def test_p3_a_result_is_settled_and_told_in_one_transaction(stage: Stage) 
     [result] = await stage.told("result")
     assert (result.reply_to, result.status, result.promise_id) == (5, "ready", number)
     assert result.text == (
-        "Promise #1 is done: fix it\n\nAll fixed.\n\n"
-        "- changed: `src/a.py` (3f2a3f2a… → 9bc19bc1…)\n- ran: `pytest` → 0"
+        "Promise #1 is done: fix it\n\nAll fixed.\n\n- changed: `src/a.py` (3f2a3f2a… → 9bc19bc1…)\n- ran: `pytest` → 0"
     )
 
 

@@ -97,7 +97,7 @@ async def test_b12_a_model_that_never_learns_ends_in_one_sentence(stage: Stage, 
 
 async def test_a_blank_answer_is_a_failure(stage: Stage) -> None:
     stage.model.script(lambda asked: Say(" \n "))
-    with pytest.raises(ModelError, match="empty|no usable"):
+    with pytest.raises(ModelError, match=r"empty|no usable"):
         await stage.runner().run(stage.manifest(), "go", stage.deps())
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 
@@ -102,4 +101,4 @@ def test_s5_other_systems_have_no_fence_here() -> None:
 
 def _program(file: Path, script: str) -> None:
     file.write_text(f"#!/bin/sh\n{script}\n")
-    os.chmod(file, 0o755)
+    file.chmod(0o755)

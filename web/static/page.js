@@ -3,7 +3,8 @@
 const HEALTH_EVERY_MS = 5000;
 const OPEN = new Set(["pending", "in_progress", "waiting"]);
 const find = (id) => document.getElementById(id);
-const seen = new Set();
+const shown = new Map(); // messages of ours, by chat and number
+const asked = new Set(); // questions whose answer streams into its own place
 
 function chatOf(workspace) {
   return workspace ? `page:${workspace.replace(/[^\w.-]/g, "-").slice(0, 48)}` : "page";
@@ -24,10 +25,20 @@ function addMessage(text, { own = false, fault = false, growing = false } = {}) 
   item.classList.toggle("fault", fault);
   item.classList.toggle("growing", growing);
   item.querySelector(".who").textContent = own ? "You" : "Valor";
-  item.querySelector(".said").textContent = text;
+  fill(item, text);
   find("log").append(item);
   scrollToEnd();
   return item;
+}
+
+// Text as it is, but for fenced code, which keeps its columns.
+function fill(item, text) {
+  const pieces = text.split(/^```[^\n]*\n?/m).map((piece, index) => {
+    const element = document.createElement(index % 2 ? "pre" : "span");
+    element.textContent = index % 2 ? piece.replace(/\n$/, "") : piece.trim();
+    return element;
+  });
+  item.querySelector(".said").replaceChildren(...pieces.filter((piece) => piece.textContent));
 }
 
 function scrollToEnd() {
@@ -39,9 +50,9 @@ async function loadMessages() {
   const chat = chatOf(find("workspace").value);
   const lines = await getJson(`/api/messages?chat=${encodeURIComponent(chat)}`);
   find("log").replaceChildren();
+  shown.clear();
   for (const line of lines) {
-    seen.add(`${chat}/${line.message_id}`);
-    addMessage(line.text, { own: !line.own });
+    shown.set(`${chat}/${line.message_id}`, addMessage(line.text, { own: !line.own }));
   }
 }
 
@@ -66,7 +77,6 @@ async function ask(text) {
   const workspace = find("workspace").value;
   addMessage(text, { own: true });
   const item = addMessage("", { growing: true });
-  const said = item.querySelector(".said");
   try {
     const answer = await fetch("/api/chat", {
       method: "POST",
@@ -76,9 +86,10 @@ async function ask(text) {
     if (!answer.ok) throw new Error((await answer.json()).error);
     let isWhole = false;
     for await (const [name, data] of eventsOf(answer)) {
-      if (name === "text") said.textContent = data.text;
+      if (name === "accepted") asked.add(data.message_id);
+      if (name === "text") fill(item, data.text);
       if (name === "promise") showPromise(data);
-      if (name === "done") said.textContent = data.reply || "(no reply)";
+      if (name === "done") fill(item, data.reply || "(no reply)");
       if (name === "done") data.promises.forEach(showPromise);
       if (name === "error") throw new Error(data.id ? `${data.error} (${data.id})` : data.error);
       isWhole ||= name === "done";
@@ -87,7 +98,7 @@ async function ask(text) {
     if (!isWhole) throw new Error("The connection broke; the answer will be here when the page is loaded again.");
   } catch (error) {
     item.classList.add("fault");
-    said.textContent = error.message;
+    fill(item, error.message);
   } finally {
     item.classList.remove("growing");
   }
@@ -152,7 +163,7 @@ function showNotice({ model, worker }) {
   const sentences = [model?.sentence, worker && worker.status !== "healthy" ? worker.sentence : null].filter(Boolean);
   notice.hidden = sentences.length === 0;
   notice.textContent = sentences.join(" ");
-  notice.toggleAttribute("data-offline", model?.status !== "healthy" || sentences.length > 1);
+  notice.toggleAttribute("data-offline", /offline/i.test(model?.sentence) || sentences.length > 1);
 }
 
 async function watchHealth() {
@@ -177,10 +188,9 @@ function watchChanges() {
 function showDelivery(delivery) {
   const key = `${delivery.chat}/${delivery.message_id}`;
   const isHere = delivery.chat === chatOf(find("workspace").value);
-  // An answer is shown where it was asked for, by the stream of its question.
-  if (!isHere || seen.has(key) || delivery.kind === "answer") return;
-  seen.add(key);
-  addMessage(delivery.text);
+  if (!isHere || (delivery.kind === "answer" && asked.has(delivery.reply_to))) return;
+  if (shown.has(key)) fill(shown.get(key), delivery.text);
+  else shown.set(key, addMessage(delivery.text));
 }
 
 function showFault(error) {

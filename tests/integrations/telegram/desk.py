@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +95,7 @@ class Home:
         return Chat(f"account:{self.valor.id}", str(peer))
 
     @asynccontextmanager
-    async def userbot(self, desk: Desk, pace: Pace = QUICK) -> AsyncIterator[Userbot]:
+    async def userbot(self, desk: Desk, pace: Pace = QUICK) -> AsyncGenerator[Userbot]:
         """The front, started and connected."""
         bot = Userbot(self.access, pace)
         await bot.start(desk)

@@ -81,8 +81,8 @@ async def test_a_missing_server_key_is_told(tmp_path: Path) -> None:
 
 async def test_without_an_own_server_telegram_is_meant(tmp_path: Path) -> None:
     client = build_client(TelegramAccess(1, "h", tmp_path / "a.session"))
-    assert client.session.server_address is None
-    client.session.close()
+    assert client.store.server_address is None
+    client.store.close()
 
 
 def test_access_comes_from_settings(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import logging
 from datetime import UTC, datetime
 
 import pytest
+from telethon.tl import types as tl
 
-from core.message import ChatKind, Part
+from core.message import ChatKind, Part, Person
 from integrations.telegram.lifeline import Pace
 from integrations.telegram.userbot import Userbot
 from tests.integrations.telegram.desk import QUICK, Desk, Home
@@ -113,9 +114,7 @@ async def test_b8_what_was_said_while_the_server_was_down_comes(home: Home) -> N
         assert bot.health().status == "healthy"
 
 
-async def test_one_that_cannot_be_received_does_not_stop_the_next(
-    home: Home, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_one_that_cannot_be_received_does_not_stop_the_next(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk(fail_on="poison")
     with caplog.at_level(logging.ERROR):
         async with home.userbot(desk):
@@ -213,3 +212,58 @@ async def test_it_names_itself_offline_once_it_has_been_connected(home: Home) ->
         await desk.until(lambda: bool(desk.catch_ups))
     finally:
         await bot.stop()
+
+
+async def test_a_sender_of_whom_the_update_says_nothing_is_asked_for(home: Home) -> None:
+    home.world.say(home.anna, home.valor, "earlier")
+    desk = Desk()
+    async with home.userbot(desk) as bot:
+        bot._directory.parties.clear()
+        bot.on_update(tl.UpdateShortMessage(900, home.anna.id, "short", 1, 1, datetime.now(UTC)))
+        assert (await desk.hear("short")).sender.username == "Anna_B"
+
+
+async def test_a_sender_whom_nobody_knows_is_received_by_number(home: Home) -> None:
+    group = home.world.group("Dev", [home.anna, home.valor], supergroup=False)
+    desk = Desk()
+    async with home.userbot(desk) as bot:
+        bot.on_update(tl.UpdateShortChatMessage(900, 4242, group.id, "who", 1, 1, datetime.now(UTC)))
+        assert (await desk.hear("who")).sender == Person(4242)
+        bot.on_update(tl.UpdateShortMessage(901, 4243, "dm", 1, 1, datetime.now(UTC)))
+        assert (await desk.hear("dm")).sender == Person(4243)
+
+
+async def test_places_of_messages_that_are_gone_are_passed_over(home: Home) -> None:
+    desk = Desk()
+    async with home.userbot(desk) as bot:
+        bot.on_update(tl.UpdateNewMessage(tl.MessageEmpty(5, None), 1, 1))
+        bot.on_update(tl.UpdateNewMessage(tl.MessageEmpty(5, tl.PeerUser(home.anna.id)), 1, 1))
+        home.world.say(home.anna, home.valor, "hello")
+        await desk.hear("hello")
+        assert desk.texts == ["hello"]
+
+
+async def test_b8_edits_in_a_supergroup_are_read_again_where_its_difference_is_too_long(home: Home) -> None:
+    group = home.world.group("Dev", [home.anna, home.valor])
+    said = home.world.say(home.anna, group, "helo")
+    home.world.say(home.anna, group, "as it is")
+    async with home.userbot(Desk()):
+        pass
+    home.world.edit(said, "hello")
+    home.world.faults.difference_too_long(home.valor, channel=True)
+    desk = Desk()
+    async with home.userbot(desk):
+        assert (await desk.hear("hello")).edited_at is not None
+    assert "as it is" not in desk.texts
+
+
+async def test_b9_a_path_that_stays_silent_is_replaced(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    with caplog.at_level(logging.WARNING):
+        async with home.userbot(desk, Pace(call=2.0, watch=0.05, retries=QUICK.retries)) as bot:
+            home.world.faults.drop_updates(home.valor)
+            home.world.faults.error("PERSISTENT_TIMESTAMP_INVALID", method="updates.getDifference", times=3)
+            home.world.say(home.anna, home.valor, "unheard")
+            await desk.hear("unheard")
+            assert bot.health().status == "healthy"
+    assert any("do not arrive" in record.message for record in caplog.records)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from core.errors import OwnerError
+from tests.web.stage import PlayedAudit, PlayedChat, PlayedFeed, PlayedPinger, PlayedPromises, PlayedWhy, promise
+from web import late
+from web.doors import Change, Question
+from web.late import LateDoors, Opened
+
+
+def opened() -> Opened:
+    return Opened(PlayedChat(), PlayedPromises(), PlayedWhy(), PlayedFeed(), PlayedPinger(), PlayedAudit())
+
+
+async def first(changes: AsyncIterator[Change]) -> Change:
+    async for change in changes:
+        return change
+    raise AssertionError("nothing came")
+
+
+async def test_s4_requests_wait_for_the_start_and_then_go_through() -> None:
+    doors, behind = LateDoors(), opened()
+    asking = asyncio.create_task(doors.chat.ask(Question("hello"), lambda _: None))
+    doors.refuse("127.0.0.1", "no token")
+    await asyncio.sleep(0)
+    assert not asking.done()
+    doors.open(behind)
+    assert (await asking).reply == "HELLO"
+    doors.refuse("127.0.0.1", "wrong token")
+    assert isinstance(behind.audit, PlayedAudit)
+    assert behind.audit.refused == [("127.0.0.1", "no token"), ("127.0.0.1", "wrong token")]
+
+
+async def test_s4_every_door_opens() -> None:
+    doors, behind = LateDoors(), opened()
+    doors.open(behind)
+    assert list(await doors.chat.workspaces()) == ["PsyOPTIMAL", "FlexTrip"]
+    assert await doors.chat.lines("page", 5) == []
+    assert [view.id for view in await doors.promises.list(5)] == [7]
+    assert (await doors.promises.show(7)).id == 7
+    assert (await doors.promises.cancel(7)).status == "cancelled"
+    assert len(await doors.why("1", 5)) == 1
+    assert (await doors.ping()).is_back
+    assert isinstance(behind.feed, PlayedFeed)
+    behind.feed.changes.put_nowait(promise())
+    assert await first(doors.watch()) == promise()
+
+
+async def test_s4_a_start_that_takes_too_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late, "PATIENCE", 0.0)
+    with pytest.raises(OwnerError, match="still starting"):
+        await LateDoors().ping()
