@@ -15,6 +15,7 @@ from core import settings as environment
 from core.checks import Board, Status
 from core.clock import SystemClock
 from core.errors import OwnerError
+from core.lock_file import held, is_held
 from core.message import Chat
 from core.secret_token import ensure_token
 from core.settings import Settings, load_settings
@@ -77,10 +78,11 @@ def build_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         stop = asyncio.Event()
-        serving = asyncio.create_task(serve(settings, configuration, board, late, stop))
-        yield
-        stop.set()
-        await serving
+        with held(server_lock(settings)):
+            serving = asyncio.create_task(serve(settings, configuration, board, late, stop))
+            yield
+            stop.set()
+            await serving
 
     doors = WebDoors(late.chat, late.promises, late, late, late, late, board.snapshot, clock, rules)
     return create_app(doors, lifespan)
@@ -241,6 +243,8 @@ def run_server(settings: Settings) -> None:
     from core.logs import configure_logging
 
     configure_logging(settings, settings.logs_dir / "agent_system.log")
+    if is_held(server_lock(settings)):
+        raise OwnerError(f"A server of this installation runs already ({settings.home}): scripts/stop.sh ends it.")
     uvicorn.run(
         build_app(settings),
         host=settings.host,
@@ -251,6 +255,11 @@ def run_server(settings: Settings) -> None:
         ssl_certfile=settings.ssl_certfile,
         timeout_graceful_shutdown=3,
     )
+
+
+def server_lock(settings: Settings) -> Path:
+    """The file whose lock the server holds: two of them on one ledger would tell everything twice."""
+    return settings.data_dir / "server.lock"
 
 
 def __getattr__(name: str) -> Any:

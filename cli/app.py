@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -21,12 +20,6 @@ promises = typer.Typer(help="Long jobs: list, show, cancel.", no_args_is_help=Tr
 app.add_typer(promises, name="promises")
 
 Number = Annotated[int, typer.Argument(min=1)]
-
-
-class Composition(Protocol):
-    """What `main` offers to this command. Looked up by name at run time, so that nothing here points up."""
-
-    def check_only(self) -> int: ...
 
 
 def main() -> None:
@@ -54,8 +47,9 @@ def why(chat: str, message: int) -> None:
 @app.command()
 def doctor() -> None:
     """Check the installation: each check, its result, the command that mends it."""
-    composition = cast("Composition", importlib.import_module("main"))
-    raise typer.Exit(composition.check_only())
+    from cli.doctor import check_all
+
+    raise typer.Exit(check_all(load_settings(PROJECT)))
 
 
 @promises.command("list")

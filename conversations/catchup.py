@@ -6,9 +6,10 @@ The mark means "read without a gap up to here": only this file moves it, never a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -19,13 +20,14 @@ from conversations.store import ChatRow
 from core.access import Accounts
 from core.clock import Clock
 from core.database import Database
-from core.errors import FloodWait
+from core.errors import FloodWait, Undeliverable
 from core.message import ChatKind, Person
 from core.protocols import Dialog, Front
 from core.workspaces import WorkspaceConfig
 
 log = structlog.get_logger("telegram.catchup")
 AT_ONCE = 4  # chats read side by side
+T = TypeVar("T")
 
 Arrived = Callable[[list[Receipt]], None]
 
@@ -62,20 +64,38 @@ class CatchUp:
         """Read every admitted chat of a front to its end; how many messages were read.
 
         `arrived` is told of each page's receipts after their commit. Raises Unreachable when the front does not
-        answer: whoever reconnects asks again.
+        answer: whoever reconnects asks again. A chat that refuses keeps no other from being read.
         """
         if front.name in self._asked:
             return 0
         self._asked.add(front.name)
-        async with self._reading.setdefault(front.name, asyncio.Lock()):
+        try:
+            async with self._reading.setdefault(front.name, asyncio.Lock()):
+                self._asked.discard(front.name)
+                return await self._read_all(front, arrived)
+        finally:
             self._asked.discard(front.name)
-            dialogs = [dialog for dialog in await front.dialogs() if self._is_admitted(dialog)]
-            gate = asyncio.Semaphore(AT_ONCE)
-            counts = await asyncio.gather(
-                *(self._read_chat(_Reading(front, dialog, arrived), gate) for dialog in dialogs)
-            )
-        log.info("Caught up.", front=front.name, chats=len(dialogs), messages=sum(counts))
+
+    async def _read_all(self, front: Front, arrived: Arrived) -> int:
+        dialogs = [dialog for dialog in await self._patiently(front.dialogs) if self._is_admitted(dialog)]
+        gate = asyncio.Semaphore(AT_ONCE)
+        readings = [_Reading(front, dialog, arrived) for dialog in dialogs]
+        ends = await asyncio.gather(*(self._read_chat(one, gate) for one in readings), return_exceptions=True)
+        counts = [end for end in ends if not isinstance(end, BaseException)]
+        log.info("Caught up.", front=front.name, chats=len(counts), messages=sum(counts))
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
         return sum(counts)
+
+    async def _patiently(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What `read` returns, asked again after each wait that the service wants."""
+        while True:
+            try:
+                return await read()
+            except FloodWait as wait:
+                log.info("History waits.", seconds=wait.seconds)
+                await self._doors.clock.sleep(wait.seconds)
 
     def _is_admitted(self, dialog: Dialog) -> bool:
         config = self._doors.config()
@@ -89,19 +109,17 @@ class CatchUp:
 
     async def _read_chat(self, reading: _Reading, gate: asyncio.Semaphore) -> int:
         async with gate:
-            count = 0
-            while True:
-                row = await self._row(reading.dialog)
-                if reading.dialog.last_message and reading.dialog.last_message <= row.mark:
-                    return count
-                try:
-                    return count + await self._read_pages(reading, row)
-                except FloodWait as wait:
-                    log.info("History waits.", chat=row.chat.key, seconds=wait.seconds)
-                    await self._doors.clock.sleep(wait.seconds)
+            try:
+                return await self._patiently(lambda: self._read_pages(reading))
+            except Undeliverable as error:
+                log.warning("A chat's history cannot be read.", chat=reading.dialog.chat.key, error=str(error))
+                return 0
 
-    async def _read_pages(self, reading: _Reading, row: ChatRow) -> int:
-        count = 0
+    async def _read_pages(self, reading: _Reading) -> int:
+        """From the mark, which each page moves: a wait in the middle loses nothing."""
+        row, count = await self._row(reading.dialog), 0
+        if reading.dialog.last_message and reading.dialog.last_message <= row.mark:
+            return 0
         async for page in reading.front.history(row.chat, row.mark, row.since):
             if page:
                 receipts = await self._doors.inbox.receive_page(row.chat, page)

@@ -38,13 +38,11 @@ class History:
 
     def _read(self, connection: Connection, turn: Turn) -> Context:
         asking = {asked.message_id for asked in turn.asked}
-        first = min(asking, default=turn.reply_to)
-        chain = _chain(connection, turn)
+        chain = _newest_within(_chain(connection, turn), self._characters)
         shown = asking | {said.message_id for said in chain}
-        recent = [
-            said for said in store.recent(connection, turn.chat, first, self._lines) if said.message_id not in shown
-        ]
-        return Context(chain, _newest_within(recent, self._characters))
+        past = store.recent(connection, turn.chat, max(asking, default=turn.reply_to), self._lines, turn.workspace)
+        left = self._characters - sum(_length(said) for said in chain)
+        return Context(chain, _newest_within([said for said in past if said.message_id not in shown], left))
 
     async def search(self, chat: Chat, query: str, limit: int = 20) -> list[Said]:
         """Implements core.protocols.HistorySearch."""
@@ -69,11 +67,15 @@ def _chain(connection: Connection, turn: Turn) -> tuple[Said, ...]:
 def _newest_within(said: Sequence[Said], characters: int) -> tuple[Said, ...]:
     kept: list[Said] = []
     for one in reversed(said):
-        characters -= len(one.text) + len(one.sender)
+        characters -= _length(one)
         if characters < 0:
             break
         kept.append(one)
     return tuple(reversed(kept))
+
+
+def _length(said: Said) -> int:
+    return len(said.text) + len(said.sender)
 
 
 def write_prompt(turn: Turn, context: Context) -> str:

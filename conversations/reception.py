@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+import structlog
 
 from conversations.catchup import CatchUp
 from conversations.inbox import Inbox, Receipt
 from conversations.signs import Signs
 from conversations.turn import TurnKind
 from conversations.turns import Turns
+from core.errors import DatabaseError
 from core.message import Message, Sign
 from core.protocols import Front
+
+log = structlog.get_logger("telegram.reception")
+RETRY = 1.0
 
 Alert = Callable[[str], Awaitable[None]]
 
@@ -28,14 +35,21 @@ class Reception:
     alert: Alert
 
     async def receive(self, message: Message) -> None:
-        receipt = await self.take(message)
-        if receipt.alert is not None:
-            await self.alert(receipt.alert)
+        """Returns when the message is a row, however long the database cannot be written."""
+        while True:
+            try:
+                await self.take(message)
+                break
+            except DatabaseError as error:
+                log.warning("A message waits to be written.", chat=message.chat.key, error=str(error))
+                await asyncio.sleep(RETRY)
 
     async def take(self, message: Message) -> Receipt:
         """The same for a front that wants to know what became of it."""
         receipt = await self.inbox.receive(message)
         self._act_on(receipt)
+        if receipt.alert is not None:
+            await self.alert(receipt.alert)
         if receipt.is_new:
             command = receipt.turn_id if receipt.kind is TurnKind.COMMAND else None
             self.turns.wake(message.chat, command)
@@ -43,12 +57,16 @@ class Reception:
 
     async def catch_up(self, front: str) -> None:
         """Read the histories of a front, then begin a turn in each chat. Raises Unreachable when it does not answer."""
-        await self.catchup.read(self.fronts[front], self._arrived)
+        alerts: list[str] = []
+        await self.catchup.read(self.fronts[front], lambda receipts: alerts.extend(self._arrived(receipts)))
         await self.turns.begin_all([front])
+        for sentence in alerts:
+            await self.alert(sentence)
 
-    def _arrived(self, receipts: list[Receipt]) -> None:
+    def _arrived(self, receipts: list[Receipt]) -> list[str]:
         for receipt in receipts:
             self._act_on(receipt)
+        return [receipt.alert for receipt in receipts if receipt.alert is not None]
 
     def _act_on(self, receipt: Receipt) -> None:
         """What follows a commit: the sign, the read mark, and the running turn's restart or end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from conversations import store
@@ -23,16 +23,21 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class SelfPing:
-    """Shows that a front's whole road works, without a model. One at a time per front is enough."""
+    """Shows that a front's whole road works, without a model. Asked twice, one after the other."""
 
     database: Database
     clock: Clock
     events: Events
     inbox: Inbox
     reception: Reception
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def ping(self, front: Front) -> float:
         """How long the nonce took, in seconds. Raises ValorError when it does not come back."""
+        async with self.turn:
+            return await self._ping(front)
+
+    async def _ping(self, front: Front) -> float:
         nonce = secrets.token_hex(8)
         begun = self.clock.boot()
         try:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from core.clock import Clock
-from core.errors import FrontError
+from core.errors import FrontError, SessionError
 from core.message import Chat, Sign
 from core.protocols import Front
 
@@ -25,6 +25,7 @@ SIGNS = {
 }
 TYPING_AFTER = 0.3
 WORKING_AFTER = 1.0
+GOODBYE = 2.0
 TYPING_EVERY = 4.0  # Telegram shows one for about five seconds
 
 Show = Callable[[Front], Awaitable[None]]
@@ -37,6 +38,7 @@ class Signs:
         self._clock = clock
         self._fronts: dict[str, Front] = {}
         self._last: dict[Chat, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def attach(self, front: Front) -> None:
         self._fronts[front.name] = front
@@ -58,8 +60,12 @@ class Signs:
             presence.cancel()
 
     async def close(self) -> None:
-        """Show what is still to be shown."""
-        await asyncio.gather(*self._last.values(), return_exceptions=True)
+        """Show what is still to be shown, as far as that goes within the time for goodbyes."""
+        if self._last:
+            await asyncio.wait(self._last.values(), timeout=GOODBYE)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @staticmethod
     def _reaction(chat: Chat, number: int, sign: Sign) -> Show:
@@ -71,9 +77,11 @@ class Signs:
             return
         task = asyncio.create_task(self._after(self._last.get(chat), front, show), name=f"sign {chat.key}")
         self._last[chat] = task
+        self._tasks.add(task)
         task.add_done_callback(lambda done: self._forget(chat, done))
 
     def _forget(self, chat: Chat, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         if self._last.get(chat) is task:
             del self._last[chat]
 
@@ -82,14 +90,19 @@ class Signs:
             await asyncio.wait([previous])
         try:
             await show(front)
-        except FrontError as error:
+        except (FrontError, SessionError) as error:
             log.info("A sign was not shown.", front=front.name, error=str(error))
 
     async def _be_present(self, chat: Chat, message_ids: tuple[int, ...]) -> None:
         await self._clock.sleep(TYPING_AFTER)
-        self._enqueue(chat, lambda front: front.show_typing(chat))
+        self._show_typing(chat)
         await self._clock.sleep(WORKING_AFTER - TYPING_AFTER)
         self.show(chat, message_ids, Sign.WORKING)
         while True:
-            self._enqueue(chat, lambda front: front.show_typing(chat))
+            self._show_typing(chat)
             await self._clock.sleep(TYPING_EVERY)
+
+    def _show_typing(self, chat: Chat) -> None:
+        """Not behind signs that are waiting themselves: late typing tells nothing, and would pile up."""
+        if chat not in self._last:
+            self._enqueue(chat, lambda front: front.show_typing(chat))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from conversations.delivery_store import is_ours
@@ -15,7 +15,7 @@ from core.access import Reason
 from core.audit_store import Refused, count_refused
 from core.message import Chat, ChatKind, Message
 from core.protocols import Said
-from core.schema import admitted_since, chats, deliveries, messages, turns
+from core.schema import admitted_since, chats, deliveries, messages, promises, turns
 from core.workspaces import Role
 
 OURS = "Valor"
@@ -231,17 +231,21 @@ def count_refusal(connection: Connection, message: Message, reason: str, now: da
     return count_refused(connection, refused, now)
 
 
-def recent(connection: Connection, chat: Chat, before: int, limit: int) -> list[Said]:
-    """The last `limit` lines of a chat older than message `before`, oldest first; ours are by OURS."""
+def recent(connection: Connection, chat: Chat, before: int, limit: int, workspace: str | None = None) -> list[Said]:
+    """The last `limit` lines of a chat older than message `before`, oldest first; ours are by OURS.
+
+    With a `workspace` only what was said in it: configuration may have moved the chat.
+    """
     said = (
         select(messages.c.message_id, messages.c.sender_name, messages.c.sent_at, messages.c.text)
-        .where(*_is(messages, chat), messages.c.message_id < before)
+        .where(*_is(messages, chat), messages.c.message_id < before, *_said_in(workspace))
         .order_by(messages.c.message_id.desc())
         .limit(limit)
     )
     told = (
         select(deliveries.c.message_id, deliveries.c.sent_at, deliveries.c.text)
-        .where(*_is(deliveries, chat), deliveries.c.message_id < before, deliveries.c.kind != "progress")
+        .where(*_is(deliveries, chat), deliveries.c.message_id < before, *_told_in(workspace))
+        .where(deliveries.c.kind != "progress")
         .order_by(deliveries.c.message_id.desc())
         .limit(limit)
     )
@@ -293,6 +297,20 @@ def why(connection: Connection, key: str, message_id: int) -> list[Why]:
         )
         for row in rows
     ]
+
+
+def _said_in(workspace: str | None) -> list[ColumnElement[bool]]:
+    return [] if workspace is None else [messages.c.workspace == workspace]
+
+
+def _told_in(workspace: str | None) -> list[ColumnElement[bool]]:
+    """What a turn or a promise of the workspace told, and what neither did."""
+    if workspace is None:
+        return []
+    by_turn = deliveries.c.turn_id.in_(select(turns.c.id).where(turns.c.workspace == workspace))
+    by_promise = deliveries.c.promise_id.in_(select(promises.c.id).where(promises.c.workspace == workspace))
+    by_neither = and_(deliveries.c.turn_id.is_(None), deliveries.c.promise_id.is_(None))
+    return [or_(by_turn, by_promise, by_neither)]
 
 
 def _merged(theirs: list[Said], ours: list[Said]) -> list[Said]:

@@ -84,7 +84,7 @@ def report(connection: Connection, promise: Promise, line: str, now: datetime) -
             promises.c.epoch == promise.epoch,
             promises.c.status == Status.IN_PROGRESS,
         )
-        .values(progress=line)
+        .values(progress=line, updated_at=now)
     )
     if not changed.rowcount:
         return False

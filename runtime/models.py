@@ -78,8 +78,7 @@ class Models:
         clients, self._clients = self._clients, {}
         self._built.clear()
         for client in clients.values():
-            close = getattr(client, "close", None) or client.aio.aclose
-            await close()
+            await (client.aio.aclose() if hasattr(client, "aio") else client.close())
 
     def _missing(self, provider: _Provider) -> str | None:
         """The name of the setting whose key is missing."""

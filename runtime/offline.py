@@ -59,27 +59,31 @@ class Situation:
     asked: str
     result: str | None
     tools: frozenset[str]
-    keeps_promise: bool
+    keeps_promise: bool = False
+    failed: bool = False
 
 
 def read(messages: Sequence[ModelMessage], info: AgentInfo) -> Situation:
     """The situation of a conversation."""
     from pydantic_ai.messages import BaseToolReturnPart, UserPromptPart
 
-    prompt, result = "", None
+    prompt, result, failed = "", None, False
     for part in (part for message in messages for part in message.parts):
         if isinstance(part, UserPromptPart):
             prompt, result = _text(part.content), None
         elif isinstance(part, BaseToolReturnPart):
-            result = part.model_response_str()
+            failed = part.outcome != "success"
+            result = part.content if isinstance(part.content, str) else part.model_response_str()
     found = NOW.search(prompt)
     asked = (found["asked"] if found else prompt).strip()
     tools = frozenset(tool.name for tool in info.function_tools)
-    return Situation(asked, result, tools, KEEPING in (info.instructions or ""))
+    return Situation(asked, result, tools, KEEPING in (info.instructions or ""), failed)
 
 
 def decide(situation: Situation, missing: str) -> Reply:
     """A word that is known, or an honest sentence."""
+    if situation.result is not None and situation.failed:
+        return situation.result
     if situation.keeps_promise:
         return _keep(situation)
     word, _, rest = situation.asked.partition(" ")
@@ -117,7 +121,7 @@ def _shown(result: str) -> str:
     """A tool's result as a code block that it cannot end by itself."""
     longest = max((len(run) for run in re.findall(r"`{3,}", result)), default=2)
     fence = "`" * (longest + 1)
-    return f"{fence}\n{result}\n{fence}"
+    return f"{fence}\n{result.rstrip()}\n{fence}"
 
 
 def _text(content: str | Sequence[UserContent]) -> str:

@@ -12,6 +12,7 @@ from core.lock_file import held
 from core.logs import configure_logging
 from core.settings import Settings, load_settings
 from promises.keeper import Work
+from promises.promise import Retry
 from promises.worker import Places, Plan, run_worker
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -19,7 +20,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 def plan_of(settings: Settings) -> Plan:
     places = Places(settings.huey_path, settings.data_dir)
-    return Plan(settings.database_address, places, settings.worker_jobs, settings.promise_lease_seconds)
+    retry = Retry(attempts=settings.promise_attempts)
+    return Plan(settings.database_address, places, settings.worker_jobs, settings.promise_lease_seconds, retry)
 
 
 def main() -> int:

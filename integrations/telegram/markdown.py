@@ -92,9 +92,9 @@ def _parse(source: bytes) -> list[tuple[str, Any, int, int]]:
     found: list[tuple[str, Any, int, int]] = []
     events: Any = pyromark.events_with_range(source.decode(), options=STANDARD_OPTIONS)
     for event, place in events:
-        kind, data = next(iter(event.items())) if isinstance(event, dict) else (event, None)
+        kind, data = next(iter(event.items())) if isinstance(event, dict) else (str(event), None)
         if kind == "Start":
-            kind, data = next(iter(data.items())) if isinstance(data, dict) else (data, None)
+            kind, data = next(iter(data.items())) if isinstance(data, dict) else (str(data), None)
         found.append((kind, data, place["start"], place["end"]))
     return found
 

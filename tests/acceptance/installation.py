@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sqlite3
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -59,8 +58,8 @@ class Installation:
         self.home = home
         self.port = free_port()
         self._settings = {"API_PORT": str(self.port), **settings}
-        (home / "config").mkdir(parents=True, exist_ok=True)
-        (home / "user").mkdir(exist_ok=True)
+        for name in ("config", "data", "user"):
+            (home / name).mkdir(parents=True, exist_ok=True)
         self.configure()
 
     def configure(self, **changed: str) -> None:
@@ -194,5 +193,3 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
 
-
-PYTHON = sys.executable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -150,7 +150,7 @@ def call(name: str = "call_1", **ids: Any) -> Call:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, clock: Clock | None = None) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, clock: Clock | None = None) -> AsyncGenerator[Stage]:
     """A stage in `folder`, whose `system.db` is current already."""
     database = Database(sqlite_url(folder / "system.db"))
     doorbell = Doorbell(folder / "server")

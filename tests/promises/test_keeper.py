@@ -168,9 +168,10 @@ async def test_p6_a_parked_promise_tells_the_reconciler_of_its_process(stage: St
 async def test_p6_the_last_attempt_fails_with_the_last_error(stage: Stage) -> None:
     number = await stage.make()
     for _ in range(5):
-        row = await stage.keep(number, ModelUnavailable("The model is overloaded."))
+        await stage.keep(number, ModelUnavailable("The model is overloaded."))
         stage.time.advance(300)
         await stage.reconciler.reconcile()
+    row = await stage.row(number)
     assert (row.status, row.attempts) == ("failed", 5)
     assert row.error_message == "The model is overloaded. Given up after 5 attempts."
     assert [told.text.splitlines()[-1] for told in await stage.told("result")] == [row.error_message]
@@ -312,6 +313,31 @@ async def test_s2_a_leaving_worker_leaves_its_work_claimable_and_claims_nothing_
     assert (await stage.keep(first, Outcome("done"))).status == "completed"
 
 
+async def test_s2_a_leaving_worker_does_not_wait_for_a_database_out_of_order(stage: Stage) -> None:
+    number = await stage.make()
+    keeper = stage.keeper()
+    keeping = await stage.begin(number, keeper)
+    await stage.service.cancel(number, OWNER)
+    await stage.run_sql("ALTER TABLE promises RENAME TO away")
+    leaving = asyncio.create_task(keeper.release_all())
+    with pytest.raises(DatabaseError):
+        await keeping
+    await leaving
+    await stage.run_sql("ALTER TABLE away RENAME TO promises")
+    assert (await stage.row(number)).status == "in_progress"
+
+
+async def test_s2_work_that_is_cancelled_while_its_worker_leaves_is_cancelled(stage: Stage) -> None:
+    number = await stage.make()
+    keeper = stage.keeper()
+    keeping = await stage.begin(number, keeper)
+    await stage.service.cancel(number, OWNER)
+    await asyncio.gather(keeper.release_all(), keeper.hear())
+    await keeping
+    assert (await stage.row(number)).status == "cancelled"
+    assert len(await stage.told("notice")) == 1
+
+
 async def test_p4_the_first_progress_makes_the_line_and_later_ones_change_it(stage: Stage) -> None:
     number = await stage.make()
     keeping = await stage.begin(number, stage.keeper())
@@ -332,6 +358,24 @@ async def test_p4_the_first_progress_makes_the_line_and_later_ones_change_it(sta
     [line] = await stage.told("progress")
     assert line.text == "Promise #1: done (half of it is done · 3 steps, last: run_command)"
     assert [row.kind for row in await stage.told()] == ["ack", "progress", "result"]
+
+
+async def test_p4_progress_that_cannot_be_told_costs_nothing_else(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = await stage.make()
+    keeping = await stage.begin(number, stage.keeper())
+    await stage.run_sql(
+        "CREATE TRIGGER no_line BEFORE INSERT ON deliveries WHEN new.kind = 'progress'"
+        " BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    assert stage.work.progress is not None
+    await stage.work.progress.report("half of it is done")
+    await stage.row(number)
+    stage.work.ends.put_nowait(Outcome("done"))
+    await keeping
+    assert (await stage.row(number)).status == "completed"
+    assert "progress could not be told" in capsys.readouterr().out
 
 
 async def test_p4_progress_of_an_old_epoch_is_not_told(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from sqlalchemy import insert
@@ -11,7 +12,9 @@ from sqlalchemy import insert
 from core.clock import SystemClock
 from core.owner import Owner
 from core.schema import promise_dependencies
+from promises import settle_store, store
 from promises.keeper import Outcome
+from promises.promise import RELEASED
 from promises.reconciler import Reconciler
 from tests.promises.stage import DEADLINE, OWNER, SilentBell, Stage
 
@@ -116,6 +119,26 @@ async def test_p3_a_lease_renewed_meanwhile_is_not_freed(stage: Stage) -> None:
     await asyncio.gather(keeper.renew(), stage.reconciler.reconcile(), stage.reconciler.reconcile())
     row = await stage.row(number)
     assert (row.status, row.deaths) in {("in_progress", 0), ("pending", 1)}
+
+
+async def test_p3_two_reconcilers_free_a_promise_once(stage: Stage) -> None:
+    number = await stage.make()
+    await stage.begin(number, stage.keeper(str(DEAD)))
+    for _ in range(2):
+        await asyncio.gather(*(stage.reconciler.reconcile() for _ in range(4)))
+    assert ((row := await stage.row(number)).status, row.deaths) == ("pending", 1)
+
+
+async def test_p3_a_lease_that_was_renewed_since_it_was_read_is_not_ended(stage: Stage) -> None:
+    number = await stage.make()
+    keeper = stage.keeper(str(HERE))
+    await stage.begin(number, keeper)
+    [lease] = await stage.database.read(store.leases)
+    stage.time.advance(31)
+    await keeper.renew()
+    settle = partial(settle_store.settle, held=lease, ending=RELEASED, now=stage.clock.now())
+    assert await stage.database.write("test", settle) is None
+    assert (await stage.row(number)).status == "in_progress"
 
 
 async def test_p7_a_follower_left_behind_is_released(stage: Stage) -> None:

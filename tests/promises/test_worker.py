@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,7 @@ class Site:
 
     async def start(self, lease: float = 30, patience: float = 20) -> asyncio.subprocess.Process:
         worker = await asyncio.create_subprocess_exec(
-            sys.executable, str(PROGRAM), str(self.folder), str(lease), str(patience), stderr=asyncio.subprocess.PIPE
+            sys.executable, str(PROGRAM), str(self.folder), str(lease), str(patience), stdout=PIPE, stderr=PIPE
         )
         self.workers.append(worker)
         return worker
@@ -67,6 +68,9 @@ class Site:
                 await self.doorbell.rung.wait()
                 self.doorbell.rung.clear()
 
+    async def run_sql(self, statement: str) -> None:
+        await self.database.write("test", lambda connection: connection.exec_driver_sql(statement))
+
     async def count_told(self, number: int, kind: str) -> int:
         query = select(func.count()).where(deliveries.c.promise_id == number, deliveries.c.kind == kind)
         return await self.database.read(lambda connection: connection.execute(query).scalar_one())
@@ -81,7 +85,7 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(folder: Path) -> AsyncIterator[Site]:
+async def open_site(folder: Path) -> AsyncGenerator[Site]:
     site = Site(folder)
     try:
         yield site
@@ -206,6 +210,30 @@ async def test_p2_more_promises_than_threads_are_all_kept_once(site: Site) -> No
         assert (row.attempts, await site.count_told(number, "result")) == (1, 1)
 
 
+async def test_a_database_out_of_order_does_not_end_a_worker(site: Site) -> None:
+    worker = await site.start()
+    number = await site.make("hang")
+    await site.until("in_progress", number, "pid")
+    await site.run_sql("ALTER TABLE promises RENAME TO away")
+    site.rings.call_keepers()
+    assert worker.stdout is not None
+    async with asyncio.timeout(DEADLINE):
+        while b"the database failed" not in await worker.stdout.readline():
+            pass
+    await site.run_sql("ALTER TABLE away RENAME TO promises")
+    await site.service.cancel(number, OWNER)
+    await site.until("cancelled", number)
+
+
+async def test_a_part_that_fails_ends_the_worker_with_its_error(site: Site) -> None:
+    await site.make("quick")
+    await site.run_sql("UPDATE promises SET status = 'in_progress', owner = 'nobody', lease_until = 0")
+    worker = await site.start()
+    _, said = await asyncio.wait_for(worker.communicate(), 2 * DEADLINE)
+    assert worker.returncode == 1
+    assert b"ValueError" in said
+
+
 async def test_s1_a_worker_waits_for_the_tables_and_says_when_none_come(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site:
         worker = await site.start(patience=0.2)
@@ -224,9 +252,7 @@ async def test_s2_a_worker_that_waits_for_the_tables_can_be_stopped(tmp_path: Pa
 
 async def test_s1_the_consumer_script_runs_on_settings_alone(folder: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "VALOR_HOME": str(folder)}
-    consumer = await asyncio.create_subprocess_exec(
-        sys.executable, str(SCRIPT), env=environment, stderr=asyncio.subprocess.PIPE
-    )
+    consumer = await asyncio.create_subprocess_exec(sys.executable, str(SCRIPT), env=environment, stderr=PIPE)
     log = folder / "logs" / "huey.log"
     await _while_alive(consumer, until=lambda: log.exists() and "worker ready" in log.read_text())
     consumer.terminate()
@@ -237,9 +263,7 @@ async def test_s1_the_consumer_script_runs_on_settings_alone(folder: Path) -> No
 
 async def test_s5_the_consumer_script_says_which_setting_is_wrong(folder: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "VALOR_HOME": str(folder), "WORKER_JOBS": "none"}
-    consumer = await asyncio.create_subprocess_exec(
-        sys.executable, str(SCRIPT), env=environment, stderr=asyncio.subprocess.PIPE
-    )
+    consumer = await asyncio.create_subprocess_exec(sys.executable, str(SCRIPT), env=environment, stderr=PIPE)
     _, said = await asyncio.wait_for(consumer.communicate(), 2 * DEADLINE)
     assert consumer.returncode == 1
     assert said.startswith(b"WORKER_JOBS")

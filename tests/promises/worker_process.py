@@ -17,7 +17,7 @@ from promises.worker import Places, Plan, run_worker
 
 
 class ToldWork:
-    """`quick` ends at once, `hang` tells its pid and never ends, `die` kills its process, `stubborn` ignores cancels."""
+    """`quick` ends at once, `hang` tells its pid and never ends, `die` kills its process, `stubborn` stays."""
 
     async def __call__(self, promise: Promise, progress: Progress) -> Outcome:
         await progress.report(f"pid {os.getpid()}")
@@ -30,6 +30,8 @@ class ToldWork:
                 os.kill(os.getpid(), signal.SIGKILL)
             case "stubborn":
                 await hold_on()
+            case _:
+                pass
         return Outcome(f"by {os.getpid()}")
 
 

@@ -129,9 +129,7 @@ async def test_w1_a_changed_configuration_is_taken_up_when_valid_and_told_when_n
 
 
 async def test_a7_refused_strangers_leave_one_audit_row(settings: Settings) -> None:
-    stranger = Message(
-        Chat("account:1", "5"), 1, ChatKind.DM, Person(5, "eve"), SystemClock().now(), "let me in"
-    )
+    stranger = Message(Chat("account:1", "5"), 1, ChatKind.DM, Person(5, "eve"), SystemClock().now(), "let me in")
     async with open_server(settings) as (server, _):
         receipt = await server.services.reception.take(stranger)
     assert receipt.turn_id is None

@@ -43,7 +43,9 @@ async def test_a_task_type_of_nobody_is_explained_to_the_model(stage: Stage) -> 
     manifest = stage.manifest(toolsets=(Tools(promises_toolset),))
     await stage.runner().run(manifest, "go", stage.deps())
     assert stage.promises.made == []
-    assert "'code', 'search' or 'analysis'" in str(stage.model.calls[-1].asked.messages[-1])
+    (result,) = stage.model.calls[-1].asked.results
+    assert result.is_error
+    assert "'code', 'search' or 'analysis'" in result.text
 
 
 async def test_a_promise_makes_no_promises(stage: Stage) -> None:

@@ -1,0 +1,163 @@
+"""Where the story plays: the world, the model and the installation together, the people in it, and the final audit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.acceptance.installation import LOOK_SECONDS, Installation
+from tests.acceptance.script_model import ScriptedModel
+from tests.world.anthropic import AnthropicWorld
+from tests.world.telegram import Chat, Person, SentMessage, TelegramWorld
+
+Found = TypeVar("Found")
+FRIENDS = 12
+ROWS_OF_TURNS = """
+    SELECT m.chat_id, m.message_id, t.id AS turn, t.status, t.reply_to FROM messages m JOIN turns t ON t.id = m.turn_id
+"""
+TOLD = "SELECT * FROM deliveries WHERE front <> 'local' ORDER BY id"
+
+
+class Story:
+    """Olivia owns the installation, friends are listed, Sam is a stranger; `dev` answers all, `other` only when asked.
+
+    Every friend has a DM and a private workspace, so that no test meets another's.
+    """
+
+    def __init__(self, world: TelegramWorld, model: AnthropicWorld, folder: Path, **settings: str) -> None:
+        self.world = world
+        self.model = model
+        self.script = ScriptedModel()
+        model.script(self.script.reply)
+        self.valor = world.person("Valor", "valor_ai")
+        self.olivia = world.person("Olivia", "owner_olivia")
+        self.sam = world.person("Sam", "stranger_sam")
+        self._friends = [world.person(f"Friend {number}", f"friend_{number:02}") for number in range(FRIENDS)]
+        self.dev = world.group("Dev", [self.olivia, self.valor])
+        self.other = world.group("Other", [self.olivia, self.sam, self.valor])
+        self.home = folder / "home"
+        reached = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "dummy", **world.environment}
+        self.product = Installation(self.home, reached | settings)
+        self._furnish()
+
+    def _furnish(self) -> None:
+        for name in ("dev", "other", "olivia"):
+            (self.home / "work" / name).mkdir(parents=True)
+        configuration = self.home / "config" / "workspace_config.json"
+        configuration.write_text(json.dumps(self.configuration(), indent=2))
+        self.world.mint_session(self.valor, self.home / "data" / "telegram.session").chmod(0o600)
+
+    def configuration(self) -> dict[str, Any]:
+        def workspace(name: str, chats: list[Chat], *, dev: bool = False) -> dict[str, object]:
+            ids = [str(chat.peer_id(self.valor)) for chat in chats]
+            return {"working_directory": str(self.work(name)), "telegram_chat_ids": ids, "is_dev_group": dev}
+
+        owner = {"username": "@Owner_Olivia", "working_directory": str(self.work("olivia")), "role": "owner"}
+        friends = {friend.username: {"description": "A friend"} for friend in self._friends}
+        return {
+            "workspaces": {
+                "Dev": workspace("dev", [self.dev], dev=True),
+                "Other": workspace("other", [self.other]),
+                "Olivia": workspace("olivia", []),
+            },
+            "dm_whitelist": {"allowed_users": {"olivia": owner, **friends}},
+        }
+
+    def friend(self) -> Person:
+        """A listed person whom nobody has met yet."""
+        return self._friends.pop()
+
+    def work(self, name: str) -> Path:
+        """The directory of a workspace that the configuration names."""
+        return self.home / "work" / name
+
+    def private_work(self, person: Person) -> Path:
+        return self.home / "workspaces" / str(person.id)
+
+    # -- waiting and looking
+
+    async def until(self, condition: Callable[[], Found], seconds: float = 10.0) -> Found:
+        """The condition's first truthy value: asked at every change of the world, and now and then for the tables."""
+        waited = 0.0
+        while waited < seconds:
+            waited += LOOK_SECONDS
+            with contextlib.suppress(TimeoutError):
+                return await self.world.until(condition, LOOK_SECONDS)
+        raise TimeoutError
+
+    async def answer_to(self, asked: SentMessage, seconds: float = 10.0) -> SentMessage:
+        return await self.world.answer_to(asked, seconds)
+
+    async def settled(self, asked: SentMessage, seconds: float = 10.0) -> list[SentMessage]:
+        """What was answered, once the product is done with the message and has shown how it went."""
+        await self.until(lambda: self.reactions(asked)[-1:] in (["👍"], ["💔"], ["👌"]), seconds)
+        await self.until(lambda: not self.owed(), seconds)
+        return self.answers(asked)
+
+    def answers(self, asked: SentMessage) -> list[SentMessage]:
+        return self.world.answers_to(asked)
+
+    def reactions(self, message: SentMessage) -> list[str]:
+        return self.world.ledger.reactions_to(message.number)
+
+    def owed(self) -> int:
+        return self.product.value("SELECT COUNT(*) FROM deliveries WHERE status IN ('held', 'open', 'ready')")
+
+    def row_of(self, message: SentMessage) -> sqlite3.Row | None:
+        """The ledger's row of a message."""
+        where = "SELECT * FROM messages WHERE front <> 'local' AND chat_id = ? AND message_id = ?"
+        rows = self.product.query(where, str(message.chat.peer_id(self.valor)), message.id_for(self.valor))
+        return rows[0] if rows else None
+
+    def shown_in(self, chat: Chat) -> list[str]:
+        """Everything that Valor let be seen in a chat."""
+        return [deed.kind for deed in self.world.ledger.deeds if deed.person is self.valor and deed.chat is chat]
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Every file of every workspace."""
+        folders = (self.home / "work", self.home / "workspaces")
+        files = (file for folder in folders for file in folder.rglob("*") if file.is_file())
+        return {str(file.relative_to(self.home)): file.read_bytes() for file in files}
+
+    # -- the audit
+
+    def audit(self) -> None:
+        """Every message answered once, every promise told once: what the world accepted is what the tables say."""
+        self._audit_tables()
+        told = {(row["chat_id"], row["message_id"]): row for row in self.product.query(TOLD) if row["message_id"]}
+        said = {
+            (str(message.chat.peer_id(self.valor)), message.id_for(self.valor)): message
+            for message in self.world.messages(sender=self.valor)
+            if message.chat is not self.world.dm(self.valor, self.valor)
+        }
+        assert {key: row["text"] for key, row in told.items() if key in said} == {
+            key: message.text for key, message in said.items()
+        }
+        assert len(told) == len(said)
+
+    def _audit_tables(self) -> None:
+        query = self.product.query
+        assert query("SELECT id, status FROM deliveries WHERE status NOT IN ('sent', 'dropped')") == []
+        assert query("SELECT id, status FROM turns WHERE status NOT IN ('done', 'failed', 'stopped')") == []
+        unanswered = "SELECT * FROM turns t WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.turn_id = t.id)"
+        assert query(unanswered) == []
+        twice = "SELECT turn_id FROM deliveries WHERE kind = 'answer' GROUP BY turn_id, part HAVING COUNT(*) > 1"
+        assert query(twice) == []
+        assert query("SELECT * FROM promises WHERE status NOT IN ('completed', 'failed', 'cancelled')") == []
+        results = "SELECT COUNT(*) FROM deliveries d WHERE d.promise_id = p.id AND d.kind = 'result' AND d.part = 0"
+        assert query(f"SELECT * FROM promises p WHERE status <> 'cancelled' AND ({results}) <> 1") == []
+
+
+@contextlib.asynccontextmanager
+async def told_in(folder: Path, **settings: str) -> AsyncGenerator[Story]:
+    """A story whose world and model stand; its product is not started yet."""
+    async with TelegramWorld(folder) as world, AnthropicWorld() as model:
+        story = Story(world, model, folder, **settings)
+        try:
+            yield story
+        finally:
+            await story.product.end_all()
