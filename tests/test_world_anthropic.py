@@ -30,7 +30,8 @@ def asking(text: str, **more: Any) -> dict[str, Any]:
 
 
 async def create(client: anthropic.AsyncAnthropic, body: dict[str, Any]) -> anthropic.types.Message:
-    return await client.messages.create(**body)
+    message: anthropic.types.Message = await client.messages.create(**body)
+    return message
 
 
 async def stream(client: anthropic.AsyncAnthropic, body: dict[str, Any]) -> anthropic.types.Message:
@@ -157,12 +158,10 @@ async def test_garbage_arguments_are_sent_as_they_are(model: AnthropicWorld, cli
     assert [delta.partial_json for delta in deltas if delta.type == "input_json_delta"] == ['{"path": ']
 
 
-TOOL_USE = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "read", "input": {}}]}
+TOOL_USE: dict[str, Any] = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "read", "input": {}}]}
 
 
-@pytest.mark.parametrize(
-    "messages",
-    [
+REFUSED: list[list[dict[str, Any]]] = [
         [],
         [{"role": "user", "content": " "}],
         [{"role": "user", "content": []}],

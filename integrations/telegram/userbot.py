@@ -230,7 +230,7 @@ class Userbot:
     async def history(self, chat: Chat, after: int, since: datetime) -> AsyncIterator[list[Message]]:
         line = self._life.line
         peer = await self._peer(line, chat)
-        begin = after
+        begin = max(after, await find_before(line, peer, since))
         async for page in read_history(line, peer, begin):
             messages = (to_message(raw, line.directory) for raw in page)
             yield [message for message in messages if message is not None and message.sent_at >= since]

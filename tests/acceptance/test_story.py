@@ -135,18 +135,17 @@ async def test_b4_an_answer_of_9000_characters_arrives_whole(story: Story) -> No
 async def test_b6_stop_ends_a_model_call_and_a_tool_within_a_second(story: Story) -> None:
     friend = story.friend()
     async with story.product.explaining():
-        asked = story.world.say(friend, story.valor, do(command("touch begun; sleep 600"), say="never"))
+        story.world.say(friend, story.valor, do(command("touch begun; sleep 600"), say="never"))
         await story.until((story.private_work(friend) / "begun").exists)
-        story.world.say(friend, story.valor, "stop")
-        told = await story.answer_to(asked, 1.0)
+        told = await story.answer_to(story.world.say(friend, story.valor, "stop"), 1.0)
         assert told.text.startswith("Stopped.")
         assert "touch begun" in told.text or "run_command" in told.text
         await story.until(lambda: not any("sleep 600" in line for line in story.product.processes().values()), 1.0)
         story.model.answer(Hang(), when=lambda asked: "think for ever" in asked.question)
-        asked = story.world.say(friend, story.valor, "Please think for ever")
+        story.world.say(friend, story.valor, "Please think for ever")
         await story.until(lambda: any("think for ever" in seen.asked.question for seen in story.model.calls))
-        story.world.say(friend, story.valor, "stop")
-        assert (await story.answer_to(asked, 1.0)).text == "Stopped. Nothing had been done yet."
+        told = await story.answer_to(story.world.say(friend, story.valor, "stop"), 1.0)
+        assert told.text == "Stopped. Nothing had been done yet."
         await story.until(lambda: story.model.calls[-1].dropped, 1.0)
 
 

@@ -360,24 +360,6 @@ async def test_p4_the_first_progress_makes_the_line_and_later_ones_change_it(sta
     assert [row.kind for row in await stage.told()] == ["ack", "progress", "result"]
 
 
-async def test_p4_progress_that_cannot_be_told_costs_nothing_else(
-    stage: Stage, capsys: pytest.CaptureFixture[str]
-) -> None:
-    number = await stage.make()
-    keeping = await stage.begin(number, stage.keeper())
-    await stage.run_sql(
-        "CREATE TRIGGER no_line BEFORE INSERT ON deliveries WHEN new.kind = 'progress'"
-        " BEGIN SELECT RAISE(ABORT, 'no'); END"
-    )
-    assert stage.work.progress is not None
-    await stage.work.progress.report("half of it is done")
-    await stage.row(number)
-    stage.work.ends.put_nowait(Outcome("done"))
-    await keeping
-    assert (await stage.row(number)).status == "completed"
-    assert "progress could not be told" in capsys.readouterr().out
-
-
 async def test_p4_progress_of_an_old_epoch_is_not_told(stage: Stage) -> None:
     number = await stage.make()
     keeping = await stage.begin(number, stage.keeper())

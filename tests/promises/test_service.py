@@ -11,6 +11,7 @@ from core.errors import NotAllowed, RequestError, Unknown
 from core.message import Chat
 from core.protocols import Asker, PromiseOrder
 from core.schema import turns
+from promises import store
 from promises.keeper import Outcome
 from tests.promises.stage import GUEST, MEMBER, OWNER, STRANGER, Stage, call
 
@@ -114,6 +115,19 @@ async def test_open_promises_are_listed_before_settled_ones(stage: Stage) -> Non
         ("c", "completed"),
     ]
     assert [view.id for view in await stage.service.list_for(OWNER, limit=1)] == [2]
+
+
+async def test_what_changed_is_found_oldest_first(stage: Stage) -> None:
+    first, second = await stage.make("a"), await stage.make("b")
+    began = stage.clock.now()
+    stage.time.advance(1)
+    await stage.keep(second, Outcome("done"))
+    found, latest = await stage.database.read(lambda connection: store.changed_since(connection, began))
+    assert ([promise.id for promise in found], latest) == ([second], stage.clock.now())
+    found, same = await stage.database.read(lambda connection: store.changed_since(connection, latest))
+    assert (found, same) == ([], latest)
+    everything = await stage.database.read(lambda connection: store.newest(connection, None, 9))
+    assert [promise.id for promise in everything] == [first, second]
 
 
 async def test_p5_what_is_not_begun_is_cancelled_at_once_with_its_notice(stage: Stage) -> None:

@@ -65,8 +65,8 @@ class Promises:
 
 
 def view_of(number: int, order: PromiseOrder, **more: Any) -> PromiseView:
-    plain = {"progress": None, "result_summary": None, "error_message": None, "completed_at": None}
-    known = {**plain, "status": "pending", "created_at": SystemClock().now(), **more}
+    plain: dict[str, Any] = {"progress": None, "result_summary": None, "error_message": None, "completed_at": None}
+    known: dict[str, Any] = {**plain, "status": "pending", "created_at": SystemClock().now(), **more}
     return PromiseView(id=number, task_description=order.task_description, task_type=order.task_type, **known)
 
 
@@ -147,7 +147,8 @@ class Stage:
         return AgentRunner(self.database, self.clock, self.models, limits)
 
     def manifest(self, **more: Any) -> AgentManifest:
-        values = {"name": "tester", "title": "Tester", "instructions": "Test.", "toolsets": (Tools(self.bench.build),)}
+        values: dict[str, Any] = {"name": "tester", "title": "Tester", "instructions": "Test."}
+        values["toolsets"] = (Tools(self.bench.build),)
         return AgentManifest(**{**values, **more})
 
     def deps(self, **more: Any) -> Deps:
