@@ -17,7 +17,6 @@ from core.clock import SystemClock
 from core.errors import OwnerError
 from core.lock_file import held, is_held
 from core.message import Chat
-from core.secret_token import ensure_token
 from core.settings import Settings, load_settings
 from core.workspace_watch import WorkspaceFile
 from core.workspaces import Role
@@ -61,20 +60,13 @@ def build_app(settings: Settings) -> FastAPI:
     Raises ConfigurationError when the workspace configuration is wrong, with every problem in it.
     """
     from web.app import create_app
-    from web.doors import WebDoors, WebRules
+    from web.doors import WebDoors
     from web.late import LateDoors
+    from web.security import web_rules
 
     clock = SystemClock()
     board, late, configuration = Board(clock), LateDoors(), read_configuration(settings)
     board.report(checks.SERVER, Status.STARTING, "The server is starting.")
-    rules = WebRules(
-        token=ensure_token(settings.token_path),
-        port=settings.http_port,
-        origins=frozenset(settings.cors_origins),
-        max_body=int(settings.max_request_size),
-        requests_per_minute=settings.api_rate_limit,
-    )
-
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         stop = asyncio.Event()
@@ -84,7 +76,7 @@ def build_app(settings: Settings) -> FastAPI:
             stop.set()
             await serving
 
-    doors = WebDoors(late.chat, late.promises, late, late, late, late, board.snapshot, clock, rules)
+    doors = WebDoors(late.chat, late.promises, late, late, late, late, board.snapshot, clock, web_rules(settings))
     return create_app(doors, lifespan)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from conversations.typeset import typeset
@@ -27,6 +29,14 @@ class Draft:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pieces", typeset(self.chat.front, self.text))
+
+    def naming(self, promises: Iterable[int]) -> Draft:
+        """The same with the numbers of these promises below it, as far as it does not name them itself."""
+        missing = [number for number in promises if not re.search(rf"#{number}\b", self.text)]
+        if not missing:
+            return self
+        numbers = " and ".join(f"#{number}" for number in missing)
+        return replace(self, text=f"{self.text}\n\nPromise {numbers}.")
 
 
 @dataclass(frozen=True, slots=True)

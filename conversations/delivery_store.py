@@ -73,12 +73,15 @@ def reword(connection: Connection, promise_id: int, kind: str, text: str, now: d
 
 
 def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int]:
-    """Write a turn's answer. A held acknowledgement becomes its first part; further ones are covered by it."""
+    """Write a turn's answer. A held acknowledgement becomes its first part; further ones are covered by it.
+
+    What was promised is told with its number, whether or not the model thought of it.
+    """
     assert draft.turn_id is not None
     held = _held(connection, draft.turn_id)
     if not held:
         return owe(connection, draft, now)
-    first, *rest = draft.pieces
+    first, *rest = draft.naming(promises_of(connection, draft.turn_id)).pieces
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id == held[0])

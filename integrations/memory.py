@@ -59,6 +59,7 @@ class MemoryFront:
         self._path = path
         self._edge = edge
         self._keys: set[int] = set()
+        self._last = 0
         self._kinds: dict[str, ChatKind] = {}
         self._failures: dict[str, list[Exception]] = defaultdict(list)
         self._lost: dict[str, int] = defaultdict(int)
@@ -225,7 +226,7 @@ class MemoryFront:
         )
 
     def _next_number(self) -> int:
-        return max((line.id for line in self.lines), default=0) + 1
+        return self._last + 1
 
     def _keep(self, line: Line) -> Line:
         """A new line, or the new state of one; on disk before anything else happens."""
@@ -233,13 +234,13 @@ class MemoryFront:
         if self._path is not None:
             row = asdict(line) | {"kind": self._kinds[line.chat]}
             with self._path.open("a") as file:
-                file.write(json.dumps(row, default=datetime.isoformat) + "
-")
+                file.write(json.dumps(row, default=datetime.isoformat) + "\n")
         return line
 
     def _take(self, line: Line, kind: ChatKind) -> None:
         self._kinds[line.chat] = kind
         self._keys |= {line.key} - {0}
+        self._last = max(self._last, line.id)
         for place, known in enumerate(self.lines):
             if (known.chat, known.id) == (line.chat, line.id):
                 self.lines[place] = line

@@ -6,13 +6,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from conversations import delivery_store
 from core.schema import promises
 from promises import wording
 from promises.promise import Promise, Status, WaitingFor
-from promises.store import has_open_dependency, read
+from promises.store import HAS_OPEN_DEPENDENCY, read
+
+CLAIM = (
+    update(promises)
+    .where(
+        promises.c.id == bindparam("number"),
+        promises.c.status == Status.PENDING,
+        promises.c.cancel_requested_at.is_(None),
+        or_(promises.c.not_before.is_(None), promises.c.not_before <= bindparam("now")),
+        ~HAS_OPEN_DEPENDENCY,
+    )
+    .values(
+        status=Status.IN_PROGRESS,
+        owner=bindparam("by"),
+        lease_until=bindparam("until"),
+        epoch=promises.c.epoch + 1,
+        attempts=promises.c.attempts + 1,
+        started_at=func.coalesce(promises.c.started_at, bindparam("now", type_=promises.c.started_at.type)),
+        not_before=None,
+        updated_at=bindparam("now"),
+    )
+    .returning(promises)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +47,7 @@ class Claim:
 
 def claim(connection: Connection, promise_id: int, by: Claim, now: datetime) -> Promise | None:
     """Take a promise that is ready, raising its epoch; None when it is not ready or not there to take."""
-    ready = and_(
-        promises.c.status == Status.PENDING,
-        promises.c.cancel_requested_at.is_(None),
-        or_(promises.c.not_before.is_(None), promises.c.not_before <= now),
-        ~has_open_dependency(),
-    )
-    taken = (
-        update(promises)
-        .where(promises.c.id == promise_id, ready)
-        .values(
-            status=Status.IN_PROGRESS,
-            owner=by.owner,
-            lease_until=by.until,
-            epoch=promises.c.epoch + 1,
-            attempts=promises.c.attempts + 1,
-            started_at=func.coalesce(promises.c.started_at, now),
-            not_before=None,
-            updated_at=now,
-        )
-        .returning(promises)
-    )
-    row = connection.execute(taken).first()
+    row = connection.execute(CLAIM, {"number": promise_id, "by": by.owner, "until": by.until, "now": now}).first()
     return None if row is None else read(row)
 
 

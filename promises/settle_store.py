@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
+from sqlalchemy import Connection, Text, and_, bindparam, case, func, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from conversations import delivery_store
 from conversations.delivery import Draft
 from core.schema import promise_dependencies, promises
 from promises import wording
 from promises.promise import Ending, Lease, Promise, Status, WaitingFor
-from promises.store import has_open_dependency, read
+from promises.store import HAS_OPEN_DEPENDENCY, read
 
 UNSTARTED = (Status.PENDING, Status.WAITING)
+IS_UNBLOCKED = and_(
+    promises.c.status == Status.WAITING,
+    promises.c.waiting_for == WaitingFor.DEPENDENCY,
+    ~HAS_OPEN_DEPENDENCY,
+)
+FOLLOWS = promises.c.id.in_(
+    select(promise_dependencies.c.promise_id).where(promise_dependencies.c.after_id == bindparam("after"))
+)
+RELEASE = (
+    update(promises)
+    .where(IS_UNBLOCKED)
+    .values(status=Status.PENDING, waiting_for=None, updated_at=bindparam("now"))
+    .returning(promises.c.id, promises.c.priority)
+)
+RELEASE_FOLLOWERS = RELEASE.where(FOLLOWS)
 
 
 @dataclass(slots=True)
@@ -33,11 +50,11 @@ def settle(connection: Connection, held: Promise | Lease, ending: Ending, now: d
     An attempt that leaves the promise open ends as cancelled instead when somebody cancelled it meanwhile.
     A Lease as `held` counts only while nobody has renewed it.
     """
-    number = held.promise_id if isinstance(held, Lease) else held.id
-    holds = [promises.c.id == number, promises.c.epoch == held.epoch, promises.c.status == Status.IN_PROGRESS]
-    if isinstance(held, Lease):
-        holds.append(promises.c.lease_until == held.until)
-    row = connection.execute(update(promises).where(*holds).values(**_left_by(ending, now)).returning(promises)).first()
+    changes = _changes(ending, now)
+    number, until = (held.promise_id, held.until) if isinstance(held, Lease) else (held.id, None)
+    values = {f"new_{name}": value for name, value in changes.items()}
+    statement = _ending_statement(tuple(changes), is_lease=until is not None)
+    row = connection.execute(statement, {"number": number, "held_epoch": held.epoch, "until": until, **values}).first()
     if row is None:
         return None
     promise = read(row)
@@ -82,31 +99,26 @@ def ask_cancel(connection: Connection, promise_id: int, by: str, now: datetime) 
 
 def forsaken(connection: Connection) -> list[Promise]:
     """Promises that did not complete and that somebody still waits for."""
-    follower = promises.alias("follower")
-    waited_for = exists(
-        select(promise_dependencies.c.after_id)
-        .join(follower, follower.c.id == promise_dependencies.c.promise_id)
-        .where(promise_dependencies.c.after_id == promises.c.id, follower.c.status.in_(UNSTARTED))
+    open_followers = select(promises.c.id).where(promises.c.status.in_(UNSTARTED))
+    waited_for = select(promise_dependencies.c.after_id).where(promise_dependencies.c.promise_id.in_(open_followers))
+    query = select(promises).where(
+        promises.c.id.in_(waited_for), promises.c.status.in_((Status.FAILED, Status.CANCELLED))
     )
-    query = select(promises).where(promises.c.status.in_((Status.FAILED, Status.CANCELLED)), waited_for)
     return [read(row) for row in connection.execute(query)]
 
 
 def unblocked(connection: Connection) -> list[int]:
     """What waits although everything it follows is completed."""
-    return list(connection.execute(select(promises.c.id).where(_is_unblocked())).scalars())
+    return list(connection.execute(select(promises.c.id).where(IS_UNBLOCKED)).scalars())
 
 
 def release_unblocked(connection: Connection, now: datetime, after: int | None = None) -> list[tuple[int, int]]:
     """Let go what waits for nothing any more (only followers of `after`, where given): (number, priority) of each."""
-    among = [] if after is None else [_follows(after)]
-    released = (
-        update(promises)
-        .where(*among, _is_unblocked())
-        .values(status=Status.PENDING, waiting_for=None, updated_at=now)
-        .returning(promises.c.id, promises.c.priority)
-    )
-    return [(row.id, row.priority) for row in connection.execute(released)]
+    if after is None:
+        rows = connection.execute(RELEASE, {"now": now})
+    else:
+        rows = connection.execute(RELEASE_FOLLOWERS, {"now": now, "after": after})
+    return [(row.id, row.priority) for row in rows]
 
 
 def follow(connection: Connection, settled: Settled, now: datetime) -> None:
@@ -145,37 +157,55 @@ def _told_by_default(promise: Promise) -> Draft:
     return wording.tell_failed(promise, promise.error_message or "")
 
 
-def _left_by(ending: Ending, now: datetime) -> dict[str, Any]:
-    """The columns that an attempt's end changes."""
-    left: dict[str, Any] = {
+def _changes(ending: Ending, now: datetime) -> dict[str, Any]:
+    """The columns that an attempt's end changes; `attempts` and `deaths` by so much."""
+    changes: dict[str, Any] = {
         "status": ending.status,
         "waiting_for": ending.waiting_for,
         "not_before": ending.not_before,
-        "attempts": promises.c.attempts + ending.attempts,
-        "deaths": promises.c.deaths + ending.deaths,
+        "attempts": ending.attempts,
+        "deaths": ending.deaths,
         "owner": None,
         "lease_until": None,
         "updated_at": now,
     }
     if ending.status.is_settled:
-        left |= {"completed_at": now, "result_summary": ending.result_summary}
-    if ending.error_message is not None or ending.status is Status.COMPLETED:
-        left["error_message"] = ending.error_message
-    if ending.status is Status.CANCELLED:
-        left["error_message"] = func.coalesce("Cancelled by " + promises.c.cancel_requested_by + ".", "Cancelled.")
+        changes |= {"completed_at": now, "result_summary": ending.result_summary}
+    if ending.error_message is not None or ending.status in {Status.COMPLETED, Status.CANCELLED}:
+        changes["error_message"] = ending.error_message
     if ending.evidence:
-        left["evidence"] = list(ending.evidence)
-    return left
+        changes["evidence"] = list(ending.evidence)
+    return changes
+
+
+@cache
+def _ending_statement(columns: tuple[str, ...], is_lease: bool) -> ReturningUpdate[Any]:
+    """The update that sets each of the columns to `new_COLUMN` while the epoch holds."""
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
+    for name in ("attempts", "deaths"):
+        values[name] = promises.c[name] + bindparam(f"new_{name}")
+    if "error_message" in values:
+        by = "Cancelled by " + promises.c.cancel_requested_by + "."
+        told = case((bindparam("new_status", type_=Text) == Status.CANCELLED, func.coalesce(by, "Cancelled.")))
+        values["error_message"] = func.coalesce(bindparam("new_error_message", type_=Text), told)
+    holds = [
+        promises.c.id == bindparam("number"),
+        promises.c.epoch == bindparam("held_epoch"),
+        promises.c.status == Status.IN_PROGRESS,
+    ]
+    if is_lease:
+        holds.append(promises.c.lease_until == bindparam("until"))
+    return update(promises).where(*holds).values(values).returning(promises)
 
 
 def _fail_followers(connection: Connection, promise_id: int, reason: str, now: datetime) -> list[int]:
     failed = (
         update(promises)
-        .where(_follows(promise_id), promises.c.status.in_(UNSTARTED))
+        .where(FOLLOWS, promises.c.status.in_(UNSTARTED))
         .values(status=Status.FAILED, error_message=reason, waiting_for=None, completed_at=now, updated_at=now)
         .returning(promises)
     )
-    followers = [read(row) for row in connection.execute(failed).all()]
+    followers = [read(row) for row in connection.execute(failed, {"after": promise_id}).all()]
     for follower in followers:
         _tell(connection, follower, wording.tell_failed(follower, reason), now)
     return [follower.id for follower in followers]
@@ -183,17 +213,3 @@ def _fail_followers(connection: Connection, promise_id: int, reason: str, now: d
 
 def _fate(promise: Promise) -> str:
     return "was cancelled." if promise.status is Status.CANCELLED else f"failed: {promise.error_message}"
-
-
-def _follows(promise_id: int) -> ColumnElement[bool]:
-    return promises.c.id.in_(
-        select(promise_dependencies.c.promise_id).where(promise_dependencies.c.after_id == promise_id)
-    )
-
-
-def _is_unblocked() -> ColumnElement[bool]:
-    return and_(
-        promises.c.status == Status.WAITING,
-        promises.c.waiting_for == WaitingFor.DEPENDENCY,
-        ~has_open_dependency(),
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, exists, insert, select
+from sqlalchemy import Connection, Row, bindparam, case, exists, insert, select
 
 from core.access import Role
 from core.message import Chat
@@ -17,6 +17,18 @@ from core.schema import promise_dependencies, promises
 from promises.promise import Lease, Promise, Status, WaitingFor
 
 OPEN = (Status.PENDING, Status.IN_PROGRESS, Status.WAITING)
+# Statements on the way of every promise are built once: building one costs as much as running it.
+ADD = insert(promises).returning(promises)
+MADE_BY = select(promises).where(
+    promises.c.made_by_run == bindparam("run"), promises.c.tool_call_id == bindparam("tool_call")
+)
+BEFORE = promises.alias("before")
+# Whether a row of `promises` in the enclosing statement follows a promise that is not completed.
+HAS_OPEN_DEPENDENCY = exists(
+    select(promise_dependencies.c.after_id)
+    .join(BEFORE, BEFORE.c.id == promise_dependencies.c.after_id)
+    .where(promise_dependencies.c.promise_id == promises.c.id, BEFORE.c.status != Status.COMPLETED)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,7 @@ class NewPromise:
 
 def add(connection: Connection, new: NewPromise, now: datetime) -> Promise:
     """Write the row and its dependencies."""
-    row = connection.execute(insert(promises).values(**_values(new, now)).returning(promises)).one()
+    row = connection.execute(ADD, _values(new, now)).one()
     if new.order.after:
         links = [{"promise_id": row.id, "after_id": after} for after in new.order.after]
         connection.execute(insert(promise_dependencies), links)
@@ -64,8 +76,7 @@ def _values(new: NewPromise, now: datetime) -> dict[str, Any]:
 
 def made_by(connection: Connection, call: Call) -> Promise | None:
     """The promise that this tool call made already."""
-    query = select(promises).where(promises.c.made_by_run == call.run_id, promises.c.tool_call_id == call.tool_call_id)
-    return _first(connection.execute(query).first())
+    return _first(connection.execute(MADE_BY, {"run": call.run_id, "tool_call": call.tool_call_id}).first())
 
 
 def find(connection: Connection, promise_id: int) -> Promise | None:
@@ -118,16 +129,6 @@ def next_due(connection: Connection) -> datetime | None:
         promises.c.status == Status.WAITING, promises.c.waiting_for == WaitingFor.SCHEDULE
     )
     return connection.execute(query.order_by(promises.c.not_before).limit(1)).scalar()
-
-
-def has_open_dependency() -> ColumnElement[bool]:
-    """Whether a row of `promises` in the enclosing statement follows a promise that is not completed."""
-    before = promises.alias("before")
-    return exists(
-        select(promise_dependencies.c.after_id)
-        .join(before, before.c.id == promise_dependencies.c.after_id)
-        .where(promise_dependencies.c.promise_id == promises.c.id, before.c.status != Status.COMPLETED)
-    )
 
 
 def read(row: Row[Any]) -> Promise:

@@ -21,6 +21,7 @@ from runtime.model_errors import explain, kind_of
 
 log = structlog.get_logger("agents.calls")
 OnText = Callable[[str], Awaitable[None]]
+BROKEN_OFF = "The model's answer broke off."
 SILENT = "The model said nothing for {seconds:g} seconds. Try again in a moment."
 
 
@@ -70,6 +71,9 @@ class PatientModel(WrapperModel):
             except ModelAPIError as error:
                 record.error_type = kind_of(error)
                 raise explain(error) from error
+            except ModelUnavailable:
+                record.error_type = "broken off"
+                raise
             except TimeoutError as error:
                 record.error_type = "silence"
                 raise ModelUnavailable(SILENT.format(seconds=terms.limits.silence)) from error
@@ -118,10 +122,14 @@ class Said:
 
 
 def finished(stream: StreamedResponse) -> ModelResponse:
-    """The response of a stream that has come to its end; one that was cut off raises ModelUnavailable."""
+    """The response of a stream that has come to its end; one that just stopped raises ModelUnavailable.
+
+    A service says why an answer ends; the offline model is no service.
+    """
     response = stream.get()
-    if response.state not in {"complete", "suspended"}:
-        raise ModelUnavailable("The model's answer broke off.")
+    is_cut = response.finish_reason is None and response.provider_name is not None
+    if is_cut or response.state == "incomplete":
+        raise ModelUnavailable(BROKEN_OFF)
     return response
 
 

@@ -101,7 +101,8 @@ class Stopped:
 
 
 async def _start(sandbox: Sandbox, policy: FencePolicy, job: Job) -> Process:
-    with sandbox.start(policy, job.argv, job.passage) as start:
+    with contextlib.ExitStack() as stack:
+        start = await to_thread.run_sync(stack.enter_context, sandbox.start(policy, job.argv, job.passage))
         return await asyncio.create_subprocess_exec(
             *start.argv,
             stdin=PIPE if job.stdin else DEVNULL,

@@ -32,6 +32,7 @@ from runtime.store import Run
 
 RETRIES = 2  # how often the model is told what was wrong with a call or an answer
 EMPTY = "The model gave an empty answer. Ask again, or in other words."
+CUT = "\n\n[Here the model reached the limit of its output.]"
 log = structlog.get_logger("agents.runner")
 inputs = structlog.get_logger(AGENT_INPUTS)
 outputs = structlog.get_logger(AGENT_OUTPUTS)
@@ -72,6 +73,13 @@ class AgentRunner:
         self._accounts = Accounts(database, clock)
         self._agents: dict[str, Agent[Deps, str]] = {}
         self._toolsets: dict[Tools, AbstractToolset[Deps]] = {}
+
+    def prepare(self, manifest: AgentManifest) -> None:
+        """Do what the first run would do at first, imports above all; takes a second, off the event loop if need be."""
+        self._models.build(manifest.model)
+        self._agent(manifest)
+        for tools in manifest.toolsets:
+            self._toolset(tools)
 
     async def run(
         self, manifest: AgentManifest, prompt: Prompt, deps: Deps, on_text: OnText | None = None
@@ -122,10 +130,11 @@ class AgentRunner:
         except AgentRunError as error:
             log.warning("agent run failed", agent=manifest.name, error=str(error))
             raise explain_run(error, limits.tool_calls_limit or 0) from error
+        text = ran.output if ran.response.finish_reason != "length" else ran.output + CUT
         if not ran.output.strip():
             raise ModelError(EMPTY)
-        outputs.debug("agent output", agent=manifest.name, text=ran.output)
-        return RunResult(ran.output, journal.evidence, journal.refused, usage_of(ran.usage, journal), journal.steps)
+        outputs.debug("agent output", agent=manifest.name, text=text)
+        return RunResult(text, journal.evidence, journal.refused, usage_of(ran.usage, journal), journal.steps)
 
     def _journal(self, manifest: AgentManifest, deps: Deps) -> Journal:
         place = deps.workspace.name

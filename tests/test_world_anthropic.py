@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import anthropic
 import httpx2
@@ -30,8 +30,7 @@ def asking(text: str, **more: Any) -> dict[str, Any]:
 
 
 async def create(client: anthropic.AsyncAnthropic, body: dict[str, Any]) -> anthropic.types.Message:
-    message: anthropic.types.Message = await client.messages.create(**body)
-    return message
+    return cast("anthropic.types.Message", await client.messages.create(**body))
 
 
 async def stream(client: anthropic.AsyncAnthropic, body: dict[str, Any]) -> anthropic.types.Message:
@@ -137,6 +136,22 @@ async def test_a_call_hangs_until_it_is_released(
     assert (message.stop_reason == "tool_use") == isinstance(then, Call)
 
 
+async def test_a_stream_may_end_early_as_if_nothing_were_missing(
+    model: AnthropicWorld, client: anthropic.AsyncAnthropic
+) -> None:
+    model.answer(Break(4, clean=True))
+    events = [event async for event in await client.messages.create(**asking("x"), stream=True)]
+    assert [event.type for event in events] == ["message_start", "content_block_start", "content_block_delta"]
+
+
+@both
+async def test_an_answer_may_reach_the_limit_of_output(
+    model: AnthropicWorld, client: anthropic.AsyncAnthropic, ask: Any
+) -> None:
+    model.answer(Say("Once upon", stop="max_tokens"))
+    assert (await ask(client, asking("x"))).stop_reason == "max_tokens"
+
+
 async def test_a_client_that_hangs_up_is_noticed(model: AnthropicWorld, client: anthropic.AsyncAnthropic) -> None:
     model.answer(Hang())
     asking_it = asyncio.create_task(create(client, asking("x")))
@@ -158,18 +173,23 @@ async def test_garbage_arguments_are_sent_as_they_are(model: AnthropicWorld, cli
     assert [delta.partial_json for delta in deltas if delta.type == "input_json_delta"] == ['{"path": ']
 
 
-TOOL_USE: dict[str, Any] = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "read", "input": {}}]}
+TOOL_USE: dict[str, Any] = {
+    "role": "assistant",
+    "content": [{"type": "tool_use", "id": "t1", "name": "read", "input": {}}],
+}
 
 
 REFUSED: list[list[dict[str, Any]]] = [
-        [],
-        [{"role": "user", "content": " "}],
-        [{"role": "user", "content": []}],
-        [{"role": "user", "content": "a"}, TOOL_USE],
-        [{"role": "user", "content": "a"}, TOOL_USE, {"role": "user", "content": "no result"}],
-        [{"role": "user"}],
-    ],
-)
+    [],
+    [{"role": "user", "content": " "}],
+    [{"role": "user", "content": []}],
+    [{"role": "user", "content": "a"}, TOOL_USE],
+    [{"role": "user", "content": "a"}, TOOL_USE, {"role": "user", "content": "no result"}],
+    [{"role": "user"}],
+]
+
+
+@pytest.mark.parametrize("messages", REFUSED)
 async def test_what_the_real_service_refuses_is_refused(
     client: anthropic.AsyncAnthropic, model: AnthropicWorld, messages: list[dict[str, Any]]
 ) -> None:

@@ -75,7 +75,7 @@ async def read_history(line: Line, peer: Any, after: int) -> AsyncIterator[list[
         if not fresh:
             return
         yield fresh
-        return
+        after = fresh[-1].id
 
 
 async def find_before(line: Line, peer: Any, moment: datetime) -> int:

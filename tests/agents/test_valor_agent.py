@@ -143,8 +143,9 @@ def test_it_is_in_the_roster() -> None:
     assert MANIFEST.repeatable <= CODE | TALK
 
 
-def test_as_a_program_it_is_its_command_line() -> None:
-    script = Path(__file__).parents[2] / "agents/valor_agent.py"
-    command = [sys.executable, str(script), "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+@pytest.mark.parametrize("program", [("agents/valor_agent.py",), ("-m", "agents.valor_agent")])
+def test_as_a_program_it_is_its_command_line(program: tuple[str, ...]) -> None:
+    command = [sys.executable, *program, "--help"]
+    root = Path(__file__).parents[2]
+    shown = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
     assert (shown.returncode, "Valor" in shown.stdout) == (0, True), shown.stderr

@@ -78,8 +78,8 @@ class Site:
     async def close(self) -> None:
         for worker in self.workers:
             if worker.returncode is None:
-                worker.kill()
-            await worker.communicate()
+                worker.terminate()
+            await asyncio.wait_for(worker.communicate(), DEADLINE)
         self.doorbell.close()
         await self.database.close()
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic_ai.toolsets import FunctionToolset
 
 from core.errors import Busy, Cancelled, ModelError, ModelRefused, ModelUnavailable
 from core.schema import llm_calls, promises, runs, steps
+from runtime.deps import Deps
 from runtime.limits import RunLimits
 from runtime.manifest import Tools
 from tests.runtime.stage import GUEST, QUICK, Stage
@@ -27,6 +29,21 @@ async def test_the_answer_is_what_the_model_says(stage: Stage) -> None:
     assert "Workspace: psy." in call.asked.system
     (run,) = await stage.rows(runs)
     assert (run["id"], run["agent"], run["workspace"], run["status"]) == ("run_1", "tester", "psy", "done")
+
+
+async def test_what_takes_long_can_be_done_before_anyone_asks(stage: Stage) -> None:
+    built: list[str] = []
+
+    def build() -> FunctionToolset[Deps]:
+        built.append("bench")
+        return stage.bench.build()
+
+    manifest = stage.manifest(toolsets=(Tools(build),))
+    runner = stage.runner()
+    await asyncio.to_thread(runner.prepare, manifest)
+    assert built == ["bench"]
+    await runner.run(manifest, "go", stage.deps())
+    assert (built, len(stage.model.calls)) == (["bench"], 1)
 
 
 async def test_tools_are_called_and_leave_evidence(stage: Stage) -> None:
@@ -101,6 +118,12 @@ async def test_a_blank_answer_is_a_failure(stage: Stage) -> None:
         await stage.runner().run(stage.manifest(), "go", stage.deps())
 
 
+async def test_an_answer_that_is_cut_says_so(stage: Stage) -> None:
+    stage.model.answer(Say("Once upon", stop="max_tokens"))
+    result = await stage.runner().run(stage.manifest(), "go", stage.deps())
+    assert result.text == "Once upon\n\n[Here the model reached the limit of its output.]"
+
+
 def one_more(asked: Asked) -> Reply:
     return Call("note", {"text": str(len(asked.results))})
 
@@ -125,6 +148,7 @@ PASSING = [
     (Fail(503), "not available"),
     (Break(), "connection"),
     (Break(after_chars=5), "connection"),
+    (Break(after_chars=5, clean=True), "broke off"),
     (Fail(529, said="Half a"), "overloaded"),
 ]
 

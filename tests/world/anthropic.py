@@ -196,6 +196,7 @@ class _Writing:
         if self._seen.asked.streamed and broken.after_chars:
             opening = open_stream(self._seen, broken.text[: broken.after_chars])
             self._writer.write(write_head(200, self._seen.id, "text/event-stream") + write_chunk(opening))
+            self._writer.write(b"0\r\n\r\n" if broken.clean else b"")
             await self._writer.drain()
         self._writer.close()
         return False

@@ -26,9 +26,10 @@ ERROR_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Text; '' is an answer without any content."""
+    """Text; '' is an answer without any content. `stop` is the reason to stop there, when it is an unusual one."""
 
     text: str
+    stop: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,11 @@ class Hang:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Cut the connection after so many characters of `text`."""
+    """Cut the connection after so many characters of `text`; `clean`: end the stream as if that were all."""
 
     after_chars: int = 0
     text: str = "This sentence does not reach its end."
+    clean: bool = False
 
 
 Content = Say | Call
@@ -219,14 +221,15 @@ def _blocks(seen: Seen, contents: Sequence[Content]) -> Iterator[JSON]:
 
 def write_message(seen: Seen, contents: Sequence[Content]) -> JSON:
     blocks = list(_blocks(seen, contents))
-    calls = any(block["type"] == "tool_use" for block in blocks)
+    usual = "tool_use" if any(block["type"] == "tool_use" for block in blocks) else "end_turn"
+    unusual = next((content.stop for content in contents if isinstance(content, Say) and content.stop), None)
     return {
         "id": seen.id.replace("req", "msg"),
         "type": "message",
         "role": "assistant",
         "model": seen.asked.body["model"],
         "content": blocks,
-        "stop_reason": "tool_use" if calls else "end_turn",
+        "stop_reason": unusual or usual,
         "stop_sequence": None,
         "usage": _usage(seen, len(json.dumps(blocks)) // 4),
     }

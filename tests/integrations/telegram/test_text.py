@@ -75,6 +75,12 @@ def test_b4_a_code_block_that_fits_is_not_cut() -> None:
     assert block.entities[0].language == "python"
 
 
+def test_b4_a_code_block_that_begins_early_and_fits_is_not_cut() -> None:
+    code = "\n".join(f"line {number}" for number in range(44))
+    pieces = typeset(f"{'word ' * 20}\n\n```\n{code}\n```", 400)
+    assert [piece.text for piece in pieces] == [("word " * 20).strip(), code]
+
+
 def test_b4_a_code_block_longer_than_a_piece_goes_on_in_its_language() -> None:
     code = "\n".join(f"def f{number}():\n    return {number}" for number in range(60))
     pieces = typeset(f"Look:\n\n```python\n{code}\n```", 300)

@@ -223,17 +223,19 @@ async def test_b8_all_dialogs_are_listed(home: Home) -> None:
 
 async def test_b8_history_is_read_to_its_end_oldest_first(home: Home) -> None:
     old = datetime.now(UTC) - timedelta(days=3)
-    for number in range(130):
+    for number in range(330):
         home.world.say(home.anna, home.valor, f"old {number}", at=old)
     said = [home.world.say(home.anna, home.valor, f"n {number}") for number in range(250)]
     async with home.userbot(Desk()) as bot:
         chat = home.chat(home.anna)
         everything = [message async for page in bot.history(chat, 0, BEGINNING) for message in page]
+        asked = len(home.world.ledger.calls("messages.getHistory"))
         recent = [m async for page in bot.history(chat, 0, datetime.now(UTC) - timedelta(days=1)) for m in page]
+        assert len(home.world.ledger.calls("messages.getHistory")) - asked == 5
         after = said[200].id_for(home.valor)
         rest = [message.text async for page in bot.history(chat, after, BEGINNING) for message in page]
     assert [message.text for message in everything[:2]] == ["old 0", "old 1"]
-    assert len(everything) == 380
+    assert len(everything) == 580
     assert [message.text for message in recent] == [f"n {number}" for number in range(250)]
     assert rest == [f"n {number}" for number in range(201, 250)]
 
@@ -308,6 +310,15 @@ async def test_a_session_revoked_while_running_turns_unhealthy(front: Front) -> 
         await keeper
     assert front.bot.health().status == "unhealthy"
     assert "scripts/telegram_login.sh" in front.bot.health().sentence
+
+
+async def test_a_call_on_a_connection_that_is_given_up_is_unreachable(home: Home) -> None:
+    home.world.say(home.anna, home.valor, "ask")
+    async with home.userbot(Desk(), Pace(call=5.0, watch=0.1, retries=QUICK.retries)) as bot:
+        home.world.faults.lose_answer(home.valor, "messages.setTyping", cut=False)
+        home.world.faults.lose_answer(home.valor, "updates.getState", cut=False)
+        with pytest.raises(Unreachable):
+            await bot.show_typing(home.chat(home.anna))
 
 
 async def test_cancelling_a_call_cancels_it(front: Front) -> None:

@@ -82,6 +82,16 @@ async def test_b8_edits_made_while_away_come_with_the_difference(home: Home) -> 
             assert (await desk.hear(f"hello {message.number}")).edited_at is not None
 
 
+async def test_b8_the_difference_waits_until_it_is_known_who_we_are(home: Home) -> None:
+    async with home.userbot(Desk()):
+        pass
+    home.world.say(home.anna, home.valor, "meanwhile")
+    home.world.faults.slow(0.3, home.valor, "users.getUsers")
+    desk = Desk()
+    async with home.userbot(desk):
+        await desk.hear("meanwhile")
+
+
 async def test_b8_edits_are_read_again_where_the_difference_is_too_long(home: Home) -> None:
     said = home.world.say(home.anna, home.valor, "helo")
     async with home.userbot(Desk()):
@@ -135,12 +145,14 @@ async def test_messages_of_a_chat_come_in_order(home: Home) -> None:
 
 async def test_b9_a_dropped_update_is_found_by_the_watch(home: Home) -> None:
     desk = Desk()
-    pace = Pace(call=2.0, watch=0.05, retries=QUICK.retries)
-    async with home.userbot(desk, pace):
+    pace = Pace(call=2.0, watch=0.4, retries=QUICK.retries)
+    async with home.userbot(desk, pace) as bot:
         home.world.faults.drop_updates(home.valor)
         home.world.say(home.anna, home.valor, "unheard")
+        line = bot._life.line
         await desk.hear("unheard")
         assert len(desk.catch_ups) >= 2
+        assert bot._life.line is line
 
 
 async def test_b9_a_dropped_update_of_a_supergroup_is_found_by_the_watch(home: Home) -> None:

@@ -1,0 +1,79 @@
+"""The measurements, grouped by what they have to start."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.benchmarks.crowd import measure_crowd
+from scripts.benchmarks.ledger_speed import measure_lives, measure_making
+from scripts.benchmarks.pickup import measure_pickup
+from scripts.benchmarks.road import measure_road
+from scripts.benchmarks.service import measure_first, measure_start, warm_caches
+from scripts.benchmarks.stage import open_stage
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How many samples each measurement takes; `idle` in seconds."""
+
+    road: int
+    turns: int
+    pickups: int
+    lives: int
+    makings: int
+    idle: float
+
+
+FULL = Effort(road=200, turns=600, pickups=300, lives=3000, makings=500, idle=10)
+QUICK = Effort(road=20, turns=60, pickups=20, lives=300, makings=50, idle=2)
+Wanted = frozenset[str]
+Measure = Callable[[Path, Effort, Wanted], Awaitable[dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Keys that are measured together."""
+
+    name: str
+    keys: frozenset[str]
+    measure: Measure
+
+
+ROAD = frozenset(
+    {"echo_ms_p50", "echo_ms_p95"}
+    | {f"{name}{seen}_ms_{share}" for name in ("first_sign", "answer") for seen in ("", "_seen") for share in ("p50", "p95")}
+)
+CROWD = frozenset({"turns_per_s_20", "product_cpu_ms_per_turn"})
+START = frozenset({"health_s", "ready_s", "pss_cold_mb"})
+FIRST = frozenset({"pss_warm_mb", "first_request_bytes", "first_request_tokens"})
+
+
+async def measure_product(folder: Path, effort: Effort, wanted: Wanted) -> dict[str, float]:
+    """Server, worker, world, model: one installation for everything that needs them all."""
+    async with open_stage(folder) as stage:
+        await warm_caches(stage.product)
+        numbers = await measure_start(stage.product)
+        numbers |= await measure_first(stage)
+        if not wanted.isdisjoint(ROAD):
+            numbers |= await measure_road(stage, effort.road)
+        if not wanted.isdisjoint(CROWD):
+            numbers |= await measure_crowd(stage, effort.turns)
+    return numbers
+
+
+async def measure_worker(folder: Path, effort: Effort, _wanted: Wanted) -> dict[str, float]:
+    return await measure_pickup(folder, effort.pickups, effort.idle)
+
+
+async def measure_stores(folder: Path, effort: Effort, _wanted: Wanted) -> dict[str, float]:
+    lives = await measure_lives(folder / "lives", effort.lives)
+    return lives | await measure_making(folder / "making", effort.makings)
+
+
+SUITES = (
+    Suite("product", ROAD | CROWD | START | FIRST, measure_product),
+    Suite("worker", frozenset({"pickup_idle_ms_p50", "pickup_idle_ms_p99", "worker_idle_cpu_pct"}), measure_worker),
+    Suite("stores", frozenset({"promises_per_s", "promise_create_ms_p99"}), measure_stores),
+)

@@ -1,0 +1,506 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from conversations.turn import Turn
+from conversations.turns import Gate
+from core.errors import ModelRefused
+from core.events import TurnEnded
+from core.message import Chat, Person
+from core.protocols import Call
+from tests.conversations.stage import DEV, DM, FRONT, MAX, OLGA, TEAM, Stage, make_promise, next_event, opened
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Another program holds the database's write lock."""
+    other = sqlite3.connect(folder / "system.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+async def test_b2_signs_follow_the_work(stage: Stage) -> None:
+    with stage.agent.holding() as release:
+        message = await stage.say(DM, OLGA, "hello")
+        await stage.agent.next_begun()
+        await stage.front.until(lambda: stage.front.line(DM, message.id).reaction == "👀")
+        release.set()
+        await stage.quiet()
+    assert stage.front.line(DM, message.id).reaction == "👍"
+    assert ("mark_read", str(message.id)) in stage.front.calls
+
+
+async def test_b2_an_empty_answer_has_its_own_sign(stage: Stage) -> None:
+    async def nothing(turn: Turn, gate: Gate) -> str:
+        return " \n"
+
+    stage.agent.script = nothing
+    message = await stage.say(DM, OLGA, "thanks")
+    await stage.quiet()
+    assert (stage.front.line(DM, message.id).reaction, stage.front.texts("1")) == ("👌", [])
+
+
+async def test_b4_an_answer_replies_to_the_message_that_asked(stage: Stage) -> None:
+    message = await stage.say(DM, OLGA, "hello")
+    with stage.events.watch() as watch:
+        await stage.quiet()
+        assert (await next_event(watch, TurnEnded)).status == "done"
+    assert stage.front.told("1")[0].reply_to == message.id
+
+
+async def test_b5_a_message_within_the_time_joins_and_the_model_call_starts_again(stage: Stage) -> None:
+    with stage.agent.holding() as release:
+        await stage.say(DM, OLGA, "one")
+        first = await stage.agent.next_begun()
+        stage.clock.advance(1.4)
+        second = await stage.say(DM, OLGA, "two")
+        again = await stage.agent.next_begun()
+        release.set()
+        await stage.quiet()
+    assert (again.id, again.joined) == (first.id, 2)
+    assert again.run_id != first.run_id
+    assert stage.front.texts("1") == ["re: one\ntwo"]
+    assert stage.front.told("1")[0].reply_to == second.id
+
+
+async def test_b5_a_later_message_is_the_next_turn(stage: Stage) -> None:
+    with stage.agent.holding() as release:
+        await stage.say(DM, OLGA, "one")
+        await stage.agent.next_begun()
+        stage.clock.advance(1.6)
+        await stage.say(DM, OLGA, "two")
+        release.set()
+        await stage.quiet()
+    assert stage.front.texts("1") == ["re: one", "re: two"]
+
+
+async def test_b5_what_waits_for_its_turn_is_joined_by_its_requester_only(stage: Stage) -> None:
+    with stage.agent.holding() as release:
+        await stage.say(DEV, MAX, "one")
+        await stage.agent.next_begun()
+        stage.clock.advance(2)
+        for person, text in ((OLGA, "two"), (OLGA, "three"), (MAX, "four")):
+            await stage.say(DEV, person, text)
+        release.set()
+        await stage.quiet()
+    assert stage.front.texts("-20") == ["re: one", "re: two\nthree", "re: four"]
+
+
+async def test_b5_nothing_joins_after_the_first_effect(stage: Stage) -> None:
+    effects: list[str] = []
+    release = asyncio.Event()
+    sealed = asyncio.Event()
+
+    async def work(turn: Turn, gate: Gate) -> str:
+        await gate()
+        await gate()
+        effects.append(turn.prompt)
+        sealed.set()
+        await release.wait()
+        return f"done {turn.prompt}"
+
+    stage.agent.script = work
+    await stage.say(DM, OLGA, "one")
+    await sealed.wait()
+    await stage.say(DM, OLGA, "two")
+    release.set()
+    await stage.quiet()
+    assert effects == ["one", "two"]
+    assert stage.front.texts("1") == ["done one", "done two"]
+
+
+async def test_b5_a_message_that_joins_before_the_gate_is_in_the_run_that_has_effects(stage: Stage) -> None:
+    effects: list[str] = []
+
+    async def work(turn: Turn, gate: Gate) -> str:
+        if turn.prompt == "one":  # it joins, and nobody tells the run
+            await stage.inbox.receive(stage.front.say("1", OLGA, "two"))
+        await gate()
+        effects.append(turn.prompt)
+        return f"done {turn.prompt}"
+
+    stage.agent.script = work
+    await stage.say(DM, OLGA, "one")
+    await stage.quiet()
+    assert (effects, stage.front.texts("1")) == (["one\ntwo"], ["done one\ntwo"])
+
+
+async def test_b5_a_message_that_joins_while_the_turn_closes_is_answered_with_it(stage: Stage) -> None:
+    async def work(turn: Turn, gate: Gate) -> str:
+        if turn.prompt == "one":
+            await stage.inbox.receive(stage.front.say("1", OLGA, "two"))
+        return f"re: {turn.prompt}"
+
+    stage.agent.script = work
+    await stage.say(DM, OLGA, "one")
+    await stage.quiet()
+    assert stage.front.texts("1") == ["re: one\ntwo"]
+    assert [row.status for row in await stage.rows("turns")] == ["done"]
+
+
+async def test_b5_one_who_is_told_late_that_he_was_joined_does_not_begin_again(stage: Stage) -> None:
+    with stage.agent.holding() as release:
+        await stage.say(DM, OLGA, "one")
+        await stage.agent.next_begun()
+        second = await stage.say(DM, OLGA, "two")
+        turn = await stage.agent.next_begun()
+        stage.turns.take_in(turn.id, second.id)
+        stage.turns.take_in(99, second.id)
+        stage.turns.stop(99)
+        release.set()
+        await stage.quiet()
+    assert len(stage.agent.asked) == 2
+
+
+async def test_b5_many_chats_at_once_and_each_in_order(stage: Stage) -> None:
+    people = [Chat(FRONT, key) for key in ("1", "2", "-20")]
+    with stage.agent.holding() as release:
+        for chat in people:
+            await stage.say(chat, MAX if chat.key == "2" else OLGA, "one")
+        for _ in people:
+            await stage.agent.next_begun()
+        stage.clock.advance(2)
+        for chat in people:
+            await stage.say(chat, MAX if chat.key == "2" else OLGA, "two")
+        release.set()
+        await stage.quiet()
+    assert [stage.front.texts(chat.key) for chat in people] == [["re: one", "re: two"]] * 3
+
+
+async def test_b6_stop_ends_the_turn_and_says_what_had_been_done(stage: Stage) -> None:
+    stage.agent.done = ["read README.md", "ran ls"]
+    cancelled = asyncio.Event()
+
+    async def work(turn: Turn, gate: Gate) -> str:
+        await gate()
+        try:
+            return await asyncio.Future[str]()
+        finally:
+            cancelled.set()
+
+    stage.agent.script = work
+    await stage.say(DM, OLGA, "work")
+    turn = await stage.agent.next_begun()
+    stop = await stage.say(DM, OLGA, "Stop!")
+    await stage.quiet()
+    assert cancelled.is_set()
+    assert stage.front.texts("1") == ["Stopped. Done so far:\n•  read README.md\n•  ran ls"] or stage.front.texts("1")[
+        0
+    ].startswith("Stopped. Done so far:")
+    assert stage.front.told("1")[0].reply_to == stop.id
+    (row,) = await stage.rows("turns")
+    assert (row.status, row.stop_requested_by, row.run_id) == ("stopped", "Olga", turn.run_id)
+
+
+async def test_b6_stop_of_a_turn_that_waits_and_of_nothing(stage: Stage) -> None:
+    with stage.agent.holding() as release:
+        await stage.say(DEV, MAX, "one")
+        await stage.agent.next_begun()
+        await stage.say(DEV, Person(3, "gus", "Gus"), "two")
+        await stage.say(DEV, Person(3, "gus", "Gus"), "stop")
+        release.set()
+        await stage.quiet()
+    await stage.say(DEV, MAX, "stop")
+    await stage.quiet()
+    assert stage.front.texts("-20") == [
+        "re: one",
+        "Stopped. Nothing had been done yet.",
+        "Nothing is running in this chat.",
+    ]
+
+
+async def test_b6_what_is_asked_after_a_stop_is_answered(stage: Stage) -> None:
+    for text in ("do X", "stop", "do Y"):
+        stage.front.say("1", OLGA, text)
+    await stage.reception.catch_up(FRONT)
+    await stage.quiet()
+    assert stage.front.texts("1") == ["Stopped. Nothing had been done yet.", "re: do Y"]
+
+
+async def test_b6_a_stop_survives_the_process(folder: Path) -> None:
+    stage = Stage(folder)
+    await stage.open()
+    with stage.agent.holding():
+        await stage.say(DM, OLGA, "work")
+        await stage.agent.next_begun()
+        await stage.inbox.receive(stage.front.say("1", OLGA, "stop"))
+        await stage.die()
+    async with opened(stage.again()) as stage:
+        await stage.turns.begin_all([FRONT])
+        await stage.quiet()
+        assert stage.front.texts("1") == ["Stopped. Nothing had been done yet."]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [(ModelRefused("The model refused the key."), "The model refused the key. (E-"), (KeyError("x"), "Something went")],
+)
+async def test_b12_an_error_is_one_sentence_with_an_id(stage: Stage, error: Exception, sentence: str) -> None:
+    async def fail(turn: Turn, gate: Gate) -> str:
+        raise error
+
+    stage.agent.script = fail
+    message = await stage.say(DM, OLGA, "hello")
+    await stage.quiet()
+    (told,), (row,) = stage.front.texts("1"), await stage.rows("turns")
+    assert told.startswith(sentence)
+    assert told.endswith(f"({row.error_id})")
+    assert (row.status, row.error.split(":")[0]) == ("failed", type(error).__name__)
+    assert stage.front.line(DM, message.id).reaction == "💔"
+
+
+async def test_b12_a_run_that_cancels_itself_is_an_error_too(stage: Stage) -> None:
+    async def give_up(turn: Turn, gate: Gate) -> str:
+        raise asyncio.CancelledError
+
+    stage.agent.script = give_up
+    await stage.say(DM, OLGA, "hello")
+    await stage.quiet()
+    assert stage.front.texts("1")[0].startswith("Something went wrong on my side. (E-")
+
+
+async def test_p1_a_held_acknowledgement_becomes_the_answer(stage: Stage) -> None:
+    async def promise(turn: Turn, gate: Gate) -> str:
+        for number in range(2):
+            call = Call(turn.run_id, str(number), turn.id)
+            await make_promise(stage.database, stage.clock, turn.asker, f"task {number}", call)
+        return "I promised two things. " + "x " * 3000
+
+    stage.agent.script = promise
+    await stage.say(DM, OLGA, "do it")
+    await stage.quiet()
+    told = stage.front.texts("1")
+    assert told[0].startswith("I promised two things.")
+    assert len(told) == 2
+    assert [(row.kind, row.status) for row in await stage.rows("deliveries")] == [
+        ("ack", "sent"),
+        ("ack", "dropped"),
+        ("answer", "sent"),
+    ]
+
+
+@pytest.mark.parametrize("how", ["silent", "fails", "stopped"])
+async def test_p1_a_held_acknowledgement_is_released_as_it_is(stage: Stage, how: str) -> None:
+    made = asyncio.Event()
+
+    async def promise(turn: Turn, gate: Gate) -> str:
+        await gate()
+        await make_promise(stage.database, stage.clock, turn.asker, "task", Call(turn.run_id, "1", turn.id))
+        made.set()
+        if how == "fails":
+            raise ModelRefused("No.")
+        return await asyncio.Future[str]() if how == "stopped" else ""
+
+    stage.agent.script = promise
+    message = await stage.say(DM, OLGA, "do it")
+    await made.wait()
+    if how == "stopped":
+        await stage.say(DM, OLGA, "stop")
+    await stage.quiet()
+    told = stage.front.texts("1")
+    assert told[0] == "Promise #1"
+    assert len(told) == (1 if how == "silent" else 2)
+    assert stage.front.line(DM, message.id).reaction == ("💔" if how == "fails" else "👍")
+
+
+async def test_p1_a_command_s_promise_answers_with_its_acknowledgement(stage: Stage) -> None:
+    await stage.say(DM, OLGA, "/promise count the stars")
+    await stage.quiet()
+    assert stage.front.texts("1") == ["Promise #1"]
+
+
+async def test_b1_a_killed_server_goes_on_with_the_same_run(folder: Path) -> None:
+    stage = Stage(folder)
+    await stage.open()
+    with stage.agent.holding():
+        await stage.say(DM, OLGA, "work")
+        before = await stage.agent.next_begun()
+        await stage.die()
+    async with opened(stage.again()) as stage:
+        await stage.turns.begin_all([FRONT])
+        await stage.quiet()
+        after = stage.agent.asked[-1][0]
+        assert (after.run_id, after.epoch, after.attempts) == (before.run_id, 2, 2)
+        assert stage.front.texts("1") == ["re: work"]
+
+
+async def test_b1_what_is_written_while_we_are_down_joins_only_a_turn_without_effects(folder: Path) -> None:
+    """A journaled run answers what it was asked: what comes later is not its question."""
+
+    async def work(turn: Turn, gate: Gate) -> str:
+        if turn.chat == DM:
+            await gate()
+        return await asyncio.Future[str]()
+
+    stage = Stage(folder)
+    await stage.open()
+    stage.agent.script = work
+    with stage.agent.holding() as release:
+        await stage.say(DM, OLGA, "sealed")
+        release.set()
+        await stage.say(Chat(FRONT, "2"), MAX, "open")
+        runs = {(await stage.agent.next_begun()).chat.key: stage.agent.asked[-1][0].run_id for _ in range(2)}
+        while (await stage.rows("turns", chat_id="1"))[0].joinable:
+            pass
+        await stage.die()
+    stage = stage.again()
+    stage.agent.script = _echo
+    stage.front.say("1", OLGA, "later")
+    stage.front.say("2", MAX, "later")
+    async with opened(stage):
+        await stage.reception.catch_up(FRONT)
+        await stage.quiet()
+        assert stage.front.texts("1") == ["re: sealed", "re: later"]
+        assert stage.front.texts("2") == ["re: open\nlater"]
+        assert stage.agent.asked[-1][0].run_id not in runs.values()
+
+
+async def test_b1_a_message_that_kills_the_server_three_times_is_set_aside(folder: Path) -> None:
+    stage = Stage(folder)
+    stage.front.say("1", OLGA, "poison")
+    for _ in range(3):
+        await stage.open()
+        with stage.agent.holding():
+            await stage.reception.catch_up(FRONT)
+            await stage.agent.next_begun()
+            await stage.die()
+        stage = stage.again()
+    for _ in range(2):
+        await stage.open()
+        await stage.reception.catch_up(FRONT)
+        await stage.quiet()
+        await stage.die()
+        stage = stage.again()
+    async with opened(stage):
+        (told,), (row,) = stage.front.texts("1"), await stage.rows("turns")
+        assert told.startswith("I set this message aside: I was ended 3 times while working on it. (E-")
+        assert (row.status, len(stage.agent.asked)) == ("aside", 3)
+
+
+async def test_s2_an_orderly_end_leaves_work_and_is_no_death(folder: Path) -> None:
+    stage = Stage(folder)
+    for _ in range(4):
+        await stage.open()
+        with stage.agent.holding():
+            await stage.say(DM, OLGA, "work") if stage.pid == 1 else await stage.turns.begin_all([FRONT])
+            turn = await stage.agent.next_begun()
+            await stage.close()
+        assert turn.attempts == 1
+        stage = stage.again()
+    async with opened(stage):
+        await stage.turns.begin_all([FRONT])
+        await stage.quiet()
+        assert stage.front.texts("1") == ["re: work"]
+
+
+async def test_s2_nothing_begins_after_the_end(folder: Path) -> None:
+    stage = Stage(folder)
+    await stage.open()
+    await stage.turns.close()
+    await stage.say(DM, OLGA, "hello")
+    await stage.say(DM, OLGA, "/ping")
+    await stage.quiet()
+    assert stage.agent.asked == []
+    await stage.die()
+    async with opened(stage.again()) as stage:
+        await stage.turns.begin_all([FRONT])
+        await stage.quiet()
+        assert sorted(stage.front.texts("1")) == ["pong: all is well", "re: hello"]
+
+
+async def test_s2_a_turn_that_was_joined_as_the_end_came_is_left(stage: Stage) -> None:
+    with stage.agent.holding():
+        await stage.say(DM, OLGA, "one")
+        turn = await stage.agent.next_begun()
+        stage.turns.take_in(turn.id, 99)
+        await stage.turns.close()
+    (row,) = await stage.rows("turns")
+    assert (row.status, row.attempts) == ("open", 0)
+
+
+async def test_s2_a_locked_database_does_not_keep_the_server_from_ending(stage: Stage, folder: Path) -> None:
+    with stage.agent.holding():
+        await stage.say(DM, OLGA, "one")
+        await stage.agent.next_begun()
+        with locked(folder):
+            await stage.turns.close()
+    assert [row.status for row in await stage.rows("turns")] == ["running"]
+
+
+async def test_bad_input_a_database_locked_while_a_turn_ends_loses_nothing(stage: Stage, folder: Path) -> None:
+    with stage.agent.holding() as release:
+        await stage.say(DM, OLGA, "hello")
+        await stage.agent.next_begun()
+        with locked(folder):
+            release.set()
+            await asyncio.wait(stage.turns._chats.values())
+            stage.turns.wake(DM)  # a claim that finds the lock as well
+            await asyncio.wait(stage.turns._chats.values())
+        await stage.front.until(lambda: bool(stage.front.told("1")))
+        await stage.quiet()
+    assert stage.front.texts("1") == ["re: hello"]
+    assert [(row.status, row.attempts) for row in await stage.rows("turns")] == [("done", 1)]
+
+
+async def test_bad_input_a_database_locked_while_a_command_ends_loses_nothing(stage: Stage, folder: Path) -> None:
+    claimed = asyncio.Event()
+
+    def lock(connection: Connection) -> None:
+        loop.call_soon_threadsafe(claimed.set)
+
+    loop = asyncio.get_running_loop()
+    receipt = await stage.inbox.receive(stage.front.say("1", OLGA, "/ping"))
+    stage.turns.wake(DM, receipt.turn_id)
+    await stage.database.write("after the claim", lock)
+    await claimed.wait()
+    with locked(folder):
+        await asyncio.wait(stage.turns._commands)
+    await stage.front.until(lambda: bool(stage.front.told("1")))
+    await stage.quiet()
+    assert stage.front.texts("1") == ["pong: all is well"]
+
+
+async def test_bad_input_an_end_that_can_never_be_written_is_set_aside(stage: Stage) -> None:
+    """A fault of ours, not of the file: it would come again forever."""
+
+    async def garbage(turn: Turn, gate: Gate) -> str:
+        return {"text": 1}  # type: ignore[return-value]
+
+    stage.agent.script = garbage
+    await stage.say(DM, OLGA, "hello")
+    await stage.front.until(lambda: bool(stage.front.told("1")))
+    await stage.quiet()
+    assert stage.front.texts("1")[0].startswith("I set this message aside")
+    assert len(stage.agent.asked) == 3
+
+
+async def test_b1_a_command_woken_twice_is_answered_once(stage: Stage) -> None:
+    receipt = await stage.inbox.receive(stage.front.say("1", OLGA, "/ping"))
+    for _ in range(3):
+        stage.turns.wake(DM, receipt.turn_id)
+    await stage.turns.begin_all([FRONT])
+    await stage.quiet()
+    assert stage.front.texts("1") == ["pong: all is well"]
+
+
+async def test_a9_a_turn_has_the_least_of_its_askers_rights(stage: Stage) -> None:
+    stage.front.say("-10", OLGA, "@valor_ai one")
+    stage.front.say("-10", Person(3, "gus", "Gus"), "@valor_ai two")
+    await stage.reception.catch_up(FRONT)
+    await stage.quiet()
+    turn, prompt = stage.agent.asked[0]
+    assert (turn.role, turn.chat, prompt) == ("guest", TEAM, "Olga: one\nGus: two")
+
+
+async def _echo(turn: Turn, gate: Gate) -> str:
+    return f"re: {turn.prompt}"
