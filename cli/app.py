@@ -17,13 +17,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 app = typer.Typer(help="Valor on the command line.", no_args_is_help=True, pretty_exceptions_enable=False)
 promises = typer.Typer(help="Long jobs: list, show, cancel.", no_args_is_help=True)
-app.add_typer(promises, name="promises")
 
 Number = Annotated[int, typer.Argument(min=1)]
 
 
 def main() -> None:
     """Run the command line; what goes wrong is one sentence on standard error."""
+    app.add_typer(promises, name="promises")
     try:
         app()
     except ConfigurationError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.client import Client
 from cli.records import Part, Records
-from core.checks import SELF_PING, WORKER, Status
+from core.checks import ACCOUNT, SELF_PING, WORKER, Status
 from core.errors import OwnerError
 from core.owner import Owner
 
@@ -74,7 +74,9 @@ class Readiness:
 
     def _is_ready(self, health: dict[str, Any]) -> bool:
         parts = health["components"]
-        ping = parts.get(SELF_PING, {})
+        ping, account = parts.get(SELF_PING, {}), parts.get(ACCOUNT, {})
+        if account.get("status") == Status.UNHEALTHY:
+            raise NotReady(account["sentence"])
         if ping.get("status") in FAILED:
             raise NotReady(f"The self-ping did not return: {ping['sentence']} " + " ".join(describe_faults(health)))
         return ping.get("status") == Status.HEALTHY and parts.get(WORKER, {}).get("status") == Status.HEALTHY

@@ -21,7 +21,7 @@ class WorkplaceTalk:
         """Raises ValorError."""
         shown = ""
 
-        async def show_new(so_far: str) -> None:
+        async def show_rest(so_far: str) -> None:
             nonlocal shown
             if not so_far.startswith(shown):  # the model goes on after a tool: this text is another one
                 on_text("\n")
@@ -34,9 +34,9 @@ class WorkplaceTalk:
             who="the command line",
             asker=self.asker,
             prompt=text,
-            on_text=show_new,
+            on_text=show_rest,
         )
         answer = await self.workplace.run(errand)
         if shown.strip() != answer.text.strip():
-            await show_new(answer.text)
+            await show_rest(answer.text)
         return answer.text

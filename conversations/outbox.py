@@ -108,12 +108,12 @@ class Outbox:
 
     async def _send_all(self, chat: Chat) -> None:
         woken = self._woken[chat]
-        while (front := self._fronts.get(chat.front)) is not None:
+        while chat.front in self._fronts:
             woken.clear()
             due = next_due(await self._database.read(lambda connection: rows.owed_in(connection, chat)))
             if due is None:
                 return
-            if await self._is_due(due, woken):
+            if await self._is_due(due, woken) and (front := self._fronts.get(chat.front)) is not None:
                 await self._deliver(front, due)
 
     async def _is_due(self, delivery: Delivery, woken: asyncio.Event) -> bool:

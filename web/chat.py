@@ -73,11 +73,11 @@ class Answering:
         self.task = asyncio.create_task(door.ask(question, self._events.put_nowait))
         self.task.add_done_callback(lambda _: self._events.put_nowait(None))
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self, keepalive: float = KEEPALIVE_SECONDS) -> AsyncIterator[bytes]:
         """Server-sent events: `accepted`, `text` (all of it so far), `promise`, and `done` or `error` at the end."""
         while not (self.task.done() and self._events.empty()):
             try:
-                async with asyncio.timeout(KEEPALIVE_SECONDS):
+                async with asyncio.timeout(keepalive):
                     event = await self._events.get()
             except TimeoutError:
                 yield KEEPALIVE_COMMENT

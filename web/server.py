@@ -127,10 +127,11 @@ class Server:
         board.report(checks.MODEL, Status.HEALTHY, await self.services.agents.load())
 
     async def _open_front(self, front: Front) -> None:
-        """Let a front be served, then show that its whole road works."""
+        """Let a front be served, then show that its whole road works; an account that comes is pinged with it."""
         self._attach(front)
         await self.services.turns.begin_all([front.name])
-        await self.ping()
+        if TelegramAccess.of(self.services.ground.settings) is None:
+            await self.ping()
 
     def _attach(self, front: Front) -> None:
         services = self.services
@@ -164,6 +165,7 @@ class Server:
             await userbot.start(_Heard(self.services.reception, lambda: self._meet(userbot)))
         except OwnerError as error:
             board.report(checks.ACCOUNT, Status.UNHEALTHY, str(error))
+            await self.ping()
             return
         self._userbot = userbot
         self._meet(userbot)

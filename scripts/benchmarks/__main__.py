@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import structlog
 
 from scripts.benchmarks.keys import NAMES, Numbers, merge, render
 from scripts.benchmarks.procfs import describe_machine
@@ -45,8 +48,15 @@ async def run_once(wanted: frozenset[str], effort: Effort) -> Numbers:
     return {name: value for name, value in numbers.items() if name in wanted}
 
 
+def speak_on_stderr() -> None:
+    """The product's own lines, as far as its code runs here, are not of the result: warnings go to standard error."""
+    warnings_only = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=warnings_only, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 def main(arguments: list[str]) -> int:
     asked = read_arguments(arguments)
+    speak_on_stderr()
     effort, wanted = (QUICK if asked.quick else FULL), frozenset(asked.only or NAMES)
     repeats = asked.runs or (1 if asked.quick else 3)
     machine = describe_machine()

@@ -91,6 +91,8 @@ class Installation:
         return Ended(process.returncode or 0, said.decode())
 
     async def start(self, *options: str) -> Ended:
+        """By scripts/start.sh, which sets nothing up from within a test."""
+        assert (await self.run("scripts/setup", "--check")).code == 0, "The requirements changed: run scripts/setup."
         return await self.run("scripts/start.sh", *options)
 
     async def stop(self) -> Ended:

@@ -15,7 +15,7 @@ from tests.world.anthropic import AnthropicWorld
 from tests.world.telegram import Chat, Person, SentMessage, TelegramWorld
 
 Found = TypeVar("Found")
-FRIENDS = 12
+FRIENDS = 24
 ROWS_OF_TURNS = """
     SELECT m.chat_id, m.message_id, t.id AS turn, t.status, t.reply_to FROM messages m JOIN turns t ON t.id = m.turn_id
 """

@@ -79,9 +79,7 @@ def installation(tmp_path: Path) -> Generator[Installation]:
         port = free.getsockname()[1]
     home = tmp_path / "va lor"
     home.mkdir()
-    # Empty values are unset values, and .env wins: no key of whoever runs the tests is used.
-    keys = ("ANTHROPIC_API_KEY", "TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ID", "TELEGRAM_API_HASH")
-    (home / ".env").write_text("".join(f"{key}=\n" for key in keys) + f"API_PORT={port}\n")
+    (home / ".env").write_text(f"API_PORT={port}\n")
     found = Installation(home, port)
     yield found
     found.run("stop.sh")
@@ -191,6 +189,7 @@ def test_s4_health_answers_soon_after_exec(installation: Installation) -> None:
     environment = {"VALOR_HOME": str(installation.home), "PATH": os.defpath}
     python = shutil.which("python", path=str(PROJECT / ".venv" / "bin"))
     assert python is not None
+    took = SECONDS
     for _ in range(2):  # the second time with warm caches
         began = time.monotonic()
         with subprocess.Popen([python, str(PROJECT / "main.py")], cwd="/", env=environment) as server:

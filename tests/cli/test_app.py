@@ -23,7 +23,8 @@ def home_of(stage: Stage, folder: Path) -> Path:
 
 async def valor(home: Path, *arguments: str) -> tuple[int, str]:
     """Exit code, and what it says on either stream."""
-    environment = {"VALOR_HOME": str(home), "PATH": os.environ["PATH"], "COLUMNS": "100"}
+    environment = {name: value for name, value in os.environ.items() if name.startswith("COV")}
+    environment |= {"VALOR_HOME": str(home), "PATH": os.environ["PATH"], "COLUMNS": "100"}
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-c", VALOR, *arguments],

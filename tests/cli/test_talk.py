@@ -29,7 +29,7 @@ class PlayedWorkplace:
         assert errand.on_text is not None
         for text in self.shown:
             await errand.on_text(text)
-        return RunResult(self.answer, (), (), Usage(0, 0, 0, None), 1)
+        return RunResult(self.answer, (), (), Usage(0, 0, 0, 0), 1)
 
 
 async def said(*shown: str, answer: str) -> str:

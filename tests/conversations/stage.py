@@ -253,14 +253,13 @@ class Stage:
     async def quiet(self) -> None:
         """Wait until nobody has anything to do."""
         async with asyncio.timeout(20):
+            await self.outbox._serve_all()
             while True:
-                await self.rows("chats")
                 tasks = [*self.turns._chats.values(), *self.turns._commands, *self.outbox._senders.values()]
                 tasks += self.signs._tasks
-                if not tasks and not self.outbox._rung.is_set():
+                if not tasks:
                     return
-                if tasks:
-                    await asyncio.wait(tasks)
+                await asyncio.wait(tasks)
 
     async def rows(self, table: str, **where: Any) -> list[Any]:
         """Rows of a table in order, those that have these values."""

@@ -249,7 +249,7 @@ async def test_a6_the_owner_lifts_a_stop_from_within_the_chat(folder: Path) -> N
 async def test_a6_the_alert_is_told_once_though_the_process_dies_before_it_is_spoken(folder: Path) -> None:
     stage = Stage(folder, limits=Limits(answers_per_minute=1))
     await stage.open(attached=False)
-    for person, text in ((OLGA, "hello"), (MAX, "one"), (MAX, "two")):
+    for person, text in ((OLGA, "hello"), (MAX, "/ping"), (MAX, "/ping")):
         await stage.inbox.receive(stage.front.say(str(person.id), person, text))
     await stage.die()
     async with opened(stage.again()) as stage:

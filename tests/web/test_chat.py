@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.sse import KEEPALIVE_COMMENT
 
 from core import errors
-from tests.web.stage import Stage
+from tests.web.stage import PlayedChat, Stage
+from web.chat import Answering
 from web.doors import Question
 
 STREAM = {"accept": "text/event-stream"}
@@ -77,6 +79,28 @@ async def test_b1_who_hangs_up_stops_nothing() -> None:
             await anext(events_of(answer))
         stage.chat.gate.set()
         await asyncio.wait_for(stage.chat.answered.wait(), 5)
+
+
+async def test_a_silent_answer_keeps_the_connection_alive() -> None:
+    chat = PlayedChat(gate=asyncio.Event())
+    assert chat.gate is not None
+    told: list[bytes] = []
+    async for event in Answering(chat, Question("hello")).stream(0.01):
+        told.append(event)
+        if event == KEEPALIVE_COMMENT:
+            chat.gate.set()
+    assert told[2] == KEEPALIVE_COMMENT
+    assert told[-1].startswith(b"event: done\n")
+
+
+async def test_an_answer_cut_short_by_the_servers_end_says_so() -> None:
+    answering = Answering(PlayedChat(gate=asyncio.Event()), Question("hello"))
+    stream = answering.stream()
+    early = [await anext(stream), await anext(stream)]
+    answering.task.cancel()
+    late = [event async for event in stream]
+    assert len(early) == 2
+    assert b"The server is stopping" in late[-1]
 
 
 FAULTS = [

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import HTTPConnection
 
 from core.clock import FakeClock
+from core.settings import Settings
 from tests.web.stage import BEARER, TOKEN, Stage
 from web.doors import WebRules
+from web.security import RateLimiter, web_rules
 
 WEBSOCKET = {
     "connection": "Upgrade",
@@ -198,3 +202,26 @@ async def test_s9_every_answer_binds_the_browser() -> None:
         assert "unsafe" not in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_s9_the_rules_come_from_the_settings(tmp_path: Path) -> None:
+    values = {"host": "Valor.example", "cors_origins": "https://tools.example", "max_request_size": "1kB", "port": 81}
+    settings = Settings.model_validate({"project": tmp_path, "env_file": tmp_path / ".env", **values})
+    assert web_rules(settings) == WebRules(
+        token=(tmp_path / ".token").read_text().strip(),
+        port=81,
+        hosts=frozenset({"valor.example", "tools.example"}),
+        origins=frozenset({"https://tools.example"}),
+        max_body=1_000,
+        requests_per_minute=100,
+    )
+
+
+def test_s9_the_limiter_forgets_whoever_was_silent_longest() -> None:
+    limiter = RateLimiter(FakeClock(), 1)
+    clients = [HTTPConnection({"type": "http", "client": (f"10.0.{n // 256}.{n % 256}", 1)}) for n in range(1_025)]
+    assert [limiter(client) for client in clients] == [None] * 1_025
+    refusal = limiter(clients[-1])
+    assert refusal is not None
+    assert refusal.status == 429
+    assert limiter(clients[0]) is None

@@ -1,0 +1,387 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from conversations import delivery_store
+from conversations.delivery import Delivery, Draft
+from conversations.outbox import Outbox, next_due
+from core.access import Role
+from core.database import Database, sqlite_url
+from core.errors import DatabaseError, FloodWait, SessionError, Undeliverable, Unreachable
+from core.events import Told
+from core.message import Chat
+from core.protocols import Asker
+from integrations.memory import OWN
+from tests.conversations.stage import DM, FRONT, OLGA, Stage, make_promise, next_event, opened
+from tests.conversations.test_turns import locked
+
+
+def notice(text: str, chat: Chat = DM, reply_to: int | None = None) -> Draft:
+    return Draft(chat, "notice", text, reply_to)
+
+
+async def reword(stage: Stage, promise_id: int, text: str) -> bool:
+    now = stage.clock.now()
+    return await stage.database.write(
+        "reword", lambda connection: delivery_store.reword(connection, promise_id, "progress", text, now)
+    )
+
+
+async def promised(stage: Stage) -> int:
+    asker = Asker(DM, None, OLGA.id, "Olga", Role.OWNER, "Team")
+    return await make_promise(stage.database, stage.clock, asker, "task", None)
+
+
+def count(stage: Stage, call: str) -> int:
+    return [name for name, _ in stage.front.calls].count(call)
+
+
+async def waiting(stage: Stage, seconds: float) -> None:
+    """Until a sender sleeps on the clock this long."""
+    async with asyncio.timeout(10):
+        while not any(until == stage.clock.boot() + seconds for until, _ in stage.clock._sleepers):
+            await stage.rows("chats")
+
+
+async def test_b4_deliveries_keep_the_order_of_writing(stage: Stage) -> None:
+    for number in range(5):
+        await stage.owe(notice(f"{number}"))
+    await stage.quiet()
+    assert stage.front.texts("1") == ["0", "1", "2", "3", "4"]
+    assert [row.message_id for row in await stage.rows("deliveries")] == [1, 2, 3, 4, 5]
+
+
+async def test_b4_long_answers_are_parts_in_rows_of_their_own(stage: Stage) -> None:
+    text = "\n\n".join(f"{number} " + "word " * 100 for number in range(20))
+    ids = await stage.owe(notice(text))
+    await stage.quiet()
+    told = stage.front.texts("1")
+    assert len(told) == len(ids) == 3
+    assert all(len(part) <= 4096 for part in told)
+    assert " ".join(told).split() == text.split()
+
+
+async def test_b3_a_sent_row_tells_the_events(stage: Stage) -> None:
+    with stage.events.watch() as watch:
+        await stage.owe(notice("hello"))
+        told = await next_event(watch, Told)
+    assert (told.text, told.message_id, told.is_edit) == ("hello", 1, False)
+
+
+async def test_b4_a_flood_wait_holds_the_later_rows_of_its_chat_only(stage: Stage) -> None:
+    stage.front.refuse("send", FloodWait(30))
+    await stage.owe(notice("one"))
+    await waiting(stage, 30)
+    await stage.owe(notice("two"))
+    await stage.owe(notice("elsewhere", Chat(FRONT, "2")))
+    await stage.front.until(lambda: stage.front.texts("2") == ["elsewhere"])
+    assert stage.front.texts("1") == []
+    stage.clock.jump(3600)  # a changed wall clock ends no wait
+    await waiting(stage, 30)
+    stage.clock.advance(30)
+    await stage.quiet()
+    assert stage.front.texts("1") == ["one", "two"]
+
+
+async def test_b4_a_dead_letter_holds_nothing(stage: Stage) -> None:
+    stage.front.refuse("send", Undeliverable("The person has blocked the account."))
+    await stage.owe(notice("one"))
+    await stage.owe(notice("two"))
+    await stage.quiet()
+    assert stage.front.texts("1") == ["two"]
+    assert [(row.status, row.error) for row in await stage.rows("deliveries")] == [
+        ("dead", "The person has blocked the account."),
+        ("sent", None),
+    ]
+
+
+async def test_p3_a_lost_answer_is_looked_for_and_its_number_taken(stage: Stage) -> None:
+    message = await stage.say(DM, OLGA, "hello")
+    await stage.quiet()
+    stage.front.lose_answers("send")
+    await stage.owe(notice("hi", reply_to=message.id))
+    await waiting(stage, 1)
+    stage.front.forget_keys()
+    stage.clock.advance(1)
+    await stage.quiet()
+    assert stage.front.texts("1") == ["re: hello", "hi"]
+    assert (await stage.rows("deliveries"))[1].message_id == 3
+    assert count(stage, "send") == 2
+
+
+async def test_p3_two_rows_of_one_text_take_two_messages(stage: Stage) -> None:
+    await stage.owe(notice("same"))
+    await stage.quiet()
+    stage.front.lose_answers("send")
+    await stage.owe(notice("same"))
+    await waiting(stage, 1)
+    stage.clock.advance(1)
+    await stage.quiet()
+    assert stage.front.texts("1") == ["same", "same"]
+    assert [row.message_id for row in await stage.rows("deliveries")] == [1, 2]
+
+
+async def test_p3_no_resend_without_a_look_after_a_restart(folder: Path) -> None:
+    stage = Stage(folder)
+    await stage.open()
+    stage.front.lose_answers("send")
+    await stage.owe(notice("hello"))
+    await waiting(stage, 1)
+    await stage.die()
+    stage.front.forget_keys()
+    async with opened(stage.again()) as stage:
+        stage.clock.advance(60)
+        await stage.quiet()
+        assert stage.front.texts("1") == ["hello"]
+        assert [name for name, _ in stage.front.calls] == ["send", "sent_after"]
+        assert (await stage.rows("deliveries"))[0].message_id == 1
+
+
+async def test_p3_what_never_left_is_sent_after_a_restart_and_a_look(folder: Path) -> None:
+    stage = Stage(folder)
+    await stage.open(attached=False)
+    await stage.owe(notice("hello"))
+    await stage.die()
+    async with opened(stage.again()) as stage:
+        await stage.quiet()
+        assert [name for name, _ in stage.front.calls] == ["sent_after", "send"]
+
+
+async def test_p3_a_message_that_the_service_has_already_is_adopted(stage: Stage) -> None:
+    (number,) = await stage.owe(replace(notice("hello"), chat=Chat("elsewhere", "1")))
+    await stage.put("deliveries", front=FRONT)
+    (row,) = await stage.rows("deliveries", id=number)
+    await stage.front.send(delivery_store._delivery(row).part)
+    stage.outbox.wake()
+    await stage.quiet()
+    assert stage.front.texts("1") == ["hello"]
+    assert (await stage.rows("deliveries"))[0].message_id == 1
+
+
+async def test_p3_a_message_that_was_sent_and_deleted_is_not_sent_again(stage: Stage) -> None:
+    stage.front.lose_answers("send")
+    await stage.owe(notice("hello"))
+    await waiting(stage, 1)
+    await stage.front.delete(DM, [1])
+    stage.clock.advance(1)
+    await stage.quiet()
+    (row,) = await stage.rows("deliveries")
+    assert (stage.front.texts("1"), row.status, row.message_id) == ([], "sent", None)
+
+
+async def test_p3_a_look_begins_where_the_chat_stood_when_the_row_was_written(stage: Stage) -> None:
+    """A held row that is released late has a smaller id and a later message: the look must not begin behind it."""
+    held, later = await stage.owe(replace(notice("ack"), held=True)), await stage.owe(notice("later"))
+    await stage.quiet()
+    await stage.put("deliveries", status="sent")
+    stage.clock.advance(5)
+    now = stage.clock.now()
+
+    def note(connection: object) -> int:
+        for number, message in ((held[0], 7), (later[0], 6)):
+            statement = delivery_store.update(delivery_store.deliveries).where(delivery_store.deliveries.c.id == number)
+            connection.execute(statement.values(message_id=message, sent_at=now))  # pyright: ignore
+        delivery = delivery_store.owed_in(connection, DM)  # pyright: ignore
+        return len(delivery)
+
+    assert await stage.database.write("note", note) == 0
+    (row,) = [row for row in await stage.rows("deliveries") if row.id == later[0]]
+    since = await stage.database.read(lambda c: delivery_store.told_before(c, delivery_store._delivery(row)))
+    assert since == 0
+
+
+async def test_p4_progress_is_one_line_that_is_edited(stage: Stage) -> None:
+    number = await promised(stage)
+    assert not await reword(stage, number, "nothing to change yet")
+    await stage.owe(Draft(DM, "progress", "10 %", promise_id=number))
+    await stage.quiet()
+    with stage.events.watch() as watch:
+        for text in ("20 %", "30 %"):
+            assert await reword(stage, number, text)
+        stage.outbox.wake(DM)
+        assert (await next_event(watch, Told)).is_edit
+    await stage.quiet()
+    assert stage.front.texts("1") == ["Promise #1", "30 %"]
+    assert await reword(stage, number, " ")
+    await stage.quiet()
+    assert stage.front.texts("1") == ["Promise #1", "30 %"]
+
+
+@pytest.mark.parametrize("call", ["send", "edit"])
+async def test_p4_a_line_that_changes_while_it_is_shown_is_shown_again(stage: Stage, call: str) -> None:
+    number = await promised(stage)
+    if call == "edit":
+        await stage.owe(Draft(DM, "progress", "start", promise_id=number))
+    await stage.quiet()
+    release = stage.front.hold(call)
+    if call == "edit":
+        await reword(stage, number, "10 %")
+        stage.outbox.wake()
+    else:
+        await stage.owe(Draft(DM, "progress", "10 %", promise_id=number))
+    await stage.front.until(lambda: (call, "10 %") in stage.front.calls)
+    await reword(stage, number, "20 %")
+    release.set()
+    await stage.quiet()
+    assert stage.front.texts("1")[1:] == ["20 %"]
+    assert [row.status for row in await stage.rows("deliveries")] == ["sent", "sent"]
+
+
+async def test_p4_a_line_that_changed_after_a_lost_answer_is_found_by_its_former_text(folder: Path) -> None:
+    stage = Stage(folder)
+    await stage.open()
+    number = await promised(stage)
+    await stage.quiet()
+    stage.front.lose_answers("send")
+    await stage.owe(Draft(DM, "progress", "10 %", promise_id=number))
+    await waiting(stage, 1)
+    for text in ("20 %", "30 %"):
+        await reword(stage, number, text)
+    await stage.die()
+    stage.front.forget_keys()
+    async with opened(stage.again()) as stage:
+        stage.clock.advance(60)
+        await stage.quiet()
+        assert stage.front.texts("1") == ["Promise #1", "30 %"]
+        row = (await stage.rows("deliveries"))[1]
+        assert (row.status, row.former) == ("sent", None)
+
+
+async def test_p1_a_result_never_comes_before_its_held_acknowledgement(stage: Stage) -> None:
+    asker = Asker(DM, None, OLGA.id, "Olga", Role.OWNER, "Team")
+    number = await make_promise(stage.database, stage.clock, asker, "task", None)
+    await stage.put("deliveries", status="held")
+    await stage.owe(Draft(DM, "result", "done", promise_id=number))
+    await stage.owe(notice("something else"))
+    await stage.quiet()
+    assert stage.front.texts("1") == ["something else"]
+    await stage.database.write(
+        "release",
+        lambda c: c.execute(
+            delivery_store.update(delivery_store.deliveries)
+            .where(delivery_store.deliveries.c.status == "held")
+            .values(status="ready")
+        ),
+    )
+    stage.outbox.wake()
+    await stage.quiet()
+    assert stage.front.texts("1") == ["something else", "Promise #1", "done"]
+
+
+async def test_b4_an_edit_that_waits_for_a_flood_holds_no_new_message(stage: Stage) -> None:
+    number = await promised(stage)
+    await stage.owe(Draft(DM, "progress", "10 %", promise_id=number))
+    await stage.quiet()
+    stage.front.refuse("edit", FloodWait(300))
+    await reword(stage, number, "20 %")
+    stage.outbox.wake()
+    await waiting(stage, 300)
+    await stage.owe(notice("an answer"))
+    await stage.front.until(lambda: stage.front.texts("1")[-1] == "an answer")
+    await waiting(stage, 300)
+    stage.clock.advance(300)
+    await stage.quiet()
+    assert stage.front.texts("1") == ["Promise #1", "20 %", "an answer"]
+
+
+async def test_p6_an_unreachable_service_is_asked_again_less_and_less_often(stage: Stage) -> None:
+    gone = [Unreachable("No answer."), SessionError("Revoked."), *[Unreachable("No answer.")] * 6]
+    stage.front.refuse("send", gone[0])
+    stage.front.refuse("sent_after", *gone[1:])
+    await stage.owe(notice("hello"))
+    for seconds in (1, 2, 4, 8, 16, 32, 60, 60):
+        await waiting(stage, seconds)
+        stage.clock.advance(seconds)
+    await stage.quiet()
+    (row,) = await stage.rows("deliveries")
+    assert (stage.front.texts("1"), row.attempts, row.not_before) == (["hello"], 0, None)
+
+
+async def test_p6_a_wait_from_before_the_start_is_kept_within_reason(folder: Path) -> None:
+    stage = Stage(folder)
+    await stage.open(attached=False)
+    await stage.owe(notice("hello"))
+    await stage.put("deliveries", not_before=datetime(2099, 1, 1, tzinfo=UTC), attempts=5_000)
+    stage.front.refuse("sent_after", Unreachable("No answer."))
+    stage.attach(stage.front)
+    await waiting(stage, 60)
+    stage.clock.advance(60)
+    await stage.quiet()
+    assert stage.front.texts("1") == ["hello"]
+    await stage.close()
+
+
+async def test_b1_nothing_is_sent_before_the_outbox_is_open(stage: Stage) -> None:
+    fresh = Outbox(stage.database, stage.clock, stage.events)
+    fresh.attach(stage.front)
+    fresh.wake(DM)
+    assert fresh._senders == {}
+
+
+async def test_b1_a_front_that_leaves_is_served_when_it_comes_back(stage: Stage) -> None:
+    stage.front.refuse("send", FloodWait(5))
+    await stage.owe(notice("hello"))
+    await waiting(stage, 5)
+    stage.outbox.detach(FRONT)
+    stage.outbox.detach(FRONT)
+    stage.clock.advance(5)
+    await asyncio.wait(stage.outbox._senders.values())
+    assert stage.front.texts("1") == []
+    stage.outbox.attach(stage.front)
+    await stage.quiet()
+    assert stage.front.texts("1") == ["hello"]
+
+
+async def test_b1_nothing_is_left_on_the_loop_when_the_outbox_ends(folder: Path) -> None:
+    stage = Stage(folder)
+    before = asyncio.all_tasks()
+    await stage.open()
+    stage.front.refuse("send", FloodWait(500))
+    await stage.owe(notice("hello"))
+    await waiting(stage, 500)
+    await stage.close()
+    stage.outbox.wake(DM)
+    assert asyncio.all_tasks() == before
+    assert stage.outbox._senders == stage.outbox._woken == {}
+
+
+async def test_bad_input_a_database_locked_after_a_send_sends_nothing_twice(stage: Stage, folder: Path) -> None:
+    release = stage.front.hold("send")
+    await stage.owe(notice("hello"))
+    await stage.front.until(lambda: ("send", "hello") in stage.front.calls)
+    stage.front.forget_keys()
+    with locked(folder):
+        release.set()
+        await asyncio.wait(stage.outbox._senders.values())
+    await stage.front.until(lambda: count(stage, "sent_after") == 1)
+    await stage.quiet()
+    assert (stage.front.texts("1"), count(stage, "send")) == (["hello"], 1)
+    assert [row.status for row in await stage.rows("deliveries")] == ["sent"]
+
+
+async def test_bad_input_a_ledger_that_cannot_be_read_is_read_again(stage: Stage, tmp_path: Path) -> None:
+    empty = Database(sqlite_url(tmp_path / "empty.db"))
+    outbox = Outbox(empty, stage.clock, stage.events)
+    with pytest.raises(DatabaseError):
+        await outbox.open()
+    await outbox._serve_all()
+    async with asyncio.timeout(5):
+        await outbox._rung.wait()
+    await empty.close()
+
+
+def test_b4_new_messages_go_before_changes_and_held_ones_hold_their_promise() -> None:
+    row = Delivery(1, DM, "notice", "ready", "x", (), None, 1, 1, None, 0, None, None, None)
+    edit, held = replace(row, id=2, message_id=5), replace(row, id=3, status="held", promise_id=4)
+    result = replace(row, id=4, promise_id=4)
+    assert next_due([]) is None
+    assert next_due([held, result]) is None
+    assert next_due([edit, held, result]) == edit
+    assert next_due([edit, held, row]) == row
+
+
