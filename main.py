@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,10 @@ from core import settings as environment
 from core.checks import Board, Status
 from core.clock import SystemClock
 from core.errors import OwnerError
+from core.garbage import loading
 from core.lock_file import held, is_held
 from core.message import Chat
+from core.secret_token import ensure_token
 from core.settings import Settings, load_settings
 from core.workspace_watch import WorkspaceFile
 from core.workspaces import Role
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
     from cli.script import Talk
     from core.database import Database
+    from core.events import Events
     from core.protocols import HistorySearch, PromiseMaker
     from promises.keeper import Work
     from promises.service import Promises
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parent
 VERSION = "0.1.0"
+LISTEN_FIRST = 0.05  # seconds before the heavy imports begin, which would keep the socket from listening
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,16 @@ def validate_environment() -> None:
     environment.validate_environment(load_settings(PROJECT))
 
 
-def build_app(settings: Settings) -> FastAPI:
+def end_process() -> None:
+    """Ask whoever serves the application in this process to end it."""
+    signal.raise_signal(signal.SIGTERM)
+
+
+def build_app(settings: Settings, give_up: Callable[[], None] = end_process) -> FastAPI:
     """The web application. Its lifespan brings the server up in the background: `/health` waits for nothing.
 
-    Raises ConfigurationError when the workspace configuration is wrong, with every problem in it.
+    When that fails for good `give_up` is called, and `app.state.failure` is why. Raises ConfigurationError when the
+    workspace configuration is wrong, with every problem in it.
     """
     from web.app import create_app
     from web.doors import WebDoors
@@ -67,31 +79,43 @@ def build_app(settings: Settings) -> FastAPI:
     clock = SystemClock()
     board, late, configuration = Board(clock), LateDoors(), read_configuration(settings)
     board.report(checks.SERVER, Status.STARTING, "The server is starting.")
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         stop = asyncio.Event()
         with held(server_lock(settings)):
-            serving = asyncio.create_task(serve(settings, configuration, board, late, stop))
+            serving = asyncio.create_task(serve(Start(settings, configuration, board, late), stop))
+            serving.add_done_callback(lambda _: stop.is_set() or give_up())
             yield
             stop.set()
-            await serving
+            await asyncio.wait([serving])
+            app.state.failure = serving.exception()
 
     doors = WebDoors(late.chat, late.promises, late, late, late, late, board.snapshot, clock, web_rules(settings))
     return create_app(doors, lifespan)
 
 
-async def serve(
-    settings: Settings, configuration: WorkspaceFile, board: Board, late: LateDoors, stop: asyncio.Event
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a start knows before the server is up."""
+
+    settings: Settings
+    configuration: WorkspaceFile
+    board: Board
+    late: LateDoors
+
+
+async def serve(start: Start, stop: asyncio.Event) -> None:
     """Bring the server up, open its doors, and let it down when `stop` is set."""
-    services = await asyncio.to_thread(build_services, settings, configuration, board)
+    await asyncio.sleep(LISTEN_FIRST)
+    services = await asyncio.to_thread(build_services, start.settings, start.configuration, start.board)
     from web.opened import open_doors
     from web.server import Server
 
     server = Server(services)
     async with server.up():
-        late.open(open_doors(server))
-        board.report(checks.SERVER, Status.HEALTHY, f"Valor {VERSION} is up.")
+        start.late.open(open_doors(server))
+        start.board.report(checks.SERVER, Status.HEALTHY, f"Valor {VERSION} is up.")
         await stop.wait()
 
 
@@ -106,25 +130,27 @@ def build_services(settings: Settings, configuration: WorkspaceFile, board: Boar
     _, rings = places.open_rings()
     database = Database(settings.database_address)
     ground = Ground(settings, SystemClock(), board, database, configuration, places, rings, VERSION)
-    return build(ground, lambda promises, history: build_agents(ground, promises, history))
+    return build(ground, partial(build_agents, ground))
 
 
-def build_agents(ground: Ground, promises: Promises, history: HistorySearch) -> Agents:
+def build_agents(ground: Ground, promises: Promises, history: HistorySearch, events: Events) -> Agents:
     """The agents of the server, whose stack is loaded in the background; turns wait for it."""
+    from cli.doctor import check_model
     from conversations.agent_answers import AgentAnswers
     from web.services import Agents
 
+    @loading()
     def load_workplace() -> Workplace:
         from agents.valor_agent import MANIFEST
 
         stack = Stack(ground.settings, ground.database, ground.configuration, promises, history)
         return build_workplace(stack, MANIFEST)
 
-    answers = AgentAnswers(load_workplace)
+    answers = AgentAnswers(load_workplace, events)
 
-    async def load() -> str:
+    async def load() -> checks.Finding:
         await answers.workplace()
-        return describe_model(ground.settings)
+        return check_model(ground.settings)
 
     return Agents(load, answers, answers.done_so_far)
 
@@ -144,10 +170,13 @@ def build_workplace(stack: Stack, manifest: AgentManifest) -> Workplace:
     locks = DirectoryLocks(settings.data_dir / "locks", clock)
     sandbox = find_sandbox() if settings.fence else None
     fences = Fences(product_of(settings), locks, sandbox, clock, Audit(database, clock))
-    runner = AgentRunner(database, clock, Models(settings), RunLimits.of(settings))
+    models = Models(settings)
+    models.build(manifest.model)  # a second of imports, which nobody's first turn shall wait for
+    runner = AgentRunner(database, clock, models, RunLimits.of(settings))
     return Workplace(runner, manifest, lambda: stack.configuration.config, fences, stack.promises, stack.history, clock)
 
 
+@loading()
 def build_work(settings: Settings, database: Database) -> Work:
     """What the worker does with a promise."""
     from agents.valor_agent import MANIFEST
@@ -204,16 +233,6 @@ def read_configuration(settings: Settings) -> WorkspaceFile:
     return WorkspaceFile(settings.workspace_config_path, settings.telegram_allowed_groups, settings.workspaces_dir)
 
 
-def describe_model(settings: Settings) -> str:
-    """One sentence on which model answers."""
-    from runtime.models import Models
-
-    state = Models(settings).state()
-    if state.missing is not None:
-        return f"The offline model answers, for {state.missing} is not set."
-    return f"{state.name} answers."
-
-
 def main(arguments: list[str]) -> int:
     """Run the server, or with --check-only look whether it could run; the exit code says so."""
     try:
@@ -232,13 +251,16 @@ def main(arguments: list[str]) -> int:
 def run_server(settings: Settings) -> None:
     import uvicorn
 
-    from core.logs import configure_logging
-
-    configure_logging(settings, settings.logs_dir / "agent_system.log")
+    configure_server_logging(settings)
     if is_held(server_lock(settings)):
         raise OwnerError(f"A server of this installation runs already ({settings.home}): scripts/stop.sh ends it.")
-    uvicorn.run(
-        build_app(settings),
+
+    def give_up() -> None:
+        server.should_exit = True
+
+    app = build_app(settings, give_up)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.http_port,
         log_config=None,
@@ -247,6 +269,16 @@ def run_server(settings: Settings) -> None:
         ssl_certfile=settings.ssl_certfile,
         timeout_graceful_shutdown=3,
     )
+    server = uvicorn.Server(config)
+    server.run()
+    if app.state.failure is not None:
+        raise app.state.failure
+
+
+def configure_server_logging(settings: Settings) -> None:
+    from core.logs import configure_logging
+
+    configure_logging(settings, settings.logs_dir / "agent_system.log", frozenset({ensure_token(settings.token_path)}))
 
 
 def server_lock(settings: Settings) -> Path:
@@ -258,10 +290,8 @@ def __getattr__(name: str) -> Any:
     """`uvicorn main:app` asks for `app`: it is built then, so that importing this module does nothing."""
     if name != "app":
         raise AttributeError(name)
-    from core.logs import configure_logging
-
     settings = load_settings(PROJECT)
-    configure_logging(settings, settings.logs_dir / "agent_system.log")
+    configure_server_logging(settings)
     return build_app(settings)
 
 

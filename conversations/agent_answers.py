@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from conversations.turn import Turn
 from conversations.turns import Gate
+from conversations.typeset import LOCAL
+from core.events import Events, TurnGrew
 
 if TYPE_CHECKING:
     from runtime.workplace import Workplace
 
 
 class AgentAnswers:
-    """Implements conversations.turns.Answer and DoneSoFar; whoever comes first waits for `load`, in a thread."""
+    """Implements conversations.turns.Answer and DoneSoFar; whoever comes first waits for `load`, in a thread.
 
-    def __init__(self, load: Callable[[], Workplace]) -> None:
+    On the local page an answer is seen as it grows.
+    """
+
+    def __init__(self, load: Callable[[], Workplace], events: Events) -> None:
         self._load = load
+        self._events = events
         self._loaded: Workplace | None = None
         self._loading = asyncio.Lock()
 
@@ -37,10 +43,17 @@ class AgentAnswers:
             asker=turn.asker,
             prompt=prompt,
             gate=gate,
+            on_text=self._growing(turn) if turn.chat.front == LOCAL else None,
             turn_id=turn.id,
             epoch=turn.epoch,
         )
         return (await workplace.run(errand)).text
+
+    def _growing(self, turn: Turn) -> Callable[[str], Awaitable[None]]:
+        async def tell(text: str) -> None:
+            self._events.publish(TurnGrew(turn.id, text))
+
+        return tell
 
     async def done_so_far(self, run_id: str) -> list[str]:
         return await (await self.workplace()).runner.done_so_far(run_id)

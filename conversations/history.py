@@ -14,6 +14,7 @@ from core.message import Chat
 from core.protocols import Said
 
 CHAIN = 10  # how many replies are followed back
+WORDLESS = "[a message without words]"  # a bare mention: models refuse an empty prompt
 CHARACTERS_PER_TOKEN = 3  # a cautious estimate: English has about four, code and other scripts fewer
 
 
@@ -93,7 +94,8 @@ def write_prompt(turn: Turn, context: Context) -> str:
 
 def _asked(turn: Turn) -> str:
     named = len({asked.sender_name for asked in turn.asked}) > 1
-    return "\n".join(f"{asked.sender_name}: {asked.prompt}" if named else asked.prompt for asked in turn.asked)
+    words = ((asked.sender_name, asked.prompt if asked.prompt.strip() else WORDLESS) for asked in turn.asked)
+    return "\n".join(f"{name}: {prompt}" if named else prompt for name, prompt in words)
 
 
 def _line(said: Said) -> str:

@@ -273,4 +273,4 @@ def _entries_of(config: WorkspaceConfig) -> list[str]:
 
 def _alert(message: Message, reason: str) -> str:
     where = message.title or message.sender.name or message.chat.key
-    return f"I stopped answering in {where}: {reason}. Send `lift {message.chat.key}` to let me go on."
+    return f"I stopped answering in {where}: {reason}. Send `/lift {message.chat.key}` to let me go on."

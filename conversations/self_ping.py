@@ -30,6 +30,7 @@ class SelfPing:
     events: Events
     inbox: Inbox
     reception: Reception
+    deadline: float = DEADLINE
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def ping(self, front: Front) -> float:
@@ -41,12 +42,12 @@ class SelfPing:
         nonce = secrets.token_hex(8)
         begun = self.clock.boot()
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self.deadline):
                 with self.events.watch() as watch, self.inbox.expecting(nonce):
                     sent = await self._send(front, nonce)
                     answered = await _come_back(watch, front, nonce)
         except TimeoutError:
-            raise Unreachable(f"The self-ping did not come back within {DEADLINE:.0f} s.") from None
+            raise Unreachable(f"The self-ping did not come back within {self.deadline:.0f} s.") from None
         await front.delete(front.own_chat, [sent, answered])
         await self.database.write("forget", lambda connection: store.forget_chat(connection, front.own_chat))
         return self.clock.boot() - begun

@@ -23,8 +23,8 @@ class Refused:
     sender_name: str = ""
 
 
-def count_refused(connection: Connection, refused: Refused, now: datetime) -> bool:
-    """Note it; True for its first time, which alone is worth a log line."""
+def count_refused(connection: Connection, refused: Refused, now: datetime, times: int = 1) -> bool:
+    """Note it, `times` times; True for its first time, which alone is worth a log line."""
     row = upsert(audit).values(
         kind=refused.kind,
         front=refused.front,
@@ -32,9 +32,10 @@ def count_refused(connection: Connection, refused: Refused, now: datetime) -> bo
         sender_id=refused.sender_id,
         sender_name=refused.sender_name,
         reason=refused.reason,
+        count=times,
         first_at=now,
         last_at=now,
     )
     same = ["kind", "front", "chat_id", "sender_id", "reason"]
-    again = row.on_conflict_do_update(same, set_={"count": audit.c.count + 1, "last_at": now})
-    return connection.execute(again.returning(audit.c.count)).scalar() == 1
+    again = row.on_conflict_do_update(same, set_={"count": audit.c.count + times, "last_at": now})
+    return connection.execute(again.returning(audit.c.count)).scalar() == times

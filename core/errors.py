@@ -3,7 +3,8 @@
 ValorError                  the root; `str(error)` is one sentence a person can act on
 ├── OwnerError              the owner of the installation must change something
 │   ├── ConfigurationError  a setting or the configuration file; carries every problem found
-│   ├── DatabaseError       the database is locked, read-only, full or from a newer version
+│   ├── DatabaseError       the database is locked, read-only or full: what waits for it may go on later
+│   │   └── NewerDatabase   it was written by a newer version, which does not pass
 │   └── SessionError        the Telegram session: not signed in, in use, revoked
 ├── RequestError            the person who asked must ask differently
 │   ├── NotAllowed          a right is missing (roles, fence, consent)
@@ -41,6 +42,10 @@ class ConfigurationError(OwnerError):
 
 class DatabaseError(OwnerError):
     """The database cannot be used as it is."""
+
+
+class NewerDatabase(DatabaseError):
+    """The database was written by a newer version of this program."""
 
 
 class SessionError(OwnerError):

@@ -14,6 +14,14 @@ BACKLOG = 1_000  # a slower watcher misses the oldest
 
 
 @dataclass(frozen=True, slots=True)
+class TurnGrew:
+    """A turn's answer, as far as the model has written it: all of it, not what was added."""
+
+    turn_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """A turn is closed, and its deliveries are committed."""
 
@@ -43,7 +51,7 @@ class PromiseChanged:
     promise: PromiseView
 
 
-Event = TurnEnded | Told | PromiseChanged
+Event = TurnGrew | TurnEnded | Told | PromiseChanged
 
 
 class Watch:

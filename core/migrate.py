@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from core.clock import Clock
 from core.database import Database
-from core.errors import DatabaseError
+from core.errors import DatabaseError, NewerDatabase
 
 VERSIONS = Path(__file__).with_name("migrations")
 HEAD = "0001"
@@ -22,16 +22,16 @@ def version_of(connection: Connection) -> str | None:
 
 
 async def migrate(database: Database) -> None:
-    """Bring the tables to HEAD. Raises DatabaseError when they are newer than this program."""
+    """Bring the tables to HEAD. Raises NewerDatabase when they are newer than this program."""
     if not await is_current(database):
         await database.write("migrate", _upgrade)
 
 
 async def is_current(database: Database) -> bool:
-    """Whether the tables are this program's. Raises DatabaseError when they are newer."""
+    """Whether the tables are this program's. Raises NewerDatabase when they are newer."""
     found = await database.read(version_of)
     if found is not None and found > HEAD:
-        raise DatabaseError(
+        raise NewerDatabase(
             f"system.db is of version {found}, newer than this Valor ({HEAD}): "
             "start the newer Valor, or restore the copy made before it ran."
         )

@@ -118,6 +118,7 @@ class Journaling(AbstractCapability[Deps]):
 
     journal: Journal
     _requests: int = field(default=0, init=False)
+    _first_use: dict[str, int] = field(default_factory=dict[str, int], init=False)
 
     def get_ordering(self) -> CapabilityOrdering:
         return CapabilityOrdering(position="innermost")
@@ -149,10 +150,11 @@ class Journaling(AbstractCapability[Deps]):
         args: dict[str, Any],
         handler: WrapToolExecuteHandler,
     ) -> Any:
-        step = self.journal.recorded(call.tool_call_id)
+        key = self._key_of(call)
+        step = self.journal.recorded(key)
         if step is None:
             await ctx.deps.gate()
-            intent = Step(call.tool_call_id, "tool", call.tool_name, StepStatus.INTENT, to_jsonable_python(args))
+            intent = Step(key, "tool", call.tool_name, StepStatus.INTENT, to_jsonable_python(args))
             await self.journal.write(intent)
             step = await self._execute(ctx.deps, intent, args, handler)
             await ctx.deps.progress.finished(call.tool_name)
@@ -161,6 +163,11 @@ class Journaling(AbstractCapability[Deps]):
         if step.status in {StepStatus.REFUSED, StepStatus.FAILED}:
             raise ToolFailed(step.response)
         return step.response
+
+    def _key_of(self, call: ToolCallPart) -> str:
+        """The call's id; some local servers give an id again in a later response."""
+        first = self._first_use.setdefault(call.tool_call_id, self._requests)
+        return call.tool_call_id if first == self._requests else f"{call.tool_call_id}@{self._requests}"
 
     async def _execute(self, deps: Deps, intent: Step, args: dict[str, Any], handler: WrapToolExecuteHandler) -> Step:
         """Run the tool and commit what came of it. A promise whose directory is taken ends with Busy: it waits."""

@@ -27,7 +27,7 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_le
 class Asked(BaseModel):
     """The body of `POST /api/chat`."""
 
-    text: str = Field(min_length=1)
+    text: str = Field(pattern=r"\S")
     workspace: str | None = None
     chat: ChatName = DEFAULT_CHAT
 

@@ -24,6 +24,7 @@ from web.doors import (
     WhyDoor,
 )
 
+REFUSED = 1_000  # refusals that are kept until they can be written down
 PATIENCE = 30.0  # seconds that a request waits for the start to finish
 
 
@@ -85,7 +86,7 @@ class LateDoors:
     def refuse(self, client: str, reason: str) -> None:
         if self._opened is not None:
             self._opened.audit.refuse(client, reason)
-        else:
+        elif len(self._refused) < REFUSED:
             self._refused.append((client, reason))
 
 

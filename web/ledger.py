@@ -14,14 +14,14 @@ from core.audit_store import Refused
 from core.clock import Clock
 from core.database import Database
 from core.errors import Unknown
-from core.events import Events, PromiseChanged, Told, TurnEnded, Watch
+from core.events import Events, PromiseChanged, Told, TurnEnded, TurnGrew, Watch
 from core.message import Chat, ChatKind, Message, Person
 from core.protocols import Asker, PromiseView
 from core.workspaces import Role, WorkspaceConfig
 from integrations.local import NAME, LocalFront
 from promises import store as promise_store
 from promises.service import Promises
-from web.doors import Accepted, Change, ChatReply, Delivered, Line, Listener, Made, Question, Reason
+from web.doors import Accepted, Change, ChatReply, Delivered, Grown, Line, Listener, Made, Question, Reason
 
 OWNER = Person(0, name="You")
 NEWEST = 1 << 62  # a number that every message is older than
@@ -46,7 +46,7 @@ class LedgerChat:
             on_event(Accepted(receipt.message.id))
             if receipt.turn_id is None:
                 return ChatReply(receipt.message.id, "")
-            await self._end_of(receipt.turn_id, watch)
+            await self._end_of(receipt.turn_id, watch, on_event)
         reply = await self._reply(receipt.message.id, receipt.turn_id)
         for promise in reply.promises:
             on_event(Made(promise))
@@ -64,12 +64,17 @@ class LedgerChat:
             workspace=question.workspace,
         )
 
-    async def _end_of(self, turn_id: int, watch: Watch) -> None:
+    async def _end_of(self, turn_id: int, watch: Watch, on_event: Listener) -> None:
         if await self.database.read(lambda connection: turn_store.is_ended(connection, turn_id)):
             return
         async for event in watch:
-            if isinstance(event, TurnEnded) and event.turn_id == turn_id:
-                return
+            match event:
+                case TurnGrew(turn_id=grown, text=text) if grown == turn_id:
+                    on_event(Grown(text))
+                case TurnEnded(turn_id=ended) if ended == turn_id:
+                    return
+                case _:
+                    pass
 
     async def _reply(self, message_id: int, turn_id: int) -> ChatReply:
         def read(connection: Connection) -> ChatReply:

@@ -15,7 +15,7 @@ from conversations.reception import Reception
 from core import checks
 from core.checks import Status
 from core.doorbell import Doorbell
-from core.errors import DatabaseError, OwnerError, ValorError
+from core.errors import DatabaseError, NewerDatabase, OwnerError, ValorError
 from core.events import PromiseChanged
 from core.message import Message
 from core.migrate import migrate
@@ -105,6 +105,8 @@ class Server:
             try:
                 await migrate(self.services.ground.database)
                 break
+            except NewerDatabase:
+                raise
             except DatabaseError as error:
                 board.report(checks.DATABASE, Status.UNHEALTHY, str(error))
                 log.warning("The database cannot be used yet.", error=str(error))
@@ -124,7 +126,7 @@ class Server:
     async def _load_agents(self) -> None:
         board = self.services.ground.board
         board.report(checks.MODEL, Status.STARTING, "The model stack is being loaded.")
-        board.report(checks.MODEL, Status.HEALTHY, await self.services.agents.load())
+        board.post(checks.MODEL, await self.services.agents.load())
 
     async def _open_front(self, front: Front) -> None:
         """Let a front be served, then show that its whole road works; an account that comes is pinged with it."""
@@ -195,7 +197,10 @@ class Server:
                     await doorbell.rung.wait()
             doorbell.rung.clear()
             self.services.outbox.wake()
-            since = await self._tell_changes(since)
+            try:
+                since = await self._tell_changes(since)
+            except DatabaseError as error:
+                log.warning("What changed cannot be read; it is tried again.", error=str(error))
 
     async def _tell_changes(self, since: datetime) -> datetime:
         changed, last = await self.services.ground.database.read(

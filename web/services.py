@@ -17,7 +17,7 @@ from conversations.signs import Signs
 from conversations.status import StatusLine
 from conversations.turns import Answer, DoneSoFar, TurnDoors, Turns
 from core.access import Accounts
-from core.checks import Board
+from core.checks import Board, Finding
 from core.clock import Clock
 from core.database import Database
 from core.events import Events
@@ -51,9 +51,9 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """The agents' side, whose stack takes seconds to load: `load` does that and says which model answers."""
+    """The agents' side, whose stack takes seconds to load: `load` does that and finds which model answers."""
 
-    load: Callable[[], Awaitable[str]]
+    load: Callable[[], Awaitable[Finding]]
     answer: Answer
     done_so_far: DoneSoFar
 
@@ -92,7 +92,7 @@ class Services:
     reconciler: Reconciler
 
 
-BuildAgents = Callable[[Promises, HistorySearch], Agents]
+BuildAgents = Callable[[Promises, HistorySearch, Events], Agents]
 
 
 def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
@@ -101,7 +101,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     events, fronts, accounts = Events(), dict[str, Front](), OwnAccounts(settings)
     history = History(database, settings.max_conversation_history, settings.context_tokens)
     promises = Promises(database, ground.rings, clock)
-    agents = build_agents(promises, history)
+    agents = build_agents(promises, history, events)
     outbox, signs = Outbox(database, clock, events), Signs(clock)
     status = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
     doors = TurnDoors(

@@ -1,4 +1,4 @@
-"""One installation of the product in a temporary folder, as processes of its own, with nothing of this session in it."""
+"""One installation of the product in a temporary folder: processes of its own, with nothing of this session in them."""
 
 from __future__ import annotations
 
@@ -194,4 +194,3 @@ def is_alive(pid: int) -> bool:
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-

@@ -55,10 +55,14 @@ def promise(words: str, say: str = "That takes a while.") -> str:
 
 
 class ScriptedModel:
-    """`reply` is a script of AnthropicWorld: a function of the request and of which gates are open."""
+    """`reply` is a script of AnthropicWorld: a function of the request and of which gates are open.
+
+    `reached` are the gates that some request has waited at.
+    """
 
     def __init__(self) -> None:
         self._gates: dict[str, asyncio.Event] = {}
+        self.reached: set[str] = set()
 
     def gate(self, name: str) -> asyncio.Event:
         return self._gates.setdefault(name, asyncio.Event())
@@ -79,4 +83,5 @@ class ScriptedModel:
     def _behind(self, gate: str | None, reply: Say | Call) -> Reply:
         if gate is None or self.gate(gate).is_set():
             return reply
+        self.reached.add(gate)
         return Hang(self.gate(gate), then=reply)

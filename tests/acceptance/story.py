@@ -118,8 +118,8 @@ class Story:
         return [deed.kind for deed in self.world.ledger.deeds if deed.person is self.valor and deed.chat is chat]
 
     def snapshot(self) -> dict[str, bytes]:
-        """Every file of every workspace."""
-        folders = (self.home / "work", self.home / "workspaces")
+        """Every file of every workspace, and the configuration."""
+        folders = (self.home / name for name in ("config", "work", "workspaces"))
         files = (file for folder in folders for file in folder.rglob("*") if file.is_file())
         return {str(file.relative_to(self.home)): file.read_bytes() for file in files}
 

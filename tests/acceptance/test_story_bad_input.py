@@ -50,6 +50,14 @@ async def test_b1_whatever_can_be_written_is_answered_once(story: Story, text: s
     assert row["text"] == asked.text
 
 
+async def test_a4_a_bare_mention_is_answered_too(story: Story) -> None:
+    asked = story.world.say(story.olivia, story.other, "@valor_ai")
+    async with story.product.explaining():
+        answers = await story.settled(asked)
+    assert len(answers) == 1
+    assert story.reactions(asked)[-1] == "👍", answers[0].text
+
+
 def asked_of(text: str) -> str:
     """What the played Telegram makes of it: control characters become spaces."""
     return text.replace("\0", " ")
@@ -135,7 +143,9 @@ def find_alert(story: Story) -> str | None:
     return next((message.text for message in said if "is not taken up" in message.text), None)
 
 
-async def test_s1_a_start_that_cannot_succeed_says_why_and_loses_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_s1_a_start_that_cannot_succeed_says_why_and_loses_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     async with told_in(tmp_path_factory.mktemp("refused")) as story:
         waiting = story.world.say(story.friend(), story.valor, "I wrote before you were there")
         await refuses_a_wrong_configuration(story)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from runtime.directory_lock import DirectoryLocks
 from runtime.fence import Fence
 from runtime.models import Models
 from runtime.policy import Product, policy_for
+from runtime.process import sweep
 from runtime.registry import check_names, find_agent
 from runtime.runner import AgentRunner
 from runtime.sandbox import Sandbox, find_sandbox
@@ -71,6 +73,22 @@ async def test_p10_it_works_in_the_workspace_and_shows_evidence(stage: Stage, fe
         "write_file: changed `a.py`",
         "run_command: `python3 a.py` → 0",
     ]
+
+
+async def test_b6_stopping_ends_what_a_tool_runs(stage: Stage, fence: Fence) -> None:
+    command = f"echo on > started; exec sleep 61.{stage.folder.stat().st_ino}"
+    stage.model.answer(Call("run_command", {"command": command}))
+    running = asyncio.create_task(stage.runner().run(MANIFEST, "sleep", stage.deps(fence=fence)))
+    started = stage.folder / "workspace/started"
+    async with asyncio.timeout(10):
+        while not started.exists():
+            await asyncio.wait({running}, timeout=0.01)
+    running.cancel()
+    async with asyncio.timeout(1):
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert await sweep([fence.marker]) == 0
+    assert await stage.runner().done_so_far("run_1") == ["run_command: under way when it stopped"]
 
 
 async def test_it_has_all_its_tools_and_few_words_for_them(stage: Stage, fence: Fence) -> None:

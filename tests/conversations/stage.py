@@ -24,7 +24,7 @@ from conversations.signs import Signs
 from conversations.turn import Turn
 from conversations.turns import Gate, TurnDoors, Turns
 from core.access import Accounts
-from core.clock import FakeClock
+from core.clock import Clock, FakeClock
 from core.database import Database, Edge, no_edge, sqlite_url
 from core.events import Event, Events, Watch
 from core.message import Chat, ChatKind, Message, Person
@@ -97,7 +97,7 @@ class PlayedPromises:
     """A PromiseMaker that writes the row and the held acknowledgement, as the real one does."""
 
     database: Database
-    clock: FakeClock
+    clock: Clock
 
     async def make(self, order: PromiseOrder, asker: Asker, call: Call | None) -> PromiseView:
         number = await make_promise(self.database, self.clock, asker, order.task_description, call)
@@ -112,10 +112,15 @@ class PlayedPromises:
         return PromiseView(promise_id, "count", "code", status, None, None, None, now, None)
 
 
-async def make_promise(database: Database, clock: FakeClock, asker: Asker, task: str, call: Call | None) -> int:
-    """A promise's row and its acknowledgement, held when a turn makes it."""
+async def make_promise(database: Database, clock: Clock, asker: Asker, task: str, call: Call | None) -> int:
+    """A promise's row and its acknowledgement, held when a turn makes it; the same call makes it once."""
 
     def write(connection: Any) -> int:
+        if call is not None:
+            same = (promises.c.made_by_run == call.run_id, promises.c.tool_call_id == call.tool_call_id)
+            made = connection.execute(select(promises.c.id).where(*same)).scalar()
+            if made is not None:
+                return made
         row = promises.insert().values(
             front=asker.chat.front,
             chat_id=asker.chat.key,

@@ -150,6 +150,7 @@ async def test_b8_a_chat_admitted_while_running_begins_then(stage: Stage) -> Non
     stage.clock.advance(60)
     stage.config = replace(CONFIG, whitelist=Whitelist((Listed("nobody"),)))
     stage.front.say("9", STRANGER, "after")
+    stage.clock.advance(1)
     await caught_up(stage)
     assert stage.front.told("9") == []  # no configuration was noted: it is admitted from now on
     await stage.inbox.note_configuration()

@@ -225,7 +225,7 @@ async def test_a6_too_many_answers_stop_the_chat_until_the_owner_lifts_it(folder
         stopped = "stopped: more than 2 answers in a minute"
         assert stage.front.texts("2") == ["re: 0", "re: 1"]
         assert await reasons(stage) == [(True, "direct message")] * 3 + [(False, stopped)] * 3
-        assert stage.front.texts("1")[1:] == [f"I stopped answering in Max: {stopped}. Send lift 2 to let me go on."]
+        assert stage.front.texts("1")[1:] == [f"I stopped answering in Max: {stopped}. Send /lift 2 to let me go on."]
         await stage.say(Chat(FRONT, "2"), MAX, "lift")
         await stage.say(DM, OLGA, "/lift 2")
         await stage.quiet()

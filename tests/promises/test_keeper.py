@@ -58,7 +58,8 @@ async def test_p2_a_second_ring_finds_nothing_to_claim(stage: Stage) -> None:
     number = await stage.make()
     keeper, other = stage.keeper(), stage.keeper("boot/ns/2/1.00")
     keeping = await stage.begin(number, keeper)
-    await asyncio.gather(keeper.keep(number), other.keep(number), other.keep(99))
+    async with asyncio.timeout(DEADLINE):
+        await asyncio.gather(keeper.keep(number), other.keep(number), other.keep(99))
     stage.work.ends.put_nowait(Outcome("done"))
     await keeping
     await keeper.keep(number)
@@ -73,7 +74,8 @@ async def test_p7_what_is_not_due_or_follows_open_work_is_not_claimed(stage: Sta
     await stage.run_sql(f"UPDATE promises SET status = 'pending', waiting_for = NULL WHERE id = {second}")
     await stage.run_sql(f"UPDATE promises SET not_before = '2999-01-01 00:00:00.000000' WHERE id = {first}")
     for number in (first, second):
-        await stage.keeper().keep(number)
+        async with asyncio.timeout(DEADLINE):
+            await stage.keeper().keep(number)
         assert (await stage.row(number)).attempts == 0
 
 

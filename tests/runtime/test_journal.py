@@ -106,6 +106,18 @@ async def test_p9_refusals_are_replayed_as_refusals(stage: Stage) -> None:
     assert [found.is_error for found in stage.model.calls[-1].asked.results] == [True, True]
 
 
+async def test_an_id_that_a_server_gives_again_is_another_call(stage: Stage) -> None:
+    stage.model.script(
+        lambda asked: (
+            Say("Done.") if len(asked.results) > 1 else Call("note", {"text": str(len(asked.results))}, id="t")
+        )
+    )
+    for _ in range(2):
+        await stage.runner().run(stage.manifest(), "go", stage.deps())
+        assert stage.bench.ran == ["note 0", "note 1"]
+    assert [row["key"] for row in await stage.rows(steps) if row["kind"] == "tool"] == ["t", "t@2"]
+
+
 async def test_p9_a_cancelled_tool_leaves_its_intent(stage: Stage) -> None:
     started = asyncio.Event()
 

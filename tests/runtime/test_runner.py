@@ -201,8 +201,9 @@ async def test_p6_the_patience_that_is_asked_for_is_kept_or_handed_on(stage: Sta
     assert len(stage.model.calls) == 3
 
 
-async def test_silence_of_the_model_is_an_error(stage: Stage) -> None:
-    stage.model.script(lambda asked: Hang(said="Well"))
+@pytest.mark.parametrize("said", ["", "Well"])
+async def test_silence_of_the_model_is_an_error(stage: Stage, said: str) -> None:
+    stage.model.script(lambda asked: Hang(said=said))
     limits = RunLimits(silence=0.05, attempts=2, first_wait=0.001)
     with pytest.raises(ModelUnavailable, match=r"said nothing for 0\.05 seconds"):
         await stage.runner(limits).run(stage.manifest(), "go", stage.deps())

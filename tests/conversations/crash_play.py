@@ -1,0 +1,171 @@
+"""Processes that die: `python -m tests.conversations.crash_play FOLDER EDGES PLANTED` kills one at each edge that the
+pattern matches and starts the next.
+
+Prints a JSON list, one object for each edge: its name, and what was wrong in the chats at the end (empty: nothing).
+This process imports everything once; each life is a fork of it, with a database and a service of its own on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+
+from conversations.turn import Turn
+from conversations.turns import Gate
+from core.clock import FakeClock, SystemClock
+from core.errors import ModelRefused
+from core.message import Message, Person
+from core.protocols import Call
+from integrations.memory import MemoryFront
+from integrations.telegram.text import typeset
+from tests.conversations.stage import FRONT, MAX, OLGA, Stage, make_promise, write_current
+
+ASKED = (
+    ("1", OLGA, "alpha"),
+    ("1", OLGA, "beta"),
+    ("2", MAX, "promise gamma"),
+    ("2", MAX, "/ping"),
+    ("-20", MAX, "long delta"),
+    ("-20", OLGA, "fail epsilon"),
+)
+LONG = "delta " * 1_000
+ONCE = {"1": ("alpha", "beta"), "2": ("gamma", "pong"), "-20": ("epsilon",)}
+TOLD_IN_ALL = {"2": 2, "-20": 3}
+
+
+@dataclass(frozen=True)
+class Life:
+    """One process: the how-manieth of its database, and at which edge it dies (0: at none)."""
+
+    folder: Path
+    number: int
+    die_at: int = 0
+    planted: str = ""
+
+
+class Edges:
+    """Counts the points where a crash would be interesting, writes down their names, and dies at one of them."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._seen = 0
+
+    def __call__(self, point: str) -> None:
+        self._seen += 1
+        with (self._life.folder / f"edges.{self._life.number}").open("a") as file:
+            file.write(f"{point}\n")
+        if self._seen == self._life.die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def live(life: Life) -> None:
+    """Receive everything, live and from the history at once, and end when nothing is left to do."""
+    clock = cast("FakeClock", SystemClock())
+    edges = Edges(life)
+    stage = Stage(life.folder, clock, edges, pid=life.number)
+    stage.front = MemoryFront(clock, life.folder / "service.jsonl", edges)
+    stage.agent.script = lambda turn, gate: answer(stage, turn, gate)
+    if life.number > 1:
+        stage.front.forget_keys()
+    elif life.planted == "lost answers":
+        stage.front.lose_answers("send", 2)
+    await stage.open(attached=False)
+    if life.planted == "no look":
+        stage.outbox._before = 0
+    stage.attach(stage.front)
+    heard = [stage.front._message(line) for line in stage.front.lines if line.sender.id < 100]
+    await asyncio.gather(stage.reception.catch_up(FRONT), hear(stage, heard))
+    await stage.turns.begin_all([FRONT])
+    await stage.quiet()
+    await stage.die()
+
+
+async def hear(stage: Stage, messages: list[Message]) -> None:
+    for message in messages:
+        await stage.reception.receive(message)
+
+
+async def answer(stage: Stage, turn: Turn, gate: Gate) -> str:
+    kind, _, rest = turn.prompt.partition(" ")
+    if kind == "fail":
+        raise ModelRefused(f"No {rest}.")
+    if kind == "promise":
+        await gate()
+        await make_promise(stage.database, stage.clock, turn.asker, rest, Call(turn.run_id, "1", turn.id))
+        return f"I promised {rest}."
+    return LONG if kind == "long" else f"re: {turn.prompt}"
+
+
+def fork(life: Life) -> int:
+    """Run a life in a child; how it ended."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            asyncio.run(live(life))
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def prepare(folder: Path, template: Path) -> Path:
+    folder.mkdir()
+    shutil.copy(template, folder / "system.db")
+    front = MemoryFront(SystemClock(), folder / "service.jsonl")
+    for chat, person, text in ASKED:
+        front.say(chat, Person(person.id, person.username, person.name), text)
+    return folder
+
+
+def judge(folder: Path) -> list[str]:
+    """What is wrong in the chats: asked ⊆ told, each exactly once, whole and in order."""
+    front = MemoryFront(SystemClock(), folder / "service.jsonl")
+    wrong: list[str] = []
+    for chat, words in ONCE.items():
+        told = "\n".join(front.texts(chat))
+        wrong += [f"{word} in {chat}: {told.count(word)} times" for word in words if told.count(word) != 1]
+    for chat, number in TOLD_IN_ALL.items():
+        if len(front.texts(chat)) != number:
+            wrong.append(f"{len(front.texts(chat))} messages in {chat}")
+    delta = [text for text in front.texts("-20") if "delta" in text]
+    if " ".join(delta).split() != LONG.split():
+        wrong.append(f"delta {Counter(map(len, delta))}")
+    return wrong
+
+
+def kill_everywhere(folder: Path, edges: str, planted: str) -> list[dict[str, Any]]:
+    template = asyncio.run(write_current(folder))
+    whole = prepare(folder / "whole", template)
+    assert fork(Life(whole, 1, planted=planted)) == 0
+    points = (whole / "edges.1").read_text().split()
+    found = [{"edge": "none", "wrong": judge(whole), "died": False}]
+    chosen = [number for number, point in enumerate(points, 1) if re.fullmatch(edges, point)]
+    for number in chosen:
+        place = prepare(folder / f"{number}", template)
+        died = fork(Life(place, 1, number, planted)) == -signal.SIGKILL
+        ended = fork(Life(place, 2, planted=planted))
+        wrong = judge(place) + ([f"the second life ended with {ended}"] if ended else [])
+        found.append({"edge": f"{number} {points[number - 1]}", "wrong": wrong, "died": died})
+    return found
+
+
+def main() -> None:
+    typeset("loaded once, before the first fork")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    sys.stdout.write(json.dumps(kill_everywhere(Path(sys.argv[1]), sys.argv[2], sys.argv[3])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The door to the agents' stack; what stands behind it is shown in tests/runtime and tests/acceptance."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from conversations.agent_answers import AgentAnswers
+from core.message import Chat
+from runtime.workplace import Errand, Workplace
+from tests.conversations.stage import DM, OLGA, Stage
+
+
+@dataclass
+class Played:
+    """Stands where a Workplace stands: `run` and `runner.done_so_far`."""
+
+    text: str = "answered"
+    errands: list[Errand] = field(default_factory=list[Errand])
+
+    async def run(self, errand: Errand) -> Any:
+        self.errands.append(errand)
+        await errand.gate()
+        return self
+
+    @property
+    def runner(self) -> Any:
+        return self
+
+    async def done_so_far(self, run_id: str) -> list[str]:
+        return [f"{run_id}: ran ls"]
+
+
+async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None:
+    played, loads = Played(), list[int]()
+
+    def load() -> Workplace:
+        loads.append(1)
+        return cast("Workplace", played)
+
+    answers = AgentAnswers(load)
+    stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
+    await asyncio.gather(stage.say(DM, OLGA, "one"), stage.say(Chat(DM.front, "-20"), OLGA, "two"))
+    await stage.quiet()
+    assert stage.front.texts("1") == stage.front.texts("-20") == ["answered"]
+    assert {(errand.prompt, errand.turn_id, errand.epoch) for errand in played.errands} == {("one", 1, 1), ("two", 2, 1)}
+    assert played.errands[0].who.startswith("Olga's turn ")
+    assert (await answers.done_so_far("run_1"), loads) == (["run_1: ran ls"], [1])

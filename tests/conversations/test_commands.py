@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from conversations.commands import Command, read_command
+from core.message import Chat
+from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage, make_promise
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("ping", Command("ping")),
+        (" Ping! ", Command("ping")),
+        ("/ping@valor_ai", Command("ping")),
+        ("stop.", Command("stop")),
+        ("stop the music", None),
+        ("/promise count\nthe stars", Command("promise", "count\nthe stars")),
+        ("cancel 7", Command("cancel", "7")),
+        ("cancel promise #7", Command("cancel", "promise #7")),
+        ("cancel", Command("cancel")),
+        ("cancel my trip", None),
+        ("/unknown", None),
+        ("help me", None),
+        ("/help", Command("help")),
+        ("", None),
+    ],
+)
+def test_b9_words_that_are_commands(text: str, command: Command | None) -> None:
+    assert read_command(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("ping", "pong: all is well"),
+        ("/help", "I answer here, and take on long jobs as promises."),
+        ("promises", "#7 pending: count the stars"),
+        ("cancel 7", "Promise #7 is cancelled."),
+        ("/cancel #8", "Promise #8 is being cancelled."),
+        ("cancel", "Say which promise: /cancel NUMBER, or reply cancel to its message. (E-"),
+        ("/why", "Say which message: reply /why to it, or give its number. (E-"),
+        ("/why 99", "No message 99 of this chat is stored. (E-"),
+        ("lift", "I had not stopped answering in 1."),
+        ("/self-ping abc", "abc"),
+    ],
+)
+async def test_b9_commands_are_answered_without_a_model(stage: Stage, text: str, answer: str) -> None:
+    await stage.say(DM, OLGA, text)
+    await stage.quiet()
+    assert stage.front.texts("1")[0].startswith(answer)
+    assert stage.agent.asked == []
+
+
+async def test_b9_ping_waits_for_no_turn(stage: Stage) -> None:
+    with stage.agent.holding():
+        await stage.say(DM, OLGA, "work")
+        await stage.agent.next_begun()
+        await stage.say(DM, OLGA, "ping")
+        await stage.front.until(lambda: stage.front.texts("1") == ["pong: all is well"])
+
+
+async def test_p5_cancel_as_a_reply_means_that_promise(stage: Stage) -> None:
+    await stage.say(DM, OLGA, "/promise count")
+    await stage.quiet()
+    await stage.say(DM, OLGA, "cancel", reply_to=stage.front.told("1")[0].id)
+    await stage.say(DM, OLGA, "cancel", reply_to=1)
+    await stage.quiet()
+    assert stage.front.texts("1")[1] == "Promise #1 is being cancelled."
+    assert stage.front.texts("1")[2].startswith("Say which promise")
+
+
+async def test_a8_why_as_a_reply(stage: Stage) -> None:
+    asked = await stage.say(DM, OLGA, "hello")
+    await stage.quiet()
+    await stage.say(DM, OLGA, "/why", reply_to=asked.id)
+    await stage.quiet()
+    assert stage.front.texts("1")[1].startswith("Message 1 by Olga was answered: direct message")
+
+
+async def test_a9_only_an_owner_lifts(stage: Stage) -> None:
+    await stage.say(Chat(FRONT, "2"), MAX, "/lift 1")
+    await stage.quiet()
+    assert stage.front.texts("2")[0].startswith("Only an owner may let me answer again. (E-")
+
+
+async def test_p1_long_and_absent_promises_are_listed_in_a_line(stage: Stage) -> None:
+    from conversations.command_answers import _list
+    from core.protocols import PromiseView
+
+    view = PromiseView(1, "x" * 200, "code", "pending", None, None, None, stage.clock.now(), None)
+    assert _list([]) == "Nothing is promised in this workspace."
+    assert _list([view]) == f"#1 pending: {'x' * 79}…"
+    assert make_promise is not None

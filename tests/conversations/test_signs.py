@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import asyncio
+
+from conversations.signs import SIGNS, Signs
+from core.clock import FakeClock
+from core.errors import FloodWait, SessionError, Undeliverable
+from core.message import Sign
+from integrations.memory import MemoryFront
+from tests.conversations.stage import DM, OLGA
+
+LEGAL = set("👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳🌚🌭💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡")
+
+
+def playing() -> tuple[FakeClock, MemoryFront, Signs]:
+    clock = FakeClock()
+    front, signs = MemoryFront(clock), Signs(clock)
+    signs.attach(front)
+    return clock, front, signs
+
+
+async def sleeping(clock: FakeClock) -> None:
+    async with asyncio.timeout(5):
+        while not clock._sleepers:
+            await asyncio.wait([asyncio.create_task(asyncio.to_thread(int))])
+
+
+def test_b2_every_sign_is_legal_and_differs() -> None:
+    assert set(SIGNS) == set(Sign)
+    assert len(set(SIGNS.values())) == len(SIGNS)
+    assert set(SIGNS.values()) <= LEGAL
+    assert SIGNS[Sign.FAILED] != "👍"
+
+
+async def test_b2_signs_of_a_chat_are_shown_in_order() -> None:
+    _, front, signs = playing()
+    message = front.say("1", OLGA, "hello")
+    for sign in (Sign.SEEN, Sign.WORKING, Sign.DONE):
+        signs.show(DM, [message.id], sign)
+    await signs.close()
+    assert [what for _, what in front.calls] == ["1👀", "1✍", "1👍"]
+    assert signs._last == {} and signs._tasks == set()
+
+
+async def test_b2_a_refused_sign_costs_nothing_else() -> None:
+    _, front, signs = playing()
+    message = front.say("1", OLGA, "hello")
+    front.refuse("react", Undeliverable("Not here."), FloodWait(9), SessionError("Revoked."))
+    for sign in (Sign.SEEN, Sign.WORKING, Sign.SILENT, Sign.DONE):
+        signs.show(DM, [message.id], sign)
+    signs.mark_read(DM, message.id)
+    await signs.close()
+    assert front.line(DM, message.id).reaction == "👍"
+    assert front.calls[-1] == ("mark_read", "1")
+
+
+async def test_b2_a_chat_without_its_front_shows_nothing() -> None:
+    signs = Signs(FakeClock())
+    signs.show(DM, [1], Sign.SEEN)
+    await signs.close()
+    assert signs._tasks == set()
+
+
+async def test_b3_typing_while_it_works_and_the_sign_of_work_after_a_second() -> None:
+    clock, front, signs = playing()
+    message = front.say("1", OLGA, "hello")
+    async with signs.working(DM, (message.id,)):
+        await sleeping(clock)
+        clock.advance(0.3)
+        await front.until(lambda: front.calls == [("show_typing", "1")])
+        await sleeping(clock)
+        clock.advance(0.7)
+        await front.until(lambda: front.line(DM, 1).reaction == "✍")
+        await sleeping(clock)
+        clock.advance(4)
+        await front.until(lambda: len(front.calls) >= 3)
+    clock.advance(4)
+    await signs.close()
+    assert {name for name, _ in front.calls} == {"show_typing", "react"}
+
+
+async def test_b3_a_service_that_hangs_piles_up_no_typing_and_holds_no_end() -> None:
+    clock, front, signs = playing()
+    message = front.say("1", OLGA, "hello")
+    front.hold("react")
+    signs.show(DM, [message.id], Sign.SEEN)
+    async with signs.working(DM, (message.id,)):
+        for seconds in (0.3, 0.7, 4, 4, 4):
+            await sleeping(clock)
+            clock.advance(seconds)
+        await sleeping(clock)
+        assert len(signs._tasks) <= 2
+    await signs.close()
+    assert signs._tasks == set()
