@@ -142,7 +142,9 @@ def build_agents(ground: Ground, promises: Promises, history: HistorySearch, eve
     @loading()
     def load_workplace() -> Workplace:
         from agents.valor_agent import MANIFEST
+        from conversations.typeset import typeset
 
+        typeset("account", "*warm*")  # the first real one would import it inside a transaction
         stack = Stack(ground.settings, ground.database, ground.configuration, promises, history)
         return build_workplace(stack, MANIFEST)
 

@@ -24,20 +24,20 @@ def owe(connection: Connection, draft: Draft, now: datetime) -> list[int]:
 
 
 def _insert(connection: Connection, draft: Draft, number: int, piece: Piece, now: datetime) -> int:
-    row = insert(deliveries).values(
-        front=draft.chat.front,
-        chat_id=draft.chat.key,
-        reply_to=draft.reply_to,
-        kind=draft.kind,
-        part=number,
-        turn_id=draft.turn_id,
-        promise_id=draft.promise_id,
-        status="held" if draft.held else "ready",
-        random_id=_random_id(),
-        created_at=now,
+    row = {
+        "front": draft.chat.front,
+        "chat_id": draft.chat.key,
+        "reply_to": draft.reply_to,
+        "kind": draft.kind,
+        "part": number,
+        "turn_id": draft.turn_id,
+        "promise_id": draft.promise_id,
+        "status": "held" if draft.held else "ready",
+        "random_id": _random_id(),
+        "created_at": now,
         **_content(piece),
-    )
-    return _key(connection.execute(row).inserted_primary_key)
+    }
+    return _key(connection.execute(insert(deliveries), row).inserted_primary_key)
 
 
 def is_owed_since(connection: Connection, draft: Draft, since: datetime) -> bool:

@@ -144,28 +144,28 @@ def find_message(connection: Connection, message: Message) -> Known | None:
 
 def add_message(connection: Connection, message: Message, filing: Filing, now: datetime) -> int:
     """A new row; raises IntegrityError when the message has one."""
-    row = insert(messages).values(
-        front=message.chat.front,
-        chat_id=message.chat.key,
-        message_id=message.id,
-        inbound_key=message.inbound_key,
-        sender_id=message.sender.id,
-        sender_username=message.sender.username,
-        sender_name=message.sender.name,
-        sent_at=message.sent_at,
-        received_at=now,
-        edited_at=message.edited_at,
-        text=message.text,
-        reply_to=message.reply_to,
-        workspace=filing.workspace,
-        role=filing.role,
-        prompt=filing.prompt,
-        answer=filing.answer,
-        reason=filing.reason,
-        via=filing.via,
-        turn_id=filing.turn_id,
-    )
-    key: Any = connection.execute(row).inserted_primary_key
+    row = {
+        "front": message.chat.front,
+        "chat_id": message.chat.key,
+        "message_id": message.id,
+        "inbound_key": message.inbound_key,
+        "sender_id": message.sender.id,
+        "sender_username": message.sender.username,
+        "sender_name": message.sender.name,
+        "sent_at": message.sent_at,
+        "received_at": now,
+        "edited_at": message.edited_at,
+        "text": message.text,
+        "reply_to": message.reply_to,
+        "workspace": filing.workspace,
+        "role": filing.role,
+        "prompt": filing.prompt,
+        "answer": filing.answer,
+        "reason": filing.reason,
+        "via": filing.via,
+        "turn_id": filing.turn_id,
+    }
+    key: Any = connection.execute(insert(messages), row).inserted_primary_key
     return int(key[0])
 
 

@@ -20,20 +20,20 @@ UNFINISHED = ("open", "running")
 
 def open_turn(connection: Connection, message: Message, admission: Admission, kind: TurnKind, now: datetime) -> int:
     """A new turn that is to answer `message`."""
-    row = insert(turns).values(
-        front=message.chat.front,
-        chat_id=message.chat.key,
-        workspace=admission.workspace.name,
-        kind=kind,
-        status="open",
-        requester_id=message.sender.id,
-        requester_name=message.sender.name,
-        role=admission.role,
-        reply_to=message.id,
-        run_id=new_run_id(),
-        created_at=now,
-    )
-    key: Any = connection.execute(row).inserted_primary_key
+    row = {
+        "front": message.chat.front,
+        "chat_id": message.chat.key,
+        "workspace": admission.workspace.name,
+        "kind": kind,
+        "status": "open",
+        "requester_id": message.sender.id,
+        "requester_name": message.sender.name,
+        "role": admission.role,
+        "reply_to": message.id,
+        "run_id": new_run_id(),
+        "created_at": now,
+    }
+    key: Any = connection.execute(insert(turns), row).inserted_primary_key
     return int(key[0])
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
+from collections.abc import Generator
 from pathlib import Path
+
+LONGEST = 100  # bytes of a path that fit into a socket's address on every system
 
 
 def ring(path: Path) -> None:
     """Ring at `path`; nobody there, or a full queue, is no error: the reader looks at its table anyway."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell, contextlib.suppress(OSError):
         bell.setblocking(False)
-        bell.sendto(b"!", str(path))
+        with _address(path) as address:
+            bell.sendto(b"!", address)
 
 
 def listen(path: Path) -> socket.socket:
@@ -20,10 +25,24 @@ def listen(path: Path) -> socket.socket:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    bell.bind(str(path))
+    with _address(path) as address:
+        bell.bind(address)
     path.chmod(0o600)
     bell.setblocking(False)
     return bell
+
+
+@contextlib.contextmanager
+def _address(path: Path) -> Generator[str]:
+    """The path as a socket's address; one that is too long is spelled through its open folder (Linux)."""
+    if len(os.fsencode(path)) <= LONGEST:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 class Doorbell:

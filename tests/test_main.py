@@ -108,32 +108,6 @@ async def test_a_command_line_runs_in_its_own_process_on_the_installation(
             pass
 
 
-async def test_the_worker_keeps_promises_with_the_same_agent(tmp_path: Path) -> None:
-    from core.clock import SystemClock
-    from core.database import Database
-    from core.message import Chat
-    from core.migrate import migrate
-    from core.protocols import Asker, PromiseOrder
-    from core.workspaces import Role
-    from promises import store
-    from promises.service import Promises
-    from promises.worker import Places
-    from runtime.deps import SilentProgress
-
-    settings = settings_in(tmp_path)
-    database = Database(settings.database_address)
-    await migrate(database)
-    _, rings = Places(settings.huey_path, settings.data_dir).open_rings()
-    asker = Asker(Chat("local", "page"), 1, 0, "You", Role.OWNER, "Garden")
-    view = await Promises(database, rings, SystemClock()).make(PromiseOrder("run echo kept", "code"), asker, None)
-    promise = await database.read(lambda connection: store.find(connection, view.id))
-    assert promise is not None
-    outcome = await main.build_work(settings, database)(promise, SilentProgress())
-    await database.close()
-    assert "kept" in outcome.text
-    assert {"kind": "command", "command": "echo kept", "exit_code": 0}.items() <= outcome.evidence[0].items()
-
-
 def test_importing_main_does_nothing_and_app_is_built_on_demand(tmp_path: Path) -> None:
     settings_in(tmp_path)
     ran = run(

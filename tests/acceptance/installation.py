@@ -22,7 +22,7 @@ TAIL = 6_000
 Found = TypeVar("Found")
 
 
-async def until(condition: Callable[[], Found], seconds: float = 10.0, *, pause: float = LOOK_SECONDS) -> Found:
+async def until(condition: Callable[[], Found | None], seconds: float = 10.0, *, pause: float = LOOK_SECONDS) -> Found:
     """The condition's first truthy value, for what tells nobody when it changes: files, tables, processes.
 
     Raises TimeoutError.

@@ -80,13 +80,15 @@ class Story:
 
     # -- waiting and looking
 
-    async def until(self, condition: Callable[[], Found], seconds: float = 10.0) -> Found:
+    async def until(self, condition: Callable[[], Found | None], seconds: float = 10.0) -> Found:
         """The condition's first truthy value: asked at every change of the world, and now and then for the tables."""
         waited = 0.0
         while waited < seconds:
             waited += LOOK_SECONDS
             with contextlib.suppress(TimeoutError):
-                return await self.world.until(condition, LOOK_SECONDS)
+                found = await self.world.until(condition, LOOK_SECONDS)
+                assert found is not None
+                return found
         raise TimeoutError
 
     async def answer_to(self, asked: SentMessage, seconds: float = 10.0) -> SentMessage:

@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.script_model import command, do, promise, report, write
 from tests.acceptance.story import Story, told_in
 from tests.world.anthropic import Hang, Say
-from tests.world.telegram import SentMessage
+from tests.world.telegram import Deed, SentMessage
 
 PROGRESS = "Promise #{}: "
 CODE = "\n".join(f"print('line {number:03} of a program that is to stay whole')" for number in range(45))
@@ -194,7 +194,7 @@ def find(story: Story, asked: SentMessage, start: str) -> SentMessage | None:
     return next((answer for answer in story.answers(asked) if answer.text.startswith(start)), None)
 
 
-def deeds_before_any_mention(story: Story) -> list:
+def deeds_before_any_mention(story: Story) -> list[Deed]:
     deeds = [deed for deed in story.world.ledger.deeds if deed.chat is story.other]
     first = next((n for n, deed in enumerate(deeds) if "@valor_ai" in deed.detail), len(deeds))
     return [deed for deed in deeds[:first] if deed.person is story.valor]

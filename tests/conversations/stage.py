@@ -314,5 +314,3 @@ def self_message(front: MemoryFront, text: str) -> Message:
 
 async def _status() -> str:
     return "pong: all is well"
-
-

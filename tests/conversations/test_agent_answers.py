@@ -44,6 +44,9 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
     await asyncio.gather(stage.say(DM, OLGA, "one"), stage.say(Chat(DM.front, "-20"), OLGA, "two"))
     await stage.quiet()
     assert stage.front.texts("1") == stage.front.texts("-20") == ["answered"]
-    assert {(errand.prompt, errand.turn_id, errand.epoch) for errand in played.errands} == {("one", 1, 1), ("two", 2, 1)}
+    assert {(errand.prompt, errand.turn_id, errand.epoch) for errand in played.errands} == {
+        ("one", 1, 1),
+        ("two", 2, 1),
+    }
     assert played.errands[0].who.startswith("Olga's turn ")
     assert (await answers.done_so_far("run_1"), loads) == (["run_1: ran ls"], [1])

@@ -177,9 +177,7 @@ async def test_b8_commands_in_the_history_are_answered_too(stage: Stage) -> None
 
 async def test_b8_only_admitted_chats_of_this_front_are_read(stage: Stage) -> None:
     stage.accounts = Accounts(frozenset({OWN.id}), frozenset({"valor_ai"}), frozenset({"account", "bot"}))
-    stage.config = replace(
-        CONFIG, workspaces=(CONFIG.workspaces[0], replace(CONFIG.workspaces[1], front="bot"))
-    )
+    stage.config = replace(CONFIG, workspaces=(CONFIG.workspaces[0], replace(CONFIG.workspaces[1], front="bot")))
     stage.front.say("9", STRANGER, "stranger")
     stage.front.say("-77", OLGA, "no workspace")
     stage.front.say("-20", OLGA, "the bot's")

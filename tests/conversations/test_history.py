@@ -39,7 +39,7 @@ async def test_b7_a_reply_to_us_and_to_something_unknown(stage: Stage) -> None:
     await stage.say(DM, OLGA, "what of it?", reply_to=77)
     await stage.quiet()
     prompts = {turn.chat: prompt for turn, prompt in stage.agent.asked[1:]}
-    assert prompts[TEAM].startswith("They reply to:\n> Olga: @valor_ai hello\n> Valor: re: hello\n\nNow:")or prompts[
+    assert prompts[TEAM].startswith("They reply to:\n> Olga: @valor_ai hello\n> Valor: re: hello\n\nNow:") or prompts[
         TEAM
     ].endswith("They reply to:\n> Valor: re: hello\n\nNow:\nand?")
     assert prompts[DM] == "what of it?"

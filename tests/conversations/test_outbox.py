@@ -16,7 +16,6 @@ from core.errors import DatabaseError, FloodWait, SessionError, Undeliverable, U
 from core.events import Told
 from core.message import Chat
 from core.protocols import Asker
-from integrations.memory import OWN
 from tests.conversations.stage import DM, FRONT, OLGA, Stage, make_promise, next_event, opened
 from tests.conversations.test_turns import locked
 
@@ -383,5 +382,3 @@ def test_b4_new_messages_go_before_changes_and_held_ones_hold_their_promise() ->
     assert next_due([held, result]) is None
     assert next_due([edit, held, result]) == edit
     assert next_due([edit, held, row]) == row
-
-
