@@ -125,13 +125,13 @@ class Outbox:
         return True
 
     def _seconds_until(self, delivery: Delivery) -> float:
-        """By the boot clock where this process set the time, so that a changed wall clock holds nothing up."""
-        due = self._due.get(delivery.id)
-        if due is not None:
-            return due - self._clock.boot()
+        """By the boot clock, so that a changed wall clock holds nothing up; an old process's time within reason."""
         if delivery.not_before is None:
             return 0.0
-        return min((delivery.not_before - self._clock.now()).total_seconds(), LONGEST_RETRY)
+        if delivery.id not in self._due:
+            seconds = (delivery.not_before - self._clock.now()).total_seconds()
+            self._due[delivery.id] = self._clock.boot() + min(seconds, LONGEST_RETRY)
+        return self._due[delivery.id] - self._clock.boot()
 
     async def _is_woken_within(self, seconds: float, woken: asyncio.Event) -> bool:
         waits = [asyncio.create_task(woken.wait()), asyncio.create_task(self._clock.sleep(seconds))]

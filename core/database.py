@@ -80,7 +80,9 @@ def _set_up(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None  # SQLAlchemy's `begin` event below decides how a transaction starts
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect only before the first table
+    if connection.execute("PRAGMA page_count").fetchone() == (0,):
+        # Only a file without tables takes this up; asking again would wait for whoever writes.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 

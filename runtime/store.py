@@ -83,17 +83,17 @@ class CallEnd:
 def begin_run(connection: Connection, run: Run, now: datetime) -> dict[str, Step]:
     """Write or reopen the run; its steps so far. Raises Cancelled when it is another process's now."""
     check_epoch(connection, run)
-    known = connection.execute(update(runs).where(runs.c.id == run.id).values(status="running", ended_at=None))
+    known = connection.execute(update(runs).where(runs.c.id == run.id), {"status": "running", "ended_at": None})
     if not known.rowcount:
         row = {"id": run.id, "agent": run.agent, "workspace": run.workspace, "status": "running", "started_at": now}
-        connection.execute(insert(runs).values(**row, turn_id=run.turn_id, promise_id=run.promise_id))
+        connection.execute(insert(runs), {**row, "turn_id": run.turn_id, "promise_id": run.promise_id})
         return {}
     return {step.key: step for step in read_steps(connection, run.id)}
 
 
 def end_run(connection: Connection, run_id: str, status: str, now: datetime) -> None:
     """`done`, `failed` or `stopped`."""
-    connection.execute(update(runs).where(runs.c.id == run_id).values(status=status, ended_at=now))
+    connection.execute(update(runs).where(runs.c.id == run_id), {"status": status, "ended_at": now})
 
 
 def read_steps(connection: Connection, run_id: str) -> list[Step]:
@@ -110,10 +110,10 @@ def write_step(connection: Connection, run: Run, step: Step, now: datetime) -> N
     ended_at = None if step.status is StepStatus.INTENT else now
     values = {"status": step.status, "response": step.response, "evidence": list(step.evidence), "ended_at": ended_at}
     known = update(steps).where(steps.c.run_id == run.id, steps.c.key == step.key)
-    if connection.execute(known.values(**values, epoch=run.epoch)).rowcount:
+    if connection.execute(known, {**values, "epoch": run.epoch}).rowcount:
         return
     row = {"run_id": run.id, "key": step.key, "kind": step.kind, "name": step.name, "request": step.request}
-    connection.execute(insert(steps).values(**row, **values, epoch=run.epoch, started_at=now))
+    connection.execute(insert(steps), {**row, **values, "epoch": run.epoch, "started_at": now})
 
 
 def forget_step(connection: Connection, run: Run, key: str) -> None:
@@ -144,7 +144,7 @@ def open_call(connection: Connection, opening: CallOpening) -> int:
 
 def close_call(connection: Connection, number: int, end: CallEnd) -> None:
     values = {name: getattr(end, name) for name in CallEnd.__slots__}
-    connection.execute(update(llm_calls).where(llm_calls.c.number == number).values(**values))
+    connection.execute(update(llm_calls).where(llm_calls.c.number == number), values)
 
 
 def count_calls(connection: Connection, since: datetime) -> dict[str, int]:

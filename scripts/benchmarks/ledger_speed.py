@@ -59,7 +59,7 @@ class Ground:
 
 @asynccontextmanager
 async def open_ground(folder: Path, edge: Edge = no_edge) -> AsyncGenerator[Ground]:
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     database = Database(sqlite_url(folder / "system.db"), edge)
     try:
         await migrate(database)

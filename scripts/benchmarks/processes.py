@@ -18,6 +18,7 @@ from tests.acceptance.installation import PROJECT, Installation, until
 PLAIN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 POLL = 0.003
 PATIENCE = 60.0
+WORKER_LOG, READY = "huey.log", "worker ready"
 Health = Mapping[str, Any]
 
 
@@ -81,14 +82,21 @@ class Product:
     async def start_server(self) -> float:
         """Start it; the moment of exec by time.perf_counter."""
         began = time.perf_counter()
-        self.server = await self._start("main.py")
+        self.server = await self._run("main.py")
         return began
 
     async def start_worker(self) -> None:
         """Start it and wait until it hears the bell."""
-        ready = self.count_lines("worker ready")
-        self.worker = await self._start("scripts/huey_consumer.py")
-        await until(lambda: self.count_lines("worker ready") > ready, PATIENCE)
+        ready = self.count_lines(READY)
+        self.worker = await self._run("scripts/huey_consumer.py")
+        await until(lambda: self.count_lines(READY) > ready, PATIENCE)
+
+    async def start(self, module: str, log: str) -> Process:
+        """Start another worker and wait until it hears."""
+        ready = self.count_lines(READY, log)
+        process = await self._run("-m", module)
+        await until(lambda: self.count_lines(READY, log) > ready, PATIENCE)
+        return process
 
     async def stop(self) -> None:
         for process in (self.worker, self.server):
@@ -101,11 +109,11 @@ class Product:
         process.kill()
         await process.wait()
 
-    def count_lines(self, words: str) -> int:
-        return sum(words in line for line in self.worker_log())
+    def count_lines(self, words: str, log: str = WORKER_LOG) -> int:
+        return sum(words in line for line in self.worker_log(log))
 
-    def worker_log(self) -> list[str]:
-        path = self.home / "logs" / "huey.log"
+    def worker_log(self, log: str = WORKER_LOG) -> list[str]:
+        path = self.home / "logs" / log
         return path.read_text().splitlines() if path.exists() else []
 
     # -- looking
@@ -113,9 +121,17 @@ class Product:
     async def until_health(self, is_so: Callable[[Health], bool]) -> float:
         """Ask `/health` until it is so; the moment by time.perf_counter. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE):
-            while not ((health := await self._ask()) and is_so(health)):
-                await asyncio.sleep(POLL)
+            while not await self._is_healthy(is_so):
+                pass
         return time.perf_counter()
+
+    async def _is_healthy(self, is_so: Callable[[Health], bool]) -> bool:
+        """Ask once; a moment's pause after a no."""
+        health = await self._ask()
+        if health is not None and is_so(health):
+            return True
+        await asyncio.sleep(POLL)
+        return False
 
     async def _ask(self) -> Health | None:
         with suppress(OSError, EOFError, IndexError):
@@ -138,11 +154,11 @@ class Product:
     def pss_mb(self) -> float:
         return pss_mb(self.pids())
 
-    async def _start(self, script: str) -> Process:
+    async def _run(self, *arguments: str) -> Process:
         with (self.home / "output.txt").open("ab") as output:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
-                script,
+                *arguments,
                 cwd=PROJECT,
                 env=self.installation.environment,
                 stdin=DEVNULL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,6 +33,7 @@ class Stage:
 @asynccontextmanager
 async def open_stage(folder: Path) -> AsyncGenerator[Stage]:
     """The whole surroundings, the product not yet started."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(TelegramWorld(folder))
         model = await stack.enter_async_context(beside("model_process"))

@@ -9,7 +9,9 @@ from pathlib import Path
 from scripts.benchmarks.crowd import measure_crowd
 from scripts.benchmarks.ledger_speed import measure_lives, measure_making
 from scripts.benchmarks.pickup import measure_pickup
+from scripts.benchmarks.recovery import measure_server, measure_workers
 from scripts.benchmarks.road import measure_road
+from scripts.benchmarks.scale import measure_scale
 from scripts.benchmarks.service import measure_first, measure_start, warm_caches
 from scripts.benchmarks.stage import open_stage
 
@@ -24,10 +26,13 @@ class Effort:
     lives: int
     makings: int
     idle: float
+    deaths: int
+    promises: int
+    messages: int
 
 
-FULL = Effort(road=200, turns=600, pickups=300, lives=3000, makings=500, idle=10)
-QUICK = Effort(road=20, turns=60, pickups=20, lives=300, makings=50, idle=2)
+FULL = Effort(200, 600, 300, 3000, 500, 10, 3, 100_000, 1_000_000)
+QUICK = Effort(20, 60, 20, 300, 50, 2, 1, 10_000, 100_000)
 Wanted = frozenset[str]
 Measure = Callable[[Path, Effort, Wanted], Awaitable[dict[str, float]]]
 
@@ -39,14 +44,21 @@ class Suite:
     name: str
     keys: frozenset[str]
     measure: Measure
+    once: bool = False  # not repeated: it takes long and says the same again
 
 
 ROAD = frozenset(
     {"echo_ms_p50", "echo_ms_p95"}
-    | {f"{name}{seen}_ms_{share}" for name in ("first_sign", "answer") for seen in ("", "_seen") for share in ("p50", "p95")}
+    | {
+        f"{name}{seen}_ms_{share}"
+        for name in ("first_sign", "answer")
+        for seen in ("", "_seen")
+        for share in ("p50", "p95")
+    }
 )
 CROWD = frozenset({"turns_per_s_20", "product_cpu_ms_per_turn"})
 START = frozenset({"health_s", "ready_s", "pss_cold_mb"})
+SERVER, WORKERS = frozenset({"recovery_server_s"}), frozenset({"recovery_worker_s_p50", "recovery_worker_cold_s"})
 FIRST = frozenset({"pss_warm_mb", "first_request_bytes", "first_request_tokens"})
 
 
@@ -72,8 +84,20 @@ async def measure_stores(folder: Path, effort: Effort, _wanted: Wanted) -> dict[
     return lives | await measure_making(folder / "making", effort.makings)
 
 
+async def measure_recovery(folder: Path, effort: Effort, wanted: Wanted) -> dict[str, float]:
+    server = {} if SERVER.isdisjoint(wanted) else await measure_server(folder / "server", effort.deaths)
+    workers = {} if WORKERS.isdisjoint(wanted) else await measure_workers(folder / "workers", effort.deaths)
+    return server | workers
+
+
+async def measure_growth(folder: Path, effort: Effort, _wanted: Wanted) -> dict[str, float]:
+    return await measure_scale(folder, effort.promises, effort.messages)
+
+
 SUITES = (
     Suite("product", ROAD | CROWD | START | FIRST, measure_product),
     Suite("worker", frozenset({"pickup_idle_ms_p50", "pickup_idle_ms_p99", "worker_idle_cpu_pct"}), measure_worker),
     Suite("stores", frozenset({"promises_per_s", "promise_create_ms_p99"}), measure_stores),
+    Suite("recovery", SERVER | WORKERS, measure_recovery, once=True),
+    Suite("scale", frozenset({"scale_ratio_max"}), measure_growth, once=True),
 )

@@ -240,7 +240,7 @@ async def use_fenced(fence: Fence, tool: str, arguments: dict[str, str]) -> str:
 
 
 async def use_files(files: WorkspaceFiles, tool: str, arguments: dict[str, str]) -> object:
-    calls = {
+    calls: dict[str, Callable[..., Awaitable[object]]] = {
         "read_file": files.read,
         "write_file": files.write,
         "edit_file": files.edit,
@@ -248,7 +248,7 @@ async def use_files(files: WorkspaceFiles, tool: str, arguments: dict[str, str])
     }
     if tool == "search_files":
         return await files.search(arguments["text"], arguments["path"])
-    return await calls[tool](*arguments.values())  # pyright: ignore[reportArgumentType]
+    return await calls[tool](*arguments.values())
 
 
 async def use_openly(attempt: Attempt, arguments: dict[str, str], policy: FencePolicy, marker: str) -> str:

@@ -133,6 +133,8 @@ class Installation:
     async def kill(self, part: str) -> int:
         """End a part with SIGKILL, and wait until it is gone; its pid."""
         pid = self.pid(part)
+        if not pid:  # 0 would mean this process's own group
+            raise LookupError(f"No {part} runs.")
         os.kill(pid, signal.SIGKILL)
         await until(lambda: not is_alive(pid))
         return pid

@@ -20,7 +20,7 @@ PARAGRAPH = "Words that tell what the next program does, and why it is written i
 async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Story]:
     async with told_in(tmp_path_factory.mktemp("story")) as story, story.product.running():
         yield story
-        story.audit()
+        assert await story.audit() == []
 
 
 async def test_s1_a_start_says_in_a_line_each_what_is_up(story: Story) -> None:

@@ -23,7 +23,7 @@ FAMILY = "👨‍👩‍👧‍👦"
 async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Story]:
     async with told_in(tmp_path_factory.mktemp("bad")) as story, story.product.running():
         yield story
-        story.audit()
+        assert await story.audit() == []
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ async def test_s1_a_start_that_cannot_succeed_says_why_and_loses_nothing(
                 await story.settled(again, 20)
             assert len(story.answers(again)) == 1
             assert len(story.answers(waiting)) <= 1
-            story.audit()
+            assert await story.audit() == []
 
 
 async def refuses_a_wrong_configuration(story: Story) -> None:

@@ -1,9 +1,9 @@
-"""What the tests of the ledger share: a whole ledger over a real file, a played service, people, and an agent to script."""
+"""What the tests of the ledger share: a whole ledger over a real file, a played service, people, a scripted agent."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,7 +77,7 @@ class PlayedAgent:
             return await self.begun.get()
 
     @contextmanager
-    def holding(self) -> Iterator[asyncio.Event]:
+    def holding(self) -> Generator[asyncio.Event]:
         """Within the block every run waits for the event before it answers."""
         release, before = asyncio.Event(), self.script
 
@@ -152,7 +152,7 @@ class Stage:
     folder: Path
     clock: FakeClock = field(default_factory=FakeClock)
     edge: Edge = no_edge
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     busy: float = 0.2
     pid: int = 1
     config: WorkspaceConfig = CONFIG
@@ -284,7 +284,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def opened(stage: Stage) -> AsyncIterator[Stage]:
+async def opened(stage: Stage) -> AsyncGenerator[Stage]:
     await stage.open()
     try:
         yield stage

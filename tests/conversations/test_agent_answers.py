@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from conversations.agent_answers import AgentAnswers
-from core.message import Chat
+from core.events import TurnGrew
+from core.message import Chat, ChatKind, Message
+from integrations.local import LocalFront
 from runtime.workplace import Errand, Workplace
-from tests.conversations.stage import DM, OLGA, Stage
+from tests.conversations.stage import DM, OLGA, Stage, next_event
 
 
 @dataclass
@@ -39,7 +41,7 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
         loads.append(1)
         return cast("Workplace", played)
 
-    answers = AgentAnswers(load)
+    answers = AgentAnswers(load, stage.events)
     stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
     await asyncio.gather(stage.say(DM, OLGA, "one"), stage.say(Chat(DM.front, "-20"), OLGA, "two"))
     await stage.quiet()
@@ -50,3 +52,21 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
     }
     assert played.errands[0].who.startswith("Olga's turn ")
     assert (await answers.done_so_far("run_1"), loads) == (["run_1: ran ls"], [1])
+
+
+async def test_s6_on_the_local_page_an_answer_is_seen_as_it_grows(stage: Stage) -> None:
+    class Growing(Played):
+        async def run(self, errand: Errand) -> Any:
+            assert errand.on_text is not None
+            await errand.on_text("ans")
+            return await super().run(errand)
+
+    answers = AgentAnswers(lambda: cast("Workplace", Growing()), stage.events)
+    stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
+    stage.attach(LocalFront())
+    message = Message(Chat("local", "page"), 1, ChatKind.LOCAL, OLGA, stage.clock.now(), "one")
+    with stage.events.watch() as watch:
+        await stage.reception.take(message)
+        grown = await next_event(watch, TurnGrew)
+    await stage.quiet()
+    assert (grown.text, [row.text for row in await stage.rows("deliveries")]) == ("ans", ["answered"])

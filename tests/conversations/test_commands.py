@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from conversations.command_answers import _list
 from conversations.commands import Command, read_command
 from core.message import Chat
-from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage, make_promise
+from core.protocols import PromiseView
+from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage
 
 
 @pytest.mark.parametrize(
@@ -85,10 +87,6 @@ async def test_a9_only_an_owner_lifts(stage: Stage) -> None:
 
 
 async def test_p1_long_and_absent_promises_are_listed_in_a_line(stage: Stage) -> None:
-    from conversations.command_answers import _list
-    from core.protocols import PromiseView
-
     view = PromiseView(1, "x" * 200, "code", "pending", None, None, None, stage.clock.now(), None)
     assert _list([]) == "Nothing is promised in this workspace."
     assert _list([view]) == f"#1 pending: {'x' * 79}…"
-    assert make_promise is not None

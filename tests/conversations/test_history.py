@@ -39,9 +39,7 @@ async def test_b7_a_reply_to_us_and_to_something_unknown(stage: Stage) -> None:
     await stage.say(DM, OLGA, "what of it?", reply_to=77)
     await stage.quiet()
     prompts = {turn.chat: prompt for turn, prompt in stage.agent.asked[1:]}
-    assert prompts[TEAM].startswith("They reply to:\n> Olga: @valor_ai hello\n> Valor: re: hello\n\nNow:") or prompts[
-        TEAM
-    ].endswith("They reply to:\n> Valor: re: hello\n\nNow:\nand?")
+    assert prompts[TEAM].endswith("They reply to:\n> Olga: @valor_ai hello\n> Valor: re: hello\n\nNow:\nand?")
     assert prompts[DM] == "what of it?"
 
 
@@ -84,9 +82,7 @@ async def test_b7_a_message_of_ours_is_told_once_though_both_tables_have_it(stag
     await stage.say(DM, OLGA, "next")
     await stage.quiet()
     assert stage.agent.asked[-1][1].count("re: hello") == 1
-    assert [said.sender for said in await stage.history.search(DM, "hello")] == ["Valor", "Olga"] or len(
-        await stage.history.search(DM, "hello")
-    ) == 2
+    assert len(await stage.history.search(DM, "re hello")) == 1
 
 
 async def test_b7_search_finds_this_chat_s_lines_only(stage: Stage) -> None:

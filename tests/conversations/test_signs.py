@@ -10,7 +10,8 @@ from integrations.memory import MemoryFront
 from tests.conversations.stage import DM, OLGA
 
 LEGAL = set(
-    "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳🌚🌭💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡"
+    "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳🌚🌭💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴"
+    "😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡"
 )
 
 
@@ -41,7 +42,8 @@ async def test_b2_signs_of_a_chat_are_shown_in_order() -> None:
         signs.show(DM, [message.id], sign)
     await signs.close()
     assert [what for _, what in front.calls] == ["1👀", "1✍", "1👍"]
-    assert signs._last == {} and signs._tasks == set()
+    assert signs._last == {}
+    assert signs._tasks == set()
 
 
 async def test_b2_a_refused_sign_costs_nothing_else() -> None:

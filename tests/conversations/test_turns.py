@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -20,7 +20,7 @@ from tests.conversations.stage import DEV, DM, FRONT, MAX, OLGA, TEAM, Stage, ma
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Generator[None]:
     """Another program holds the database's write lock."""
     other = sqlite3.connect(folder / "system.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

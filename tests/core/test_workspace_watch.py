@@ -11,7 +11,9 @@ from core.workspace_watch import WorkspaceFile
 
 
 def write(path: Path, *names: str, text: str | None = None) -> None:
-    path.write_text(text if text is not None else json.dumps({"workspaces": {name: {"description": "x"} for name in names}}))
+    path.write_text(
+        text if text is not None else json.dumps({"workspaces": {name: {"description": "x"} for name in names}})
+    )
 
 
 def watch(tmp_path: Path) -> tuple[Path, WorkspaceFile]:

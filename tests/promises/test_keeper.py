@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from core.clock import SystemClock
 from core.doorbell import Doorbell
 from core.errors import (
     Busy,
@@ -25,7 +24,7 @@ from core.errors import (
 from promises import settle_store, store, wording
 from promises.keeper import Outcome
 from promises.promise import Ending, Retry, Status
-from tests.promises.stage import DEADLINE, OWNER, Stage, open_stage
+from tests.promises.stage import DEADLINE, OWNER, Stage
 
 FILE = {"kind": "file", "path": "src/a.py", "before": "3f2a" * 8, "after": "9bc1" * 8}
 RAN = {"kind": "command", "command": "pytest", "exit_code": 0}
@@ -338,79 +337,3 @@ async def test_s2_work_that_is_cancelled_while_its_worker_leaves_is_cancelled(st
     await keeping
     assert (await stage.row(number)).status == "cancelled"
     assert len(await stage.told("notice")) == 1
-
-
-async def test_p4_the_first_progress_makes_the_line_and_later_ones_change_it(stage: Stage) -> None:
-    number = await stage.make()
-    keeping = await stage.begin(number, stage.keeper())
-    progress = stage.work.progress
-    assert progress is not None
-    await progress.finished("read_file")
-    await stage.until(lambda row: row.progress == "1 step, last: read_file", number)
-    await progress.finished("edit_file")
-    await progress.report("half of it\nis done")
-    await progress.finished("run_command")
-    assert (await stage.row(number)).progress == "1 step, last: read_file"
-    stage.time.advance(1)
-    await stage.until(lambda row: row.progress == "half of it is done · 3 steps, last: run_command", number)
-    [line] = await stage.told("progress")
-    assert (line.version, line.text) == (2, "Promise #1: half of it is done · 3 steps, last: run_command")
-    stage.work.ends.put_nowait(Outcome("done"))
-    await keeping
-    [line] = await stage.told("progress")
-    assert line.text == "Promise #1: done (half of it is done · 3 steps, last: run_command)"
-    assert [row.kind for row in await stage.told()] == ["ack", "progress", "result"]
-
-
-async def test_p4_progress_of_an_old_epoch_is_not_told(stage: Stage) -> None:
-    number = await stage.make()
-    keeping = await stage.begin(number, stage.keeper())
-    await stage.run_sql("UPDATE promises SET epoch = 7")
-    assert stage.work.progress is not None
-    await stage.work.progress.report("ghost")
-    stage.work.ends.put_nowait(Outcome("done"))
-    await keeping
-    assert await stage.told("progress", "result") == []
-    assert (await stage.row(number)).progress is None
-
-
-async def test_p7_a_completed_promise_starts_its_followers(stage: Stage) -> None:
-    first, second = await stage.make("a"), await stage.make("b")
-    third = await stage.make("c", after=(first, second))
-    await stage.keep(first, Outcome("done"))
-    assert (await stage.row(third)).status == "waiting"
-    await stage.keep(second, Outcome("done"))
-    assert (await stage.row(third)).status == "pending"
-    assert stage.bell.rung == [first, second, third]
-
-
-async def test_p7_a_failed_promise_fails_its_followers_and_theirs_with_its_reason(stage: Stage) -> None:
-    first = await stage.make("a")
-    second = await stage.make("b", after=(first,))
-    third = await stage.make("c", after=(second,))
-    await stage.keep(first, ModelRefused("The key is refused."))
-    reason = "Promise #1, which it follows, failed: The key is refused."
-    for number in (second, third):
-        assert ((row := await stage.row(number)).status, row.error_message) == ("failed", reason)
-    assert [told.promise_id for told in await stage.told("result")] == [first, second, third]
-
-
-async def test_p7_a_cancelled_promise_fails_its_followers(stage: Stage) -> None:
-    first = await stage.make("a")
-    second = await stage.make("b", after=(first,))
-    await stage.service.cancel(first, OWNER)
-    assert (await stage.row(second)).error_message == "Promise #1, which it follows, was cancelled."
-
-
-async def test_p3_a_result_outlasts_a_database_out_of_order(folder: Path) -> None:
-    async with open_stage(folder, SystemClock()) as stage:
-        number = await stage.make()
-        keeper = stage.keeper()
-        keeping = await stage.begin(number, keeper)
-        await stage.run_sql("ALTER TABLE deliveries RENAME TO away")
-        stage.work.ends.put_nowait(Outcome("done"))
-        await asyncio.wait({keeping}, timeout=0.05)
-        await stage.run_sql("ALTER TABLE away RENAME TO deliveries")
-        async with asyncio.timeout(DEADLINE):
-            await keeping
-        assert (await stage.row(number)).status == "completed"
