@@ -172,9 +172,8 @@ def build_workplace(stack: Stack, manifest: AgentManifest) -> Workplace:
     locks = DirectoryLocks(settings.data_dir / "locks", clock)
     sandbox = find_sandbox() if settings.fence else None
     fences = Fences(product_of(settings), locks, sandbox, clock, Audit(database, clock))
-    models = Models(settings)
-    models.build(manifest.model)  # a second of imports, which nobody's first turn shall wait for
-    runner = AgentRunner(database, clock, models, RunLimits.of(settings))
+    runner = AgentRunner(database, clock, Models(settings), RunLimits.of(settings))
+    runner.prepare(manifest)  # a second of imports, which nobody's first turn shall wait for
     return Workplace(runner, manifest, lambda: stack.configuration.config, fences, stack.promises, stack.history, clock)
 
 

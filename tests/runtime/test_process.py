@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -38,8 +39,8 @@ def marker(tmp_path: Path) -> str:
 
 @pytest.fixture
 def fenced(sandbox: Sandbox, tmp_path: Path, marker: str) -> Run:
-    def start(command: str, *, stdin: bytes = b"", **limits: float) -> Awaitable[Finished]:
-        policy = FencePolicy(tmp_path, limits=replace(Limits(seconds=20), **limits))  # pyright: ignore[reportArgumentType]
+    def start(command: str, *, stdin: bytes = b"", **limits: Any) -> Awaitable[Finished]:
+        policy = FencePolicy(tmp_path, limits=replace(Limits(seconds=20), **limits))
         return run(sandbox, policy, Job(command, Passage(marker), stdin))
 
     return start

@@ -258,7 +258,7 @@ async def test_files_are_accepted_and_can_be_fetched(world: TelegramWorld, anna:
 async def test_the_world_by_hand_prints_what_a_product_needs(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.world", "--folder", str(tmp_path)),
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
