@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from conversations.delivery_store import is_ours
@@ -192,13 +192,6 @@ def change_text(connection: Connection, known: Known, message: Message, prompt: 
     connection.execute(update(messages).where(messages.c.id == known.row).values(**changed))
 
 
-def next_number(connection: Connection, chat: Chat) -> int:
-    """The next message number of a chat whose numbers are ours to give."""
-    said = connection.execute(select(func.max(messages.c.message_id)).where(*_is(messages, chat))).scalar()
-    told = connection.execute(select(func.max(deliveries.c.message_id)).where(*_is(deliveries, chat))).scalar()
-    return max(said or 0, told or 0) + 1
-
-
 def is_reply_to_us(connection: Connection, message: Message) -> bool:
     """Also where the message replied to was only read in the history: its delivery may not know its number yet."""
     if message.reply_to is None:
@@ -307,10 +300,10 @@ def _told_in(workspace: str | None) -> list[ColumnElement[bool]]:
     """What a turn or a promise of the workspace told, and what neither did."""
     if workspace is None:
         return []
-    by_turn = deliveries.c.turn_id.in_(select(turns.c.id).where(turns.c.workspace == workspace))
-    by_promise = deliveries.c.promise_id.in_(select(promises.c.id).where(promises.c.workspace == workspace))
+    turn = exists().where(turns.c.id == deliveries.c.turn_id, turns.c.workspace == workspace)
+    promise = exists().where(promises.c.id == deliveries.c.promise_id, promises.c.workspace == workspace)
     by_neither = and_(deliveries.c.turn_id.is_(None), deliveries.c.promise_id.is_(None))
-    return [or_(by_turn, by_promise, by_neither)]
+    return [or_(turn, promise, by_neither)]
 
 
 def _merged(theirs: list[Said], ours: list[Said]) -> list[Said]:

@@ -229,7 +229,12 @@ deliveries = Table(
     _one_of("status", DELIVERY_STATUSES),
     Index("uq_deliveries_turn", "turn_id", "kind", "part", unique=True, sqlite_where=text("kind <> 'ack'")),
     UniqueConstraint("promise_id", "kind", "part"),
-    Index("ix_deliveries_owed", "front", "chat_id", "id", sqlite_where=text("status IN ('held', 'open', 'ready')")),
+    Index(
+        "ix_deliveries_owed",
+        *("status", "front", "chat_id", "id"),
+        sqlite_where=text("status IN ('held', 'open', 'ready')"),
+    ),
+    Index("ix_deliveries_held", "turn_id", sqlite_where=text("status = 'held'")),
     Index("uq_deliveries_message", "front", "chat_id", "message_id", unique=True),
     Index("ix_deliveries_chat", "front", "chat_id", "id"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -314,3 +315,14 @@ def self_message(front: MemoryFront, text: str) -> Message:
 
 async def _status() -> str:
     return "pong: all is well"
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Another program holds the database's write lock."""
+    other = sqlite3.connect(folder / "system.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.close()

@@ -16,8 +16,7 @@ from core.errors import DatabaseError, FloodWait, SessionError, Undeliverable, U
 from core.events import Told
 from core.message import Chat
 from core.protocols import Asker
-from tests.conversations.stage import DM, FRONT, OLGA, Stage, make_promise, next_event, opened
-from tests.conversations.test_turns import locked
+from tests.conversations.stage import DM, FRONT, OLGA, Stage, locked, make_promise, next_event, opened
 
 
 def notice(text: str, chat: Chat = DM, reply_to: int | None = None) -> Draft:
@@ -333,6 +332,24 @@ async def test_b1_a_front_that_leaves_is_served_when_it_comes_back(stage: Stage)
     stage.outbox.attach(stage.front)
     await stage.quiet()
     assert stage.front.texts("1") == ["hello"]
+
+
+async def test_b1_a_ring_as_the_sender_ends_is_heard(stage: Stage) -> None:
+    loop, again = asyncio.get_running_loop(), asyncio.Event()
+    await stage.owe(notice("hello"))
+    await stage.front.until(lambda: ("send", "hello") in stage.front.calls)
+    sender = stage.outbox._senders[DM]
+
+    def ring_at_the_end() -> None:
+        if not sender.done():
+            loop.call_soon(ring_at_the_end)
+            return
+        stage.outbox.wake(DM)  # between its last look and its being forgotten
+        loop.call_soon(lambda: stage.outbox._senders.get(DM) not in {None, sender} and again.set())
+
+    ring_at_the_end()
+    async with asyncio.timeout(5):
+        await again.wait()
 
 
 async def test_b1_nothing_is_left_on_the_loop_when_the_outbox_ends(folder: Path) -> None:
