@@ -126,9 +126,9 @@ def build_services(settings: Settings, configuration: WorkspaceFile, board: Boar
     from web.services import Ground
     from web.services import build_services as build
 
-    places = Places(settings.huey_path, settings.data_dir)
+    places = Places(settings.huey_path, settings.data_dir, settings.edge)
     _, rings = places.open_rings()
-    database = Database(settings.database_address)
+    database = Database(settings.database_address, settings.edge)
     ground = Ground(settings, SystemClock(), board, database, configuration, places, rings, VERSION)
     return build(ground, partial(build_agents, ground))
 
@@ -171,7 +171,7 @@ def build_workplace(stack: Stack, manifest: AgentManifest) -> Workplace:
     settings, database, clock = stack.settings, stack.database, SystemClock()
     locks = DirectoryLocks(settings.data_dir / "locks", clock)
     sandbox = find_sandbox() if settings.fence else None
-    fences = Fences(product_of(settings), locks, sandbox, clock, Audit(database, clock))
+    fences = Fences(product_of(settings), locks, sandbox, clock, Audit(database, clock), database.edge)
     runner = AgentRunner(database, clock, Models(settings), RunLimits.of(settings))
     runner.prepare(manifest)  # a second of imports, which nobody's first turn shall wait for
     return Workplace(runner, manifest, lambda: stack.configuration.config, fences, stack.promises, stack.history, clock)
@@ -186,7 +186,7 @@ def build_work(settings: Settings, database: Database) -> Work:
     from promises.service import Promises
     from promises.worker import Places
 
-    _, rings = Places(settings.huey_path, settings.data_dir).open_rings()
+    _, rings = Places(settings.huey_path, settings.data_dir, settings.edge).open_rings()
     promises = Promises(database, rings, SystemClock())
     history = History(database, settings.max_conversation_history, settings.context_tokens)
     stack = Stack(settings, database, read_configuration(settings), promises, history)
@@ -217,7 +217,7 @@ async def open_talk(manifest: AgentManifest, project: str | None) -> AsyncGenera
     database = Database(settings.database_address)
     try:
         await migrate(database)
-        _, rings = Places(settings.huey_path, settings.data_dir).open_rings()
+        _, rings = Places(settings.huey_path, settings.data_dir, settings.edge).open_rings()
         history = History(database, settings.max_conversation_history, settings.context_tokens)
         stack = Stack(settings, database, configuration, Promises(database, rings, SystemClock()), history)
         yield WorkplaceTalk(await asyncio.to_thread(build_workplace, stack, manifest), asker)

@@ -8,7 +8,20 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, literal, literal_column, select, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 from conversations.delivery import Delivery, Draft, Shown
 from core.message import Chat, Entity, Piece
@@ -19,6 +32,26 @@ OWED = ("held", "open", "ready")
 IS_OWED = deliveries.c.status.in_([literal_column(f"'{status}'") for status in OWED])
 IS_HELD = deliveries.c.status == literal_column("'held'")
 CHANGEABLE = ("open", "ready", "sent")
+# Statements on the way of every delivery are built once: building one costs more than running it.
+ADD = insert(deliveries)
+HELD = select(deliveries.c.id).where(deliveries.c.turn_id == bindparam("turn"), IS_HELD).order_by(deliveries.c.id)
+OWED_IN = select(deliveries).where(
+    IS_OWED, deliveries.c.front == bindparam("front"), deliveries.c.chat_id == bindparam("chat")
+)
+IS_TOLD = and_(deliveries.c.version == bindparam("shown_version"), bindparam("is_current", type_=Boolean))
+MARK_SENT = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("number"))
+    .values(
+        message_id=bindparam("message"),
+        sent_at=func.coalesce(deliveries.c.sent_at, bindparam("now", type_=Moment)),
+        attempts=0,
+        not_before=None,
+        error=None,
+        status=case((IS_TOLD, "sent"), else_=deliveries.c.status),
+        former=case((IS_TOLD, null()), else_=deliveries.c.former),
+    )
+)
 
 
 def owe(connection: Connection, draft: Draft, now: datetime) -> list[int]:
@@ -40,7 +73,7 @@ def _insert(connection: Connection, draft: Draft, number: int, piece: Piece, now
         "created_at": now,
         **_content(piece),
     }
-    return _key(connection.execute(insert(deliveries), row).inserted_primary_key)
+    return _key(connection.execute(ADD, row).inserted_primary_key)
 
 
 def is_owed_since(connection: Connection, draft: Draft, since: datetime) -> bool:
@@ -102,8 +135,7 @@ def release(connection: Connection, turn_id: int) -> list[int]:
 
 
 def _held(connection: Connection, turn_id: int) -> list[int]:
-    query = select(deliveries.c.id).where(deliveries.c.turn_id == turn_id, IS_HELD)
-    return list(connection.execute(query.order_by(deliveries.c.id)).scalars())
+    return list(connection.execute(HELD, {"turn": turn_id}).scalars())
 
 
 def owed_chats(connection: Connection, fronts: Iterable[str]) -> list[Chat]:
@@ -124,8 +156,9 @@ def told_before(connection: Connection, delivery: Delivery) -> int:
 
 def owed_in(connection: Connection, chat: Chat) -> list[Delivery]:
     """What is not told yet in one chat, in order of writing."""
-    query = select(deliveries).where(IS_OWED, *_of(chat)).order_by(deliveries.c.id)
-    return [_delivery(row) for row in connection.execute(query)]
+    # Put in order here: told to, SQLite would go through all that was ever told in the chat, for that is in order.
+    rows = connection.execute(OWED_IN, {"front": chat.front, "chat": chat.key}).all()
+    return [_delivery(row) for row in sorted(rows, key=lambda row: row.id)]
 
 
 def last_id(connection: Connection) -> int:
@@ -135,11 +168,8 @@ def last_id(connection: Connection) -> int:
 
 def mark_sent(connection: Connection, delivery: Delivery, shown: Shown, now: datetime) -> None:
     """The front shows it. Where that is not the row's text (any more) it stays ready: the message is edited next."""
-    row = update(deliveries).where(deliveries.c.id == delivery.id)
-    first = func.coalesce(deliveries.c.sent_at, literal(now, Moment()))
-    connection.execute(row.values(message_id=shown.message_id, sent_at=first, attempts=0, not_before=None, error=None))
-    if shown.is_current:
-        connection.execute(row.where(deliveries.c.version == delivery.version).values(status="sent", former=None))
+    values = {"number": delivery.id, "message": shown.message_id, "now": now}
+    connection.execute(MARK_SENT, {**values, "shown_version": delivery.version, "is_current": shown.is_current})
 
 
 def postpone(connection: Connection, delivery: Delivery, until: datetime, error: str) -> None:

@@ -215,7 +215,7 @@ def _explain_port(error: OSError, host: str, port: int) -> Finding:
 
 
 def worker_lock(settings: Settings) -> Path:
-    """The file whose exclusive lock the worker holds as long as it lives; its pid is inside."""
+    """The file whose lock each worker holds, beside the others, as long as it lives; the last one's pid is inside."""
     return settings.data_dir / "worker.lock"
 
 

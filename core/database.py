@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -25,6 +25,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
+from core.edges import Edge, no_edge
 from core.errors import DatabaseError
 
 BUSY_SECONDS = 35.0
@@ -53,33 +54,22 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 
-class Edge(Protocol):
-    """Called with the name of each point where a crash would be interesting; chaos experiments die there."""
-
-    def __call__(self, point: str, /) -> None: ...
-
-
-def no_edge(point: str) -> None:
-    """The edge of a product at work: nothing happens."""
-
-
 def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
 def open_engine(url: str, *, writer: bool, busy_seconds: float = BUSY_SECONDS) -> Engine:
-    """An engine; a writer's transactions begin IMMEDIATE, for one that upgrades later fails whatever the timeout."""
+    """An engine whose transactions begin by `_run` alone."""
     pool = NullPool if writer else QueuePool
     engine = create_engine(url, poolclass=pool, connect_args={"check_same_thread": False, "timeout": busy_seconds})
     event.listen(engine, "connect", _set_up)
-    event.listen(engine, "begin", _begin_immediate if writer else _begin_deferred)
     return engine
 
 
 def _set_up(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
-    connection.isolation_level = None  # SQLAlchemy's `begin` event below decides how a transaction starts
+    connection.isolation_level = None  # we decide how a transaction starts
     if connection.execute("PRAGMA page_count").fetchone() == (0,):
         # Only a file without tables takes this up; asking again would wait for whoever writes.
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -87,12 +77,9 @@ def _set_up(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_deferred(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+def _run(connection: Connection, command: str) -> None:
+    """Straight to the driver: SQLAlchemy's way there costs as much as a whole statement, its events more."""
+    connection.connection.cursor().execute(command)
 
 
 @dataclass(slots=True)
@@ -130,7 +117,7 @@ class Database:
 
     def __init__(self, url: str, edge: Edge = no_edge, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = url
-        self._edge = edge
+        self.edge = edge  # that of this process: what stands on the database calls it too
         self._write_engine = open_engine(url, writer=True, busy_seconds=busy_seconds)
         self._read_engine = open_engine(url, writer=False, busy_seconds=busy_seconds)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
@@ -156,6 +143,7 @@ class Database:
 
     def _read(self, work: Work[T]) -> T:
         with self._told_clearly(), self._read_engine.begin() as connection:
+            _run(connection, "BEGIN")
             return work(connection)
 
     async def close(self) -> None:
@@ -192,24 +180,24 @@ class Database:
 
     def _commit(self, connection: Connection, jobs: list[_Job]) -> None:
         with connection.begin():
+            _run(connection, "BEGIN IMMEDIATE")  # one that upgrades later fails whatever the timeout
             for job in jobs:
                 self._do(connection, job)
             for job in jobs:
-                self._edge(f"{job.name}:before-commit")
+                self.edge(f"{job.name}:before-commit")
         for job in jobs:
-            self._edge(f"{job.name}:after-commit")
+            self.edge(f"{job.name}:after-commit")
 
     def _do(self, connection: Connection, job: _Job) -> None:
-        # Spelled out: SQLAlchemy's own nested transactions cost as much as a whole statement.
-        connection.exec_driver_sql("SAVEPOINT job")
+        _run(connection, "SAVEPOINT job")
         try:
             job.result = job.work(connection)
         except Exception as error:  # a fault of this work alone: its savepoint is undone, the others go on
             if _is_unusable(error):
                 raise
             job.error = error
-            connection.exec_driver_sql("ROLLBACK TO job")
-        connection.exec_driver_sql("RELEASE job")
+            _run(connection, "ROLLBACK TO job")
+        _run(connection, "RELEASE job")
 
     @staticmethod
     @contextmanager

@@ -5,16 +5,51 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import socket
 from collections.abc import Generator
 from pathlib import Path
 
+SUFFIX = ".bell"
 LONGEST = 100  # bytes of a path that fit into a socket's address on every system
 
 
 def ring(path: Path) -> None:
     """Ring at `path`; nobody there, or a full queue, is no error: the reader looks at its table anyway."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        _ring(path)
+
+
+def ring_all(folder: Path) -> None:
+    """Ring every bell in `folder`, and take away those that dead processes left there."""
+    for path in _bells(folder):
+        try:
+            _ring(path)
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        except OSError:  # a full queue: it is rung for already
+            continue
+
+
+def own_bell(folder: Path) -> Path:
+    """A new path for a bell of this process in `folder`: never one that another process had."""
+    return folder / f"{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+
+
+def listeners(folder: Path) -> set[int]:
+    """The pids of those who have a bell in `folder`; some may have died."""
+    return {int(path.name.partition("-")[0]) for path in _bells(folder)}
+
+
+def _bells(folder: Path) -> list[Path]:
+    try:
+        return [Path(entry.path) for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
+    except FileNotFoundError:
+        return []
+
+
+def _ring(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
         bell.setblocking(False)
         with _address(path) as address:
             bell.sendto(b"!", address)

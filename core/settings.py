@@ -35,6 +35,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from core.edges import Edge, open_edge
 from core.errors import ConfigurationError
 
 REQUIRED_BY_FULL_SERVICE = ("ANTHROPIC_API_KEY", "TELEGRAM_BOT_TOKEN", "PERPLEXITY_API_KEY", "NOTION_API_KEY")
@@ -171,6 +172,10 @@ class Settings(BaseSettings):
     retention_days: PositiveInt = 90
     fence: bool = True
 
+    # For experiments alone (scripts/chaos): the point at which this process ends, and where all points are noted.
+    fail_points: str | None = None
+    fail_points_log: Path | None = None
+
     log_level: LogLevel = "INFO"
     log_agent_inputs: bool = False
     log_agent_outputs: bool = False
@@ -199,6 +204,11 @@ class Settings(BaseSettings):
     def home(self) -> Path:
         """The installation's folder: everything this installation writes lies below it."""
         return (self.project / self.valor_home.expanduser()) if self.valor_home else self.project
+
+    @property
+    def edge(self) -> Edge:
+        """What this process calls at its points of interest: nothing, but in experiments."""
+        return open_edge(self.fail_points, self.fail_points_log)
 
     @property
     def http_port(self) -> int:

@@ -38,8 +38,8 @@ class NumberSerializer(Serializer):
 class Ear:
     """Where rings are heard, by one thread at a time; `cover` ends the hearing from any thread."""
 
-    def __init__(self, path: Path) -> None:
-        self._bell = doorbell.listen(path)
+    def __init__(self, bells: Path) -> None:
+        self._bell = doorbell.listen(doorbell.own_bell(bells))
         self._covered, self._cover = socket.socketpair()
         self._poll = select.poll()
         self._poll.register(self._bell, select.POLLIN)
@@ -68,8 +68,8 @@ class WokenStorage(SqliteStorage):
 
     blocking = True
 
-    def __init__(self, name: str, path: Path, socket_path: Path) -> None:
-        self._socket_path = socket_path
+    def __init__(self, name: str, path: Path, bells: Path) -> None:
+        self._bells = bells
         self._turn = threading.Lock()
         self._ear: Ear | None = None
         self._inherited: Any = super()
@@ -82,7 +82,7 @@ class WokenStorage(SqliteStorage):
 
     def enqueue(self, data: bytes, priority: int | None = None) -> None:
         self._inherited.enqueue(data, priority)
-        doorbell.ring(self._socket_path)
+        doorbell.ring_all(self._bells)
 
     def dequeue(self) -> bytes | None:
         """The next task's data; None only when nobody listens any more."""
@@ -98,7 +98,7 @@ class WokenStorage(SqliteStorage):
         return int(self._inherited.queue_size())
 
     def listen(self) -> None:
-        self._ear = Ear(self._socket_path)
+        self._ear = Ear(self._bells)
 
     def deafen(self) -> None:
         """Let every listening thread go."""
@@ -117,12 +117,12 @@ class ThreadConsumer(Consumer):
 
 
 class HueyBell:
-    """The queue at `path`, heard at `socket_path`.
+    """The queue at `path`. Each consumer has a socket of its own in the folder `bells`; a ring reaches all of them.
 
     A ring that cannot be written (a full disk, a locked file) is logged and lost: the reconciler rings again.
     """
 
-    def __init__(self, path: Path, socket_path: Path) -> None:
+    def __init__(self, path: Path, bells: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._keep: Callable[[int], None] = _hear_nothing
         self._huey: Any = Huey(
@@ -131,7 +131,7 @@ class HueyBell:
             serializer=NumberSerializer(),
             storage_class=WokenStorage,
             path=path,
-            socket_path=socket_path,
+            bells=bells,
         )
         self._storage: WokenStorage = self._huey.storage
         self._task: Any = self._huey.task(name=TASK)(self._run)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from core.doorbell import ring
+from core.doorbell import ring, ring_all
+from core.edges import Edge, around, no_edge
 
 
 class Bell(Protocol):
@@ -23,11 +24,12 @@ class Bell(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rings:
-    """The bell of new work, the keepers' doorbell (cancels) and the server's (deliveries)."""
+    """The bell of new work, the folder of the workers' doorbells (cancels), and the server's (deliveries)."""
 
     bell: Bell
-    worker: Path
+    workers: Path
     server: Path
+    edge: Edge = no_edge
 
     async def call_worker(self, promise_ids: Iterable[tuple[int, int]]) -> None:
         """Ring for each (number, priority)."""
@@ -37,12 +39,15 @@ class Rings:
 
     def _ring_all(self, promise_ids: tuple[tuple[int, int], ...]) -> None:
         for promise_id, priority in promise_ids:
-            self.bell.ring(promise_id, priority)
+            with around(self.edge, "ring.bell"):
+                self.bell.ring(promise_id, priority)
 
     def call_keepers(self) -> None:
-        """Somebody cancelled work that is under way."""
-        ring(self.worker)
+        """Somebody cancelled work that is under way, or there is something for a reconciler to look at."""
+        with around(self.edge, "ring.keepers"):
+            ring_all(self.workers)
 
     def call_server(self) -> None:
         """There is something to tell."""
-        ring(self.server)
+        with around(self.edge, "ring.server"):
+            ring(self.server)

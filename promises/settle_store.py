@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, bindparam, case, func, select, update
+from sqlalchemy import Connection, Text, and_, bindparam, case, exists, func, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from conversations import delivery_store
@@ -26,6 +26,7 @@ IS_UNBLOCKED = and_(
 FOLLOWS = promises.c.id.in_(
     select(promise_dependencies.c.promise_id).where(promise_dependencies.c.after_id == bindparam("after"))
 )
+IS_FOLLOWED = exists().where(promise_dependencies.c.after_id == promises.c.id).label("is_followed")
 RELEASE = (
     update(promises)
     .where(IS_UNBLOCKED)
@@ -60,7 +61,10 @@ def settle(connection: Connection, held: Promise | Lease, ending: Ending, now: d
     promise = read(row)
     if promise.cancel_requested_by is not None and not promise.status.is_settled:
         return cancel_unstarted(connection, promise.id, promise.cancel_requested_by, now)
-    return _conclude(connection, promise, ending.draft, now)
+    settled = _conclude(connection, promise, ending.draft, now)
+    if promise.status.is_settled and row.is_followed:
+        follow(connection, settled, now)
+    return settled
 
 
 def cancel_unstarted(connection: Connection, promise_id: int, by: str, now: datetime) -> Settled | None:
@@ -80,7 +84,11 @@ def cancel_unstarted(connection: Connection, promise_id: int, by: str, now: date
         )
         .returning(promises)
     ).first()
-    return None if row is None else _conclude(connection, read(row), None, now)
+    if row is None:
+        return None
+    settled = _conclude(connection, read(row), None, now)
+    follow(connection, settled, now)
+    return settled
 
 
 def ask_cancel(connection: Connection, promise_id: int, by: str, now: datetime) -> bool:
@@ -141,7 +149,6 @@ def _conclude(connection: Connection, promise: Promise, draft: Draft | None, now
     if promise.status.is_settled:
         _tell(connection, promise, draft or _told_by_default(promise), now)
         settled.told = True
-        follow(connection, settled, now)
     return settled
 
 
@@ -195,7 +202,7 @@ def _ending_statement(columns: tuple[str, ...], is_lease: bool) -> ReturningUpda
     ]
     if is_lease:
         holds.append(promises.c.lease_until == bindparam("until"))
-    return update(promises).where(*holds).values(values).returning(promises)
+    return update(promises).where(*holds).values(values).returning(promises, IS_FOLLOWED)
 
 
 def _fail_followers(connection: Connection, promise_id: int, reason: str, now: datetime) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from promises.promise import Lease, Promise, Status, WaitingFor
 
 OPEN = (Status.PENDING, Status.IN_PROGRESS, Status.WAITING)
 # Statements on the way of every promise are built once: building one costs as much as running it.
-ADD = insert(promises).returning(promises)
+ADD = insert(promises)
 MADE_BY = select(promises).where(
     promises.c.made_by_run == bindparam("run"), promises.c.tool_call_id == bindparam("tool_call")
 )
@@ -43,11 +43,13 @@ class NewPromise:
 
 def add(connection: Connection, new: NewPromise, now: datetime) -> Promise:
     """Write the row and its dependencies."""
-    row = connection.execute(ADD, _values(new, now)).one()
+    values = _values(new, now)
+    key: Any = connection.execute(ADD, values).inserted_primary_key
+    number = int(key[0])
     if new.order.after:
-        links = [{"promise_id": row.id, "after_id": after} for after in new.order.after]
+        links = [{"promise_id": number, "after_id": after} for after in new.order.after]
         connection.execute(insert(promise_dependencies), links)
-    return read(row)
+    return _read({**UNTOUCHED, **values, "id": number})
 
 
 def _values(new: NewPromise, now: datetime) -> dict[str, Any]:
@@ -85,7 +87,10 @@ def find(connection: Connection, promise_id: int) -> Promise | None:
 
 def find_all(connection: Connection, promise_ids: Iterable[int], workspace: str) -> dict[int, Promise]:
     """Those of the numbers that are promises of this workspace."""
-    query = select(promises).where(promises.c.id.in_(tuple(promise_ids)), promises.c.workspace == workspace)
+    numbers = tuple(promise_ids)
+    if not numbers:
+        return {}
+    query = select(promises).where(promises.c.id.in_(numbers), promises.c.workspace == workspace)
     return {row.id: read(row) for row in connection.execute(query)}
 
 
@@ -137,7 +142,10 @@ def next_due(connection: Connection) -> datetime | None:
 
 def read(row: Row[Any]) -> Promise:
     """A row as the rest of the program knows it."""
-    found = row._asdict()
+    return _read(row._mapping)
+
+
+def _read(found: Mapping[str, Any]) -> Promise:
     plain = {name: found[name] for name in PLAIN}
     return Promise(
         **plain,
@@ -157,3 +165,5 @@ def _first(row: Row[Any] | None) -> Promise | None:
 PLAIN = tuple(
     name for name in Promise.__slots__ if name not in {"chat", "status", "role", "waiting_for", "evidence", "metadata"}
 )
+# A row's columns before anybody has worked on it.
+UNTOUCHED: Mapping[str, Any] = {**dict.fromkeys(PLAIN), "evidence": None, "attempts": 0, "deaths": 0, "epoch": 0}

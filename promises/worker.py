@@ -16,13 +16,15 @@ import structlog
 
 from core.clock import SystemClock
 from core.database import Database
-from core.doorbell import Doorbell
+from core.doorbell import Doorbell, own_bell
+from core.edges import Edge, no_edge
 from core.errors import DatabaseError
 from core.migrate import wait_until_current
 from core.owner import Owner
 from core.protocols import Progress
 from promises.bell import HueyBell
 from promises.keeper import Keeper, Outcome, Terms, Work
+from promises.peers import Peers
 from promises.promise import Promise, Retry
 from promises.reconciler import Reconciler
 from promises.rings import Rings
@@ -38,18 +40,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the bells of an installation are: two files that both processes know."""
+    """Where the bells of an installation are. In the two folders each worker has a socket of its own."""
 
     queue: Path  # huey.db
     data: Path  # the folder of the sockets
+    edge: Edge = no_edge
 
     @property
     def pickup(self) -> Path:
-        return self.data / "pickup.bell"
+        return self.data / "bells" / "pickup"
 
     @property
-    def worker(self) -> Path:
-        return self.data / "worker.bell"
+    def workers(self) -> Path:
+        return self.data / "bells" / "workers"
 
     @property
     def server(self) -> Path:
@@ -58,7 +61,7 @@ class Places:
     def open_rings(self) -> tuple[HueyBell, Rings]:
         """The bell of this process, and everyone it can ring for."""
         bell = HueyBell(self.queue, self.pickup)
-        return bell, Rings(bell, self.worker, self.server)
+        return bell, Rings(bell, self.workers, self.server, self.edge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,13 @@ class Worker:
         self._plan = plan
         self._clock = SystemClock()
         self._stop = asyncio.Event()
-        self._database = Database(plan.database)
+        self._database = Database(plan.database, plan.places.edge)
         self._bell, rings = plan.places.open_rings()
+        self._rings = rings
         terms = Terms(str(Owner.this_process()), self._clock, plan.retry, plan.lease)
         self._keeper = Keeper(self._database, LazyWork(lambda: load(self._database)), rings, terms)
         self._reconciler = Reconciler(self._database, rings, self._clock, plan.lease)
+        self._peers = Peers(plan.places.workers, self._reconciler.nudge)
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises DatabaseError when no server brings the tables up to date."""
@@ -116,12 +121,15 @@ class Worker:
             await self._database.close()
 
     async def _consume(self, loop: asyncio.AbstractEventLoop) -> None:
-        doorbell = Doorbell(self._plan.places.worker)
+        doorbell = Doorbell(own_bell(self._plan.places.workers))
+        self._peers.look()
+        self._rings.call_keepers()  # so that the others watch over this one
         self._bell.consume(lambda promise_id: _hand_over(self._keeper.keep(promise_id), loop), self._plan.jobs)
         log.info("worker ready", jobs=self._plan.jobs, pid=os.getpid())
         try:
             await self._until_stopped([self._listen(doorbell), self._reconciler.run(), *self._chores()])
         finally:
+            self._peers.close()
             await self._leave()
             doorbell.close()
 
@@ -141,6 +149,7 @@ class Worker:
         while True:
             await doorbell.rung.wait()
             doorbell.rung.clear()
+            self._peers.look()
             self._reconciler.nudge()
             await _despite_the_database(self._keeper.hear)
 

@@ -70,6 +70,7 @@ class Accounts:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self.edge = database.edge
         self._clock = clock
 
     @asynccontextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import anyio
 
 from core.clock import Clock, SystemClock
+from core.edges import Edge, around, no_edge
 from core.errors import NotAllowed
 from runtime.directory_lock import DirectoryLocks, Held, Holder
 from runtime.policy import FencePolicy
@@ -36,6 +37,7 @@ class Fence:
     who: str
     marker: str
     clock: Clock = field(default_factory=SystemClock)
+    edge: Edge = no_edge
     held: Held | None = None
     _turn: anyio.Lock = field(default_factory=anyio.Lock)
 
@@ -56,13 +58,15 @@ class Fence:
         """Run a command line (or an argument list) as the writer; `seconds` at most the policy's."""
         sandbox = self._sandbox()
         await self.ensure_writer()
-        return await run(sandbox, self._limited(seconds), Job(command, self._passage(), stdin, on_output))
+        with around(self.edge, "fence.run"):
+            return await run(sandbox, self._limited(seconds), Job(command, self._passage(), stdin, on_output))
 
     async def look(self, command: str | Sequence[str], seconds: float | None = None) -> Finished:
         """Run something of our own that only looks: the directory is read-only for it and needs no lock."""
         limited = self._limited(seconds)
         policy = replace(limited, network=False, read_only=(*limited.read_only, limited.directory))
-        return await run(self._sandbox(), policy, Job(command, self._passage()))
+        with around(self.edge, "fence.look"):
+            return await run(self._sandbox(), policy, Job(command, self._passage()))
 
     async def git(self, *arguments: str) -> Finished:
         """Our own look with git, with everything off that a workspace could have planted."""

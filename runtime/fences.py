@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core.audit import Audit
 from core.audit_store import Refused
 from core.clock import Clock
+from core.edges import Edge, no_edge
 from core.settings import Settings
 from core.workspaces import Workspace
 from runtime.directory_lock import DirectoryLocks
@@ -25,6 +26,7 @@ class Fences:
     sandbox: Sandbox | None
     clock: Clock
     audit: Audit
+    edge: Edge = no_edge
 
     def fence_for(self, workspace: Workspace, run_id: str, who: str) -> Fence:
         """The fence of one run on a workspace, whose directory is made when it is one of Valor's own."""
@@ -35,7 +37,8 @@ class Fences:
         def note(path: str, sentence: str) -> None:
             self.audit.note(Refused("fence", sentence, place=workspace.name))
 
-        return Fence(WorkspaceFiles(policy, note), policy, self.sandbox, self.locks, who, run_id, self.clock)
+        files = WorkspaceFiles(policy, note)
+        return Fence(files, policy, self.sandbox, self.locks, who, run_id, self.clock, self.edge)
 
 
 def product_of(settings: Settings) -> Product:

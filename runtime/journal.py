@@ -26,6 +26,7 @@ from sqlalchemy import Connection
 
 from core.clock import Clock
 from core.database import Database, T, Work
+from core.edges import around
 from core.errors import Busy, NotAllowed, RequestError
 from core.logs import TOOL_CALLS
 from runtime import store
@@ -51,6 +52,7 @@ class Journal:
 
     def __init__(self, database: Database, clock: Clock, run: Run, repeatable: frozenset[str] = frozenset()) -> None:
         self._database = database
+        self.edge = database.edge
         self._clock = clock
         self._run = run
         self._repeatable = repeatable
@@ -172,7 +174,8 @@ class Journaling(AbstractCapability[Deps]):
     async def _execute(self, deps: Deps, intent: Step, args: dict[str, Any], handler: WrapToolExecuteHandler) -> Step:
         """Run the tool and commit what came of it. A promise whose directory is taken ends with Busy: it waits."""
         try:
-            step = read_result(intent, await handler(args))
+            with around(self.journal.edge, f"tool.{intent.name}"):
+                step = read_result(intent, await handler(args))
         except RequestError as error:
             if isinstance(error, Busy) and deps.promise_id is not None:
                 await self.journal.forget(intent.key)

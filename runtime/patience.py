@@ -80,7 +80,8 @@ class PatientModel(WrapperModel):
             return record.response
 
     async def _listen(self, request: _Request, record: CallRecord, silence: asyncio.Timeout) -> ModelResponse:
-        said = Said()
+        said, edge = Said(), self._terms.accounts.edge
+        edge("model:before")
         async with self.wrapped.request_stream(request.messages, request.settings, request.parameters) as stream:
             async for event in stream:
                 self._terms.accounts.heard(record)
@@ -88,6 +89,7 @@ class PatientModel(WrapperModel):
                     silence.reschedule(None)
                     await self._terms.on_text(said.text)
                 silence.reschedule(asyncio.get_running_loop().time() + self._terms.limits.silence)
+            edge("model:after")
             return finished(stream)
 
 

@@ -14,6 +14,7 @@ from telethon import errors, events, utils
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
+from core.edges import around
 from core.errors import SessionError, Undeliverable, Unreachable
 from core.message import Chat
 from integrations.telegram.client import ACCOUNT
@@ -47,6 +48,7 @@ class Line:
 
     def __init__(self, access: TelegramAccess, seconds: float, on_too_long: Callable[[], None]) -> None:
         self._client = build_client(access, on_too_long)
+        self._edge = access.edge
         self._seconds = seconds
         self._loss: SessionError | None = None
         self._ready = asyncio.Event()
@@ -63,7 +65,8 @@ class Line:
             on_update(update)
 
         self._client.add_event_handler(deliver, events.Raw())
-        await self._bounded(self._client.connect())
+        with around(self._edge, "telegram.connect"):
+            await self._bounded(self._client.connect())
         me = (await self._bounded(self._client.ask(fn.users.GetUsersRequest([tl.InputUserSelf()]))))[0]
         self.directory = directory or Directory(to_account(me))
         self.directory.own = to_account(me)
@@ -95,7 +98,8 @@ class Line:
     async def call(self, request: Any, seconds: float | None = None) -> Any:
         """One request, sent once, answered within `seconds`. Raises FrontError's children."""
         try:
-            return await self._bounded(self._client.ask(request), seconds)
+            with around(self._edge, f"telegram.{type(request).__name__.removesuffix('Request')}"):
+                return await self._bounded(self._client.ask(request), seconds)
         except SessionError as error:
             raise Unreachable(str(error)) from error
 

@@ -16,6 +16,7 @@ from telethon import utils
 from telethon.sessions import SQLiteSession
 
 from core.clock import Clock, SystemClock
+from core.edges import Edge, no_edge
 from core.errors import SessionError
 from core.settings import Settings
 from integrations.telegram.client import AccountClient, trust_only
@@ -36,6 +37,7 @@ class TelegramAccess:
     server: tuple[str, int] | None = None
     server_key: Path | None = None
     dc_id: int | None = None
+    edge: Edge = field(default=no_edge, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> TelegramAccess | None:
@@ -49,6 +51,7 @@ class TelegramAccess:
             settings.telegram_server,
             settings.telegram_server_key,
             settings.telegram_dc_id,
+            settings.edge,
         )
 
 

@@ -51,7 +51,8 @@ class Userbot:
         self._intake: Intake[Any] = Intake(self._take)
         self._receiver: Receiver | None = None
         self._account: Account | None = None
-        self._refreshed = float("-inf")
+        self._has_dialogs = False
+        self._looked_for: dict[Chat, float] = {}
 
     # -- life
 
@@ -128,7 +129,7 @@ class Userbot:
         return self._life.directory
 
     async def on_connected(self, line: Line) -> None:
-        if self._refreshed == float("-inf"):
+        if not self._has_dialogs:
             await self._refresh(line)
 
     async def on_gap(self, *, too_long: bool = False) -> None:
@@ -236,16 +237,18 @@ class Userbot:
             yield [message for message in messages if message is not None and message.sent_at >= since]
 
     async def _refresh(self, line: Line) -> list[Dialog]:
-        self._refreshed = self._clock.boot()
-        return await read_dialogs(line)
+        found = await read_dialogs(line)
+        self._has_dialogs = True
+        return found
 
     async def _peer(self, line: Line, chat: Chat) -> Any:
-        """Telethon's peer of a chat; one that is unknown is looked for among the dialogs, once a minute."""
+        """Telethon's peer of a chat; one that is unknown is looked for among the dialogs, each once a minute."""
         try:
             return line.peer(chat)
         except LookupError:
-            if self._clock.boot() - self._refreshed >= REFRESH_SECONDS:
+            if self._clock.boot() - self._looked_for.get(chat, float("-inf")) >= REFRESH_SECONDS:
                 await self._refresh(line)
+                self._looked_for[chat] = self._clock.boot()
         try:
             return line.peer(chat)
         except LookupError:

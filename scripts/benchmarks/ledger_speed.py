@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -22,7 +22,7 @@ from core.protocols import Asker, PromiseOrder
 from promises import lease_store, settle_store, wording
 from promises.lease_store import Claim
 from promises.promise import Ending, Promise, Status
-from promises.rings import Bell, Rings
+from promises.rings import Bell
 from promises.service import Promises
 from promises.worker import Places
 from scripts.benchmarks.keys import quantile
@@ -54,7 +54,7 @@ class Ground:
         """With a bell given, that one; else the product's own."""
         places = Places(self.folder / "huey.db", self.folder / "data")
         real, rings = places.open_rings()
-        return Promises(self.database, Rings(bell or real, rings.worker, rings.server), self.clock)
+        return Promises(self.database, replace(rings, bell=bell or real), self.clock)
 
 
 @asynccontextmanager

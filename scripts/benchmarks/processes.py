@@ -87,16 +87,14 @@ class Product:
 
     async def start_worker(self) -> None:
         """Start it and wait until it hears the bell."""
-        ready = self.count_lines(READY)
-        self.worker = await self._run("scripts/huey_consumer.py")
-        await until(lambda: self.count_lines(READY) > ready, PATIENCE)
+        self.worker = await self.start_another()
 
-    async def start(self, module: str, log: str) -> Process:
-        """Start another worker and wait until it hears."""
-        ready = self.count_lines(READY, log)
-        process = await self._run("-m", module)
-        await until(lambda: self.count_lines(READY, log) > ready, PATIENCE)
-        return process
+    async def start_another(self) -> Process:
+        """A worker beside the others, which the caller ends; it hears the bell when this returns."""
+        ready = self.count_lines(READY)
+        worker = await self._run("scripts/huey_consumer.py")
+        await until(lambda: self.count_lines(READY) > ready, PATIENCE)
+        return worker
 
     async def stop(self) -> None:
         for process in (self.worker, self.server):
@@ -109,11 +107,11 @@ class Product:
         process.kill()
         await process.wait()
 
-    def count_lines(self, words: str, log: str = WORKER_LOG) -> int:
-        return sum(words in line for line in self.worker_log(log))
+    def count_lines(self, words: str) -> int:
+        return sum(words in line for line in self.worker_log())
 
-    def worker_log(self, log: str = WORKER_LOG) -> list[str]:
-        path = self.home / "logs" / log
+    def worker_log(self) -> list[str]:
+        path = self.home / "logs" / WORKER_LOG
         return path.read_text().splitlines() if path.exists() else []
 
     # -- looking
@@ -154,11 +152,11 @@ class Product:
     def pss_mb(self) -> float:
         return pss_mb(self.pids())
 
-    async def _run(self, *arguments: str) -> Process:
+    async def _run(self, script: str) -> Process:
         with (self.home / "output.txt").open("ab") as output:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
-                *arguments,
+                script,
                 cwd=PROJECT,
                 env=self.installation.environment,
                 stdin=DEVNULL,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from asyncio.subprocess import Process
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 
+from core.owner import Owner
 from core.protocols import PromiseOrder
 from scripts.benchmarks.keys import quantile
 from scripts.benchmarks.ledger_speed import Ground, asker_in, open_ground
-from scripts.benchmarks.other_worker import LOG
-from scripts.benchmarks.processes import Product, Side, beside, end, running
+from scripts.benchmarks.processes import WORKER_LOG, Product, Side, beside, running
 from scripts.benchmarks.service import is_ready, warm_caches
 from scripts.benchmarks.stage import Stage, furnish, open_stage, reach
 from tests.acceptance.installation import until
@@ -22,29 +23,46 @@ PATIENCE = 60.0
 
 
 class Deaths:
-    """One worker's installation, in which promises are left hanging."""
+    """One installation with one worker, or for a while two, in which promises are left hanging."""
 
     def __init__(self, product: Product, ground: Ground, model: Side) -> None:
-        self.product = product
+        self._product = product
         self._ground = ground
         self._model = model
 
-    async def kill_in_a_call(self) -> tuple[int, float]:
+    async def recover_alone(self) -> float:
+        """Seconds until a worker that is started at once has claimed what the dead one had."""
+        assert self._product.worker is not None
+        number, killed = await self._kill_in_a_call([self._product.worker])
+        await self._product.start_worker()
+        return await self._claimed(number, killed) - killed
+
+    async def recover_beside(self) -> float:
+        """Seconds until another worker, which was there already, has claimed it."""
+        assert self._product.worker is not None
+        workers = [self._product.worker, await self._product.start_another()]
+        number, killed = await self._kill_in_a_call(workers)
+        self._product.worker = next(worker for worker in workers if worker.returncode is None)
+        return await self._claimed(number, killed) - killed
+
+    async def _kill_in_a_call(self, workers: list[Process]) -> tuple[int, float]:
         """Have a promise begun and its worker ended in the model call; its number, and when (by the wall clock)."""
         order = PromiseOrder(f"HANG-{secrets.token_hex(4)}")
         promise = await self._ground.promises().make(order, asker_in(0), None)
         await self._model.hear_fact("hangs")
+        owner = Owner.parse(self._product.installation.value("SELECT owner FROM promises WHERE id = ?", promise.id))
+        holder = next(worker for worker in workers if worker.pid == owner.pid)
         killed = time.time()
-        await self.product.kill(self.product.worker)
+        await self._product.kill(holder)
         return promise.id, killed
 
-    async def claimed(self, log: str, promise_id: int, after: float) -> float:
-        """When the promise was claimed after that moment, by the log of a worker."""
-        path = self.product.home / "logs" / log
-        return await until(lambda: find_claim(path, promise_id, after), PATIENCE)
+    async def _claimed(self, promise_id: int, after: float) -> float:
+        log = self._product.home / "logs" / WORKER_LOG
+        return await until(lambda: find_claim(log, promise_id, after), PATIENCE)
 
 
 def find_claim(log: Path, promise_id: int, after: float) -> float | None:
+    """When the promise was claimed first after that moment, by the workers' log; None before it was."""
     lines = log.read_text().splitlines() if log.exists() else []
     facts = (json.loads(line) for line in lines if '"promise claimed"' in line)
     times = (datetime.fromisoformat(fact["time"]).timestamp() for fact in facts if fact["promise"] == promise_id)
@@ -59,26 +77,9 @@ async def measure_workers(folder: Path, samples: int) -> dict[str, float]:
         await stack.enter_async_context(running(product))
         await product.start_worker()
         deaths = Deaths(product, ground, model)
-        cold = [await _recover_alone(deaths) for _ in range(samples)]
-        beside_it = [await _recover_beside(deaths) for _ in range(samples)]
-    return {"recovery_worker_cold_s": quantile(cold, 0.5), "recovery_worker_s_p50": quantile(beside_it, 0.5)}
-
-
-async def _recover_alone(deaths: Deaths) -> float:
-    number, killed = await deaths.kill_in_a_call()
-    await deaths.product.start_worker()
-    return await deaths.claimed("huey.log", number, killed) - killed
-
-
-async def _recover_beside(deaths: Deaths) -> float:
-    other = await deaths.product.start("scripts.benchmarks.other_worker", LOG)
-    try:
-        number, killed = await deaths.kill_in_a_call()
-        seconds = await deaths.claimed(LOG, number, killed) - killed
-    finally:
-        await end(other, politely=True)
-    await deaths.product.start_worker()
-    return seconds
+        alone = [await deaths.recover_alone() for _ in range(samples)]
+        beside_another = [await deaths.recover_beside() for _ in range(samples)]
+    return {"recovery_worker_cold_s": quantile(alone, 0.5), "recovery_worker_s_p50": quantile(beside_another, 0.5)}
 
 
 async def measure_server(folder: Path, samples: int) -> dict[str, float]:

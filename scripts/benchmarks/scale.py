@@ -1,4 +1,7 @@
-"""The queries of every day with large tables, against the same with empty ones."""
+"""The queries of every day with large tables, against the same with small ones.
+
+The small ones hold one page for each query (LINES lines in each chat): reading nothing at all is no measure.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ from scripts.benchmarks.stage import WORKSPACE
 
 SAMPLES = 60
 CHATS = 100
+LINES = 50
 NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count}) "
 # What differs from row to row; everything else is copied from the first row.
 VARIED = {
@@ -54,7 +58,8 @@ Query = Callable[[Connection], object]
 
 
 async def measure_scale(folder: Path, promises: int, messages: int) -> dict[str, float]:
-    empty = await _time_with(folder / "empty", {})
+    page = LINES * CHATS
+    empty = await _time_with(folder / "empty", {"promises": page, "messages": page, "deliveries": page})
     full = await _time_with(folder / "full", {"promises": promises, "messages": messages, "deliveries": promises})
     for name, milliseconds in full.items():
         print(f"# {name}: {empty[name]:.2f} → {milliseconds:.2f} ms", file=sys.stderr)

@@ -32,7 +32,7 @@ class Effort:
 
 
 FULL = Effort(200, 600, 300, 3000, 500, 10, 3, 100_000, 1_000_000)
-QUICK = Effort(20, 60, 20, 300, 50, 2, 1, 10_000, 100_000)
+QUICK = Effort(20, 60, 20, 300, 50, 2, 1, 50_000, 200_000)
 Wanted = frozenset[str]
 Measure = Callable[[Path, Effort, Wanted], Awaitable[dict[str, float]]]
 

@@ -108,7 +108,7 @@ def test_a_reader_that_has_read_enough_ends_it(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     command = [sys.executable, "-c", program, "hello"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path
+        command, stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path, env={"PATH": os.defpath}
     ) as process:
         os.close(writing)
         os.close(reading)

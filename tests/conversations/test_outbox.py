@@ -23,13 +23,6 @@ def notice(text: str, chat: Chat = DM, reply_to: int | None = None) -> Draft:
     return Draft(chat, "notice", text, reply_to)
 
 
-async def reword(stage: Stage, promise_id: int, text: str) -> bool:
-    now = stage.clock.now()
-    return await stage.database.write(
-        "reword", lambda connection: delivery_store.reword(connection, promise_id, "progress", text, now)
-    )
-
-
 async def promised(stage: Stage) -> int:
     asker = Asker(DM, None, OLGA.id, "Olga", Role.OWNER, "Team")
     return await make_promise(stage.database, stage.clock, asker, "task", None)
@@ -44,6 +37,13 @@ async def waiting(stage: Stage, seconds: float) -> None:
     async with asyncio.timeout(10):
         while not any(until == stage.clock.boot() + seconds for until, _ in stage.clock._sleepers):
             await stage.rows("chats")
+
+
+async def set_ready(stage: Stage) -> None:
+    """What was held is released."""
+    held = delivery_store.deliveries.c.status == "held"
+    statement = delivery_store.update(delivery_store.deliveries).where(held).values(status="ready")
+    await stage.database.write("release", lambda connection: connection.execute(statement))
 
 
 async def test_b4_deliveries_keep_the_order_of_writing(stage: Stage) -> None:
@@ -190,100 +190,6 @@ async def test_p3_a_held_row_that_is_told_late_hides_no_later_one_from_the_look(
     await stage.quiet()
     assert stage.front.texts("1") == ["later", "Promise #1"]
     assert [row.message_id for row in await stage.rows("deliveries")] == [2, 1]
-
-
-async def set_ready(stage: Stage) -> None:
-    """What was held is released."""
-    held = delivery_store.deliveries.c.status == "held"
-    statement = delivery_store.update(delivery_store.deliveries).where(held).values(status="ready")
-    await stage.database.write("release", lambda connection: connection.execute(statement))
-
-
-async def test_p4_progress_is_one_line_that_is_edited(stage: Stage) -> None:
-    number = await promised(stage)
-    assert not await reword(stage, number, "nothing to change yet")
-    await stage.owe(Draft(DM, "progress", "10 %", promise_id=number))
-    await stage.quiet()
-    with stage.events.watch() as watch:
-        for text in ("20 %", "30 %"):
-            assert await reword(stage, number, text)
-        stage.outbox.wake(DM)
-        assert (await next_event(watch, Told)).is_edit
-    await stage.quiet()
-    assert stage.front.texts("1") == ["Promise #1", "30 %"]
-    assert await reword(stage, number, " ")
-    await stage.quiet()
-    assert stage.front.texts("1") == ["Promise #1", "30 %"]
-
-
-@pytest.mark.parametrize("call", ["send", "edit"])
-async def test_p4_a_line_that_changes_while_it_is_shown_is_shown_again(stage: Stage, call: str) -> None:
-    number = await promised(stage)
-    if call == "edit":
-        await stage.owe(Draft(DM, "progress", "start", promise_id=number))
-    await stage.quiet()
-    release = stage.front.hold(call)
-    if call == "edit":
-        await reword(stage, number, "10 %")
-        stage.outbox.wake()
-    else:
-        await stage.owe(Draft(DM, "progress", "10 %", promise_id=number))
-    await stage.front.until(lambda: (call, "10 %") in stage.front.calls)
-    await reword(stage, number, "20 %")
-    release.set()
-    await stage.quiet()
-    assert stage.front.texts("1")[1:] == ["20 %"]
-    assert [row.status for row in await stage.rows("deliveries")] == ["sent", "sent"]
-
-
-async def test_p4_a_line_that_changed_after_a_lost_answer_is_found_by_its_former_text(folder: Path) -> None:
-    stage = Stage(folder)
-    await stage.open()
-    number = await promised(stage)
-    await stage.quiet()
-    stage.front.lose_answers("send")
-    await stage.owe(Draft(DM, "progress", "10 %", promise_id=number))
-    await waiting(stage, 1)
-    for text in ("20 %", "30 %"):
-        await reword(stage, number, text)
-    await stage.die()
-    stage.front.forget_keys()
-    async with opened(stage.again()) as stage:
-        stage.clock.advance(60)
-        await stage.quiet()
-        assert stage.front.texts("1") == ["Promise #1", "30 %"]
-        row = (await stage.rows("deliveries"))[1]
-        assert (row.status, row.former) == ("sent", None)
-
-
-async def test_p1_a_result_never_comes_before_its_held_acknowledgement(stage: Stage) -> None:
-    asker = Asker(DM, None, OLGA.id, "Olga", Role.OWNER, "Team")
-    number = await make_promise(stage.database, stage.clock, asker, "task", None)
-    await stage.put("deliveries", status="held")
-    await stage.owe(Draft(DM, "result", "done", promise_id=number))
-    await stage.owe(notice("something else"))
-    await stage.quiet()
-    assert stage.front.texts("1") == ["something else"]
-    await set_ready(stage)
-    stage.outbox.wake()
-    await stage.quiet()
-    assert stage.front.texts("1") == ["something else", "Promise #1", "done"]
-
-
-async def test_b4_an_edit_that_waits_for_a_flood_holds_no_new_message(stage: Stage) -> None:
-    number = await promised(stage)
-    await stage.owe(Draft(DM, "progress", "10 %", promise_id=number))
-    await stage.quiet()
-    stage.front.refuse("edit", FloodWait(300))
-    await reword(stage, number, "20 %")
-    stage.outbox.wake()
-    await waiting(stage, 300)
-    await stage.owe(notice("an answer"))
-    await stage.front.until(lambda: stage.front.texts("1")[-1] == "an answer")
-    await waiting(stage, 300)
-    stage.clock.advance(300)
-    await stage.quiet()
-    assert stage.front.texts("1") == ["Promise #1", "20 %", "an answer"]
 
 
 async def test_p6_an_unreachable_service_is_asked_again_less_and_less_often(stage: Stage) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from conversations import turn_store
 from conversations.turn import Ending
+from core.database import Work
 from tests.conversations.stage import DM, OLGA, Stage
 
 
@@ -17,11 +18,12 @@ async def test_b5_of_two_who_claim_one_begins_and_the_epoch_fences_the_other(sta
     second = await stage.database.write("b", lambda connection: turn_store.claim(connection, DM, "b", now))
     assert second is not None
     ending = Ending("done", "late")
-    for fenced in (
+    late: list[Work[bool]] = [
         lambda c: turn_store.close(c, first, ending, now),
         lambda c: turn_store.seal(c, first),
         lambda c: turn_store.renew(c, first) is not None,
-    ):
+    ]
+    for fenced in late:
         assert not await stage.database.write("fenced", fenced)
     assert not await stage.database.read(lambda c: turn_store.is_ended(c, second.id))
     assert await stage.database.write("end", lambda connection: turn_store.close(connection, second, ending, now))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Busy
-from core.lock_file import held, is_held
+from core.lock_file import held, held_together, is_held
 
 HOLD = """
 import sys
@@ -49,3 +49,16 @@ def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
     assert (while_alive, is_held(lock)) == (True, False)
     with held(lock):
         assert lock.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_lock_may_be_held_together_but_not_beside_one_who_holds_it_alone(tmp_path: Path) -> None:
+    lock = tmp_path / "worker.lock"
+    with held_together(lock):
+        with held_together(lock):
+            both = is_held(lock)
+        with pytest.raises(Busy), held(lock, patience=0):
+            pass
+        one = is_held(lock)
+    with held(lock), pytest.raises(Busy), held_together(lock, patience=0):
+        pass
+    assert (both, one, is_held(lock)) == (True, True, False)

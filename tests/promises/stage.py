@@ -88,7 +88,7 @@ class Stage:
 
     @property
     def rings(self) -> Rings:
-        return Rings(self.bell, self.folder / "worker", self.folder / "server")
+        return Rings(self.bell, self.folder / "workers", self.folder / "server")
 
     @property
     def service(self) -> Promises:

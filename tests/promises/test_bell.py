@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from core import doorbell
 from promises.bell import HueyBell
 
 DEADLINE = 4  # shorter than the look that needs no ring
@@ -31,7 +30,7 @@ class Heard:
 
 @pytest.fixture
 def bell(tmp_path: Path) -> Iterator[HueyBell]:
-    opened = HueyBell(tmp_path / "data" / "huey.db", tmp_path / "data" / "bell")
+    opened = HueyBell(tmp_path / "data" / "huey.db", tmp_path / "data" / "bells")
     yield opened
     opened.close()
 
@@ -48,7 +47,7 @@ def test_p2_a_ring_from_another_process_is_heard(bell: HueyBell, tmp_path: Path)
     heard = Heard(bell)
     program = (
         "from pathlib import Path; from promises.bell import HueyBell; "
-        f"p = Path({str(tmp_path)!r}, 'data'); HueyBell(p / 'huey.db', p / 'bell').ring(41)"
+        f"p = Path({str(tmp_path)!r}, 'data'); HueyBell(p / 'huey.db', p / 'bells').ring(41)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
     assert heard.next() == 41
@@ -71,7 +70,7 @@ def test_p2_the_queue_carries_only_the_number(bell: HueyBell, tmp_path: Path) ->
 
 
 def test_a_task_that_fails_leaves_the_consumer_listening(tmp_path: Path) -> None:
-    bell = HueyBell(tmp_path / "huey.db", tmp_path / "bell")
+    bell = HueyBell(tmp_path / "huey.db", tmp_path / "bells")
     heard: queue.Queue[int] = queue.Queue()
 
     def keep(number: int) -> None:
@@ -87,12 +86,11 @@ def test_a_task_that_fails_leaves_the_consumer_listening(tmp_path: Path) -> None
 
 
 def test_a_closed_bell_lets_its_threads_go_at_once(tmp_path: Path) -> None:
-    bell = HueyBell(tmp_path / "huey.db", tmp_path / "bell")
+    bell = HueyBell(tmp_path / "huey.db", tmp_path / "bells")
     bell.revive()
     before = set(threading.enumerate())
     bell.consume(lambda _: None, 4)
     threads = set(threading.enumerate()) - before
-    doorbell.listen(tmp_path / "bell").close()  # another process has taken the path
     bell.close()
     for thread in threads:
         thread.join(DEADLINE / 4)
@@ -108,3 +106,24 @@ def test_p3_a_ring_that_cannot_be_written_is_lost_and_logged(
     connection.close()
     bell.ring(7)
     assert "ring lost" in capsys.readouterr().out
+
+
+def test_p2_a_ring_reaches_every_consumer_and_each_number_goes_to_one(bell: HueyBell, tmp_path: Path) -> None:
+    """Both threads of the first are at work: the other one hears."""
+    let_go = threading.Event()
+    begun: queue.Queue[int] = queue.Queue()
+
+    def hang(number: int) -> None:
+        begun.put(number)
+        let_go.wait(DEADLINE)
+
+    bell.consume(hang, 2)
+    for number in (1, 2):
+        bell.ring(number)
+        assert begun.get(timeout=DEADLINE) == number
+    other = HueyBell(tmp_path / "data" / "huey.db", tmp_path / "data" / "bells")
+    heard = Heard(other)
+    bell.ring(3)
+    assert heard.next() == 3
+    let_go.set()
+    other.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.doorbell import Doorbell
+from core.doorbell import Doorbell, own_bell
 from core.errors import (
     Busy,
     Cancelled,
@@ -159,7 +159,7 @@ async def test_p6_what_can_pass_is_tried_again_later(stage: Stage, error: Except
 
 
 async def test_p6_a_parked_promise_tells_the_reconciler_of_its_process(stage: Stage, tmp_path: Path) -> None:
-    doorbell = Doorbell(tmp_path / "worker")
+    doorbell = Doorbell(own_bell(tmp_path / "workers"))
     await stage.keep(await stage.make(), Unreachable("No answer."))
     async with asyncio.timeout(DEADLINE):
         await doorbell.rung.wait()
@@ -254,7 +254,7 @@ async def test_p8_work_that_finds_its_directory_taken_waits_without_counting(sta
 
 
 async def test_p5_running_work_is_cancelled_with_one_notice(stage: Stage, tmp_path: Path) -> None:
-    doorbell = Doorbell(tmp_path / "worker")
+    doorbell = Doorbell(own_bell(tmp_path / "workers"))
     number = await stage.make()
     keeper = stage.keeper()
     keeping = await stage.begin(number, keeper)

@@ -1,0 +1,113 @@
+"""The scripted model: what it is asked says what it does, so it remembers nothing of the product's runs.
+
+A message holds words such as `ask:1f0c22ab`; the eight digits are its nonce, which the answer must give back as
+`re:1f0c22ab` (a promise's result as `kept:1f0c22ab`). The mind keeps its own record of what it was asked, only to see
+whether anything that a run had on disk was asked, and paid, again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.acceptance.script_model import INTERRUPTED
+from tests.world.anthropic import AnthropicWorld, Asked, Call, Hang, Reply, Say, ToolResult
+
+WORDS = re.compile(r"\b(ask|work|long|keep|think|append|muse):([0-9a-f]{8})\b")
+ANSWERS = re.compile(r"\b(re|kept):([0-9a-f]{8})\b")
+PROMISED = {"keep": ("append", "code"), "think": ("muse", "analysis")}
+WRITING = ("work", "append")
+KEPT = ("append", "muse")
+LINES, STAMPS = "lines.txt", "stamps.txt"
+FILLER = "This is a long answer of the scripted model, one sentence after the other. " * 90
+STAMP = "echo \"{sign} {nonce} $(date +%s%N)\" >> " + STAMPS
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    kind: str
+    nonce: str
+
+
+def append(nonce: str) -> str:
+    """The command that adds a line, with the moments of its beginning and its end beside it."""
+    return _stamped(nonce, f"sleep 0.03; echo {nonce} >> {LINES}")
+
+
+def append_if_missing(nonce: str) -> str:
+    """What a careful model does when it is told that the command before was interrupted."""
+    return _stamped(nonce, f"grep -qs {nonce} {LINES} || echo {nonce} >> {LINES}")
+
+
+def _stamped(nonce: str, command: str) -> str:
+    return "; ".join((STAMP.format(sign="+", nonce=nonce), command, STAMP.format(sign="-", nonce=nonce)))
+
+
+def words_of(text: str) -> list[Word]:
+    return [Word(*found) for found in dict.fromkeys(WORDS.findall(text))]
+
+
+def think(asked: Asked) -> Reply:
+    """The next thing to do, or the answer when all is done."""
+    words = words_of(asked.question)
+    for word in words:
+        step = _next_step(word, [one for one in asked.results if word.nonce in json.dumps(one.args)])
+        if step is not None:
+            return step
+    return Say("\n".join(_answer(word, asked) for word in words) or "Nothing to do.")
+
+
+def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
+    if results and not (word.kind in WRITING and INTERRUPTED in results[-1].text):
+        return None
+    if word.kind in WRITING:
+        return Call("run_command", {"command": append_if_missing(word.nonce) if results else append(word.nonce)})
+    if word.kind in PROMISED:
+        task, kind = PROMISED[word.kind]
+        return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind})
+    return Call("report_progress", {"line": f"Thinking of {word.nonce}"}) if word.kind == "muse" else None
+
+
+def _answer(word: Word, asked: Asked) -> str:
+    given = f"{'kept' if word.kind in KEPT else 're'}:{word.nonce}"
+    refused = any(one.is_error for one in asked.results if word.nonce in json.dumps(one.args))
+    long = FILLER if word.kind == "long" else ""
+    return f"{long}{'Not done. ' if refused else ''}Here it is: {given}"
+
+
+class Mind:
+    """Answers after a moment, and asks `is_on_disk` of the numbers of earlier answers when it is asked again."""
+
+    def __init__(self, world: AnthropicWorld, chance: random.Random, is_on_disk: Callable[[list[str]], bool]) -> None:
+        self._world = world
+        self._chance = chance
+        self._is_on_disk = is_on_disk
+        self._given: dict[Key, list[str]] = {}
+        self.paid_twice: list[str] = []
+        self.slowness = 0.06  # seconds at most
+        self.requests = 0
+        self.repeated = 0
+        world.script(self.reply)
+
+    def reply(self, asked: Asked) -> Reply:
+        self.requests += 1
+        key = (asked.question, sum(message["role"] == "assistant" for message in asked.messages))
+        earlier = self._given.setdefault(key, [])
+        if earlier:
+            self.repeated += 1
+            if self._is_on_disk(earlier):
+                self.paid_twice.append(f"request {key[1] + 1} of {' '.join(w.nonce for w in words_of(key[0]))}")
+        earlier.append(self._world.calls[-1].id.replace("req", "msg"))
+        return self._later(think(asked))
+
+    def _later(self, reply: Reply) -> Reply:
+        assert isinstance(reply, Say | Call)
+        seconds = self._chance.random() ** 2 * self.slowness
+        released = asyncio.Event()
+        asyncio.get_running_loop().call_later(seconds, released.set)
+        return Hang(released, then=reply)

@@ -1,0 +1,195 @@
+"""The warm parent: all of the product imported, nothing of it opened. Each life of a process is a fork of this one.
+
+It hears orders on its standard input, a line of JSON each, and tells on its standard output who was born and who has
+ended: `{"born": pid, "number": n}`, `{"ended": pid, "status": s}` (negative: by which signal).
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import mmap
+import os
+import select
+import signal
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from core.clock import SystemClock
+from core.settings import Settings, load_settings
+from scripts.experiments import plants
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One life to begin. `die_at` is a fail point's name and, after a `#`, at which arrival; '' for none."""
+
+    number: int
+    part: str
+    die_at: str
+    plant: str
+    log: str
+    arrivals: str
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class Skew:
+    """By how many seconds the clocks of all lives are wrong: eight bytes that they share."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 8)
+
+    def set(self, seconds: float) -> None:
+        self._shared[:8] = struct.pack("d", seconds)
+
+    def get(self) -> float:
+        return struct.unpack("d", self._shared[:8])[0]
+
+    def bend(self) -> None:
+        """Let the product's clock in this process tell the wrong time."""
+        right: Callable[[SystemClock], datetime] = SystemClock.now
+
+        def now(clock: SystemClock) -> datetime:
+            return right(clock) + timedelta(seconds=self.get())
+
+        SystemClock.now = now
+
+
+def preload() -> None:
+    """Import whatever a server and a worker import in their lives."""
+    import alembic.command
+    import telethon
+    import uvicorn.loops.auto
+    import uvicorn.protocols.http.auto
+    import uvicorn.protocols.websockets.auto
+
+    import agents.valor_agent
+    import cli.doctor
+    import conversations.agent_answers
+    import main
+    import runtime.workplace
+    import scripts.huey_consumer
+    import web.app
+    import web.opened
+    import web.server
+    from conversations.typeset import typeset
+    from runtime.models import Models
+    from runtime.runner import AgentRunner
+
+    typeset("account", "*warm*")
+    loaded = (alembic, telethon, uvicorn, agents, cli, conversations, main, runtime, scripts, web, Models, AgentRunner)
+    assert all(loaded)
+
+
+def be_born(order: Order, skew: Skew) -> int:
+    """Live as a process of the product, in the child of a fork; its exit code."""
+    import main as composition
+
+    skew.bend()
+    plants.plant(order.plant, order.part)
+    settings = load_settings(PROJECT).model_copy(
+        update={"fail_points": order.die_at or None, "fail_points_log": Path(order.arrivals)}
+    )
+    if order.part == "server":
+        composition.run_server(settings)
+        return 0
+    return work(settings)
+
+
+def work(settings: Settings) -> int:
+    """The worker of scripts/huey_consumer.py, with settings that are given instead of read."""
+    from scripts import huey_consumer
+
+    huey_consumer.serve(settings)
+    return 0
+
+
+class Nursery:
+    """Forks and reaps on one thread."""
+
+    def __init__(self) -> None:
+        self._skew = Skew()
+        self._orders = b""
+        self._woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake)
+
+    def run(self) -> None:
+        """Until the standard input ends."""
+        tell({"ready": threading.active_count()})
+        while True:
+            ready, _, _ = select.select([0, self._woken], [], [])
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+                self._reap()
+            if 0 in ready and not self._hear():
+                return
+
+    def _hear(self) -> bool:
+        heard = os.read(0, 65_536)
+        *lines, self._orders = (self._orders + heard).split(b"\n")
+        for line in lines:
+            wanted = json.loads(line)
+            if "skew" in wanted:
+                self._skew.set(wanted["skew"])
+            else:
+                self._fork(Order(**wanted))
+        return bool(heard)
+
+    def _fork(self, order: Order) -> None:
+        child = os.fork()
+        if child == 0:
+            self._become(order)
+        tell({"born": child, "number": order.number})
+
+    def _become(self, order: Order) -> None:
+        status = 70
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.close(self._woken)
+            log = os.open(order.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            for target, source in enumerate((nothing, log, log)):
+                os.dup2(source, target)
+            status = be_born(order, self._skew)
+        except BaseException:
+            traceback.print_exc()
+            raise
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            tell({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+
+
+def tell(fact: dict[str, object]) -> None:
+    os.write(1, json.dumps(fact).encode() + b"\n")
+
+
+def main() -> None:
+    preload()
+    gc.collect()
+    gc.freeze()
+    Nursery().run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""People who write, edit, reply, stop and cancel, and who know what they asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+import time
+from dataclasses import dataclass
+
+from scripts.experiments.mind import ANSWERS, PROMISED
+from scripts.experiments.stage import Cast
+from tests.world.telegram import Chat, Person, RefusalError, SentMessage, TelegramWorld
+
+KINDS = {"ask": 8, "keep": 8, "think": 3, "work": 4, "long": 1}
+DEEDS = {"ask": 16, "edit": 3, "reply": 3, "cancel": 2, "stop": 1, "ping": 1, "late mention": 2}
+FORGET_SECONDS = 6.0  # what is open longer holds back no further message
+PROMISE = re.compile(r"Promise #(\d+)")
+MENTION = "@valor_ai "
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """One message of a person. `nonce` '' for a command; `wanted`: it is to be answered."""
+
+    message: SentMessage
+    person: Person
+    chat: Chat
+    kind: str
+    nonce: str = ""
+    wanted: bool = True
+
+
+class People:
+    """`asked` is everything that was said; `open` what has no answer yet, as far as people see."""
+
+    def __init__(self, world: TelegramWorld, cast: Cast, chance: random.Random) -> None:
+        self._world = world
+        self._cast = cast
+        self._chance = chance
+        self._heard = 0
+        self._stirring: asyncio.Task[None] | None = None
+        self.asked: list[Asked] = []
+        self.open: dict[str, float] = {}
+        self.crowd = 8
+        self.deeds = 0
+
+    # -- the crowd
+
+    def begin(self) -> None:
+        if self._stirring is None:
+            self._stirring = asyncio.create_task(self._stir())
+
+    async def rest(self) -> None:
+        """Say nothing more."""
+        stirring, self._stirring = self._stirring, None
+        if stirring is not None:
+            stirring.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await stirring
+
+    async def _stir(self) -> None:
+        while True:
+            self.look()
+            if len(self.open) < self.crowd:
+                self.do_something()
+            await asyncio.sleep(self._chance.random() * 0.04)
+
+    def look(self) -> None:
+        """See what has been answered."""
+        deeds = self._world.ledger.deeds
+        for deed in deeds[self._heard :]:
+            if deed.person is self._cast.valor and deed.kind in {"message", "edit"} and deed.number:
+                for _, nonce in ANSWERS.findall(self._world.ledger.message(deed.number).text):
+                    self.open.pop(nonce, None)
+        self._heard = len(deeds)
+        before = time.monotonic() - FORGET_SECONDS
+        self.open = {nonce: since for nonce, since in self.open.items() if since > before}
+
+    # -- deeds
+
+    def do_something(self) -> None:
+        (deed,) = self._chance.choices(list(DEEDS), weights=list(DEEDS.values()))
+        person = self._chance.choice(self._cast.writers)
+        self.deeds += 1
+        with contextlib.suppress(RefusalError):  # as when a message is edited to what it says already
+            match deed:
+                case "edit":
+                    self._edit(person)
+                case "reply":
+                    self._reply(person)
+                case "cancel":
+                    self._cancel(person)
+                case "stop" | "ping":
+                    self.say(person, self._cast.valor, deed, "command")
+                case "late mention":
+                    self._mention_late()
+                case _:
+                    self.ask(person, self._place(person))
+
+    def ask(self, person: Person, place: Chat | Person, kind: str = "", reply_to: SentMessage | None = None) -> Asked:
+        """Ask for something of that kind, else of any."""
+        kind = kind or self._chance.choices(list(KINDS), weights=list(KINDS.values()))[0]
+        nonce = f"{self._chance.getrandbits(32):08x}"
+        mention = MENTION if place is self._cast.groups["Inner"] and reply_to is None else ""
+        asked = self.say(person, place, f"{mention}{kind}:{nonce}", kind, reply_to=reply_to)
+        asked.nonce = nonce
+        self.open[nonce] = time.monotonic()
+        return asked
+
+    def say(
+        self, person: Person, place: Chat | Person, text: str, kind: str, reply_to: SentMessage | None = None
+    ) -> Asked:
+        said = self._world.say(person, place, text, reply_to)
+        asked = Asked(said, person, said.chat, kind)
+        self.asked.append(asked)
+        return asked
+
+    def _place(self, person: Person) -> Chat | Person:
+        groups = [chat for chat in self._cast.groups.values() if person in chat.members]
+        return self._chance.choice([self._cast.valor, self._cast.valor, *groups])
+
+    def _edit(self, person: Person) -> None:
+        own = [asked for asked in self.asked[-30:] if asked.person is person and asked.nonce and asked.wanted]
+        if own:
+            self._world.edit(own[-1].message, f"{own[-1].message.text} please{'!' * self._chance.randrange(1, 4)}")
+
+    def _reply(self, person: Person) -> None:
+        said = self._last_word(person, ANSWERS)
+        if said is not None:
+            self.ask(person, said.chat, reply_to=said)
+
+    def _cancel(self, person: Person) -> None:
+        """By reply, or by number, whatever has become of the promise since."""
+        said = self._last_word(person, PROMISE)
+        number = said and PROMISE.search(said.text)
+        if said is not None and number:
+            by_number = self._chance.random() < 0.5 and said.chat is not self._cast.groups["Inner"]
+            text = f"/cancel {number[1]}" if by_number else "cancel"
+            self.say(person, said.chat, text, "command", None if by_number else said)
+
+    def _mention_late(self) -> None:
+        """A message that asks for nothing is edited until it does."""
+        group = self._cast.groups["Inner"]
+        person = self._chance.choice([one for one in group.members if one is not self._cast.valor])
+        nonce = f"{self._chance.getrandbits(32):08x}"
+        asked = self.say(person, group, f"ask:{nonce}", "ask")
+        asked.nonce = nonce
+        asked.wanted = self._chance.random() < 0.7
+        if asked.wanted:
+            self.open[nonce] = time.monotonic()
+            later = 0.3 * self._chance.random()
+            asyncio.get_running_loop().call_later(later, self._mention_now, asked)
+
+    def _mention_now(self, asked: Asked) -> None:
+        self._world.edit(asked.message, f"{MENTION}{asked.message.text}")
+
+    def _last_word(self, person: Person, pattern: re.Pattern[str]) -> SentMessage | None:
+        """The newest message of Valor's in a chat of this person's that holds the pattern."""
+        for deed in reversed(self._world.ledger.deeds[-200:]):
+            if deed.person is self._cast.valor and deed.kind == "message" and person in deed.chat.members:
+                said = self._world.ledger.message(deed.number)
+                if not said.deleted and pattern.search(said.text):
+                    return said
+        return None
+
+    @property
+    def appended(self) -> float:
+        """Which share of the promises asked for appends a line."""
+        promises = [asked.kind for asked in self.asked if asked.kind in PROMISED]
+        return promises.count("keep") / len(promises) if promises else 1.0

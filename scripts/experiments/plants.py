@@ -1,0 +1,2 @@
+def plant(name: str, part: str) -> None:
+    pass

@@ -1,0 +1,135 @@
+"""Where an experiment plays: people, chats and directories, and the installation that serves them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.installation import Installation
+from tests.world.telegram import Chat, Person, TelegramWorld
+
+WRITERS = 8
+SETTINGS = {
+    "ANSWERS_PER_MINUTE": "1000000",
+    "API_RATE_LIMIT": "1000000",
+    "PROMISE_LEASE_SECONDS": "2",
+    "TURN_JOIN_SECONDS": "0.3",
+    "LOG_FILE_BYTES": "3000000",
+    "LOG_FILE_COUNT": "2",
+}
+GROUPS = {"Dev": "dev", "Inner": "dev/inner"}
+HALL = "hall"  # two people share this directory
+UNFINISHED = """
+    SELECT (SELECT COUNT(*) FROM deliveries WHERE status IN ('held', 'open', 'ready') AND front <> 'local'),
+           (SELECT COUNT(*) FROM turns WHERE status IN ('open', 'running') AND front <> 'local'),
+           (SELECT COUNT(*) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting'))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who takes part. `groups` by the name of their workspace; the first answers everything, the second if asked."""
+
+    valor: Person
+    writers: tuple[Person, ...]
+    groups: dict[str, Chat]
+
+
+def cast_in(world: TelegramWorld) -> Cast:
+    valor = world.person("Valor", "valor_ai")
+    writers = tuple(world.person(f"Writer {number}", f"writer_{number}") for number in range(WRITERS))
+    groups = {name: world.group(name, [*writers[at * 2 : at * 2 + 3], valor]) for at, name in enumerate(GROUPS)}
+    return Cast(valor, writers, groups)
+
+
+def furnish(installation: Installation, world: TelegramWorld, cast: Cast, model: str) -> None:
+    """Write everything that the installation needs to serve this cast."""
+    home = installation.home
+    installation.configure(**SETTINGS, **world.environment, ANTHROPIC_BASE_URL=model, ANTHROPIC_API_KEY="dummy")
+    for directory in directories(home, cast).values():
+        directory.mkdir(parents=True, exist_ok=True)
+    (home / "config" / "workspace_config.json").write_text(json.dumps(configuration(home, cast)))
+    world.mint_session(cast.valor, home / "data" / "telegram.session").chmod(0o600)
+
+
+def directories(home: Path, cast: Cast) -> dict[str, Path]:
+    """The working directory of each group's workspace and of each writer."""
+    own = {f"writer_{at}": home / "work" / (HALL if at < 2 else f"writer_{at}") for at in range(len(cast.writers))}
+    return own | {name: home / "work" / directory for name, directory in GROUPS.items()}
+
+
+def configuration(home: Path, cast: Cast) -> dict[str, Any]:
+    places = directories(home, cast)
+    groups = {
+        name: {
+            "working_directory": str(places[name]),
+            "telegram_chat_ids": [str(chat.peer_id(cast.valor))],
+            "is_dev_group": name == "Dev",
+        }
+        for name, chat in cast.groups.items()
+    }
+    people = {
+        str(one.username): {
+            "username": str(one.username),
+            "working_directory": str(places[str(one.username)]),
+            "role": "owner" if one is cast.writers[0] else "member",
+        }
+        for one in cast.writers
+    }
+    own = {place.name.title(): {"working_directory": str(place)} for name, place in places.items() if name not in GROUPS}
+    return {"workspaces": groups | own, "dm_whitelist": {"allowed_users": people}}
+
+
+class Tables:
+    """The installation's tables, read as any user may, over one connection."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._path = installation.home / "system.db"
+        self._connection: sqlite3.Connection | None = None
+
+    def query(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        """No rows before the tables are there."""
+        if self._connection is None:
+            if not self._path.exists():
+                return []
+            self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
+
+    def value(self, sql: str, *parameters: object) -> Any:
+        rows = self.query(sql, *parameters)
+        return rows[0][0] if rows else None
+
+    def unfinished(self) -> tuple[int, int, int]:
+        """How many deliveries, turns and promises are open."""
+        rows = self.query(UNFINISHED)
+        return tuple(rows[0]) if rows else (0, 0, 0)
+
+    def starts(self) -> int:
+        """How often the most unlucky open turn was begun."""
+        return self.value("SELECT MAX(attempts) FROM turns WHERE status IN ('open', 'running')") or 0
+
+    def deaths(self) -> int:
+        """How many workers died over the most unlucky open promise."""
+        return self.value("SELECT MAX(deaths) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting')") or 0
+
+    def is_on_disk(self, responses: list[str]) -> bool:
+        """Whether one of these answers of the model is a finished step."""
+        marks = ", ".join("?" * len(responses))
+        found = f"""
+            SELECT 1 FROM steps WHERE kind = 'model' AND status = 'done'
+            AND json_extract(response, '$.provider_response_id') IN ({marks})"""
+        return bool(self.query(found, *responses))
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
