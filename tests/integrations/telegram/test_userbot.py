@@ -255,13 +255,18 @@ async def test_a_chat_met_since_the_start_is_found_among_the_dialogs(home: Home)
     bot = Userbot(home.access, BRISK, clock)
     await bot.start(desk)
     try:
-        home.world.faults.drop_updates(home.valor)
+        home.world.faults.drop_updates(home.valor, 10)
         bela: Person = home.world.person("Bela")
-        home.world.say(bela, home.valor, "unheard")
         with pytest.raises(Undeliverable):
+            await bot.send(Part(home.chat(bela), "hi", random_id=1))
+        home.world.say(bela, home.valor, "unheard")
+        with pytest.raises(Undeliverable):  # the dialogs were looked through for her a moment ago
             await bot.send(Part(home.chat(bela), "hi", random_id=1))
         clock.advance(61)
         await bot.send(Part(home.chat(bela), "hi", random_id=1))
+        carl: Person = home.world.person("Carl")
+        home.world.say(carl, home.valor, "unheard too")
+        await bot.send(Part(home.chat(carl), "hi", random_id=2))
     finally:
         await bot.stop()
 
