@@ -117,8 +117,8 @@ class Checker:
             replied = answer.reply_to and self._scene.world.ledger.message(answer.reply_to)
             if answer.chat is not asked.chat:
                 yield f"answered elsewhere: {what}"
-            elif answer.text.startswith("Here it is") and replied and replied.number < asked.message.number:
-                yield f"answered to another message: {what} replies to {replied.number}"
+            elif replied and not any(word.nonce in answer.text for word in words_of(replied.text)):
+                yield f"answered to another message: {what} replies to {replied.text!r}"
         if asked.kind in PROMISED and asked.nonce not in self._promises:
             yield f"lost: {what} is no promise"
 
