@@ -40,7 +40,9 @@ async def play_once(folder, lives, quota, tally, chance):
         play = Play(scene, lives, chance, tally, 30)
         stack.push_async_callback(lives.end_all)
         await play.ensure()
-        people.begin()
+        while not tables.value("SELECT COUNT(*) FROM admitted_since"):
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(1.1)
         while not quota.is_met:
             t=time.time()
             people.begin()

@@ -26,5 +26,5 @@ async def test_a_client_answers_who_it_is_once_and_counts_what_it_has_seen(home:
 
 
 def test_a_key_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="none.pem"):
+    with pytest.raises(OSError, match=r"none\.pem"):
         trust_only(tmp_path / "none.pem")
