@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from conversations import delivery_store, store, turn_store
 from conversations.commands import Command, read_command
+from conversations.orders import read_order
 from conversations.store import Why
 from conversations.turn import Turn
 from conversations.turns import Gate
@@ -17,7 +18,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import NotAllowed, Unknown
 from core.message import Chat
-from core.protocols import Call, PromiseMaker, PromiseOrder, PromiseView
+from core.protocols import Call, PromiseMaker, PromiseView
 
 HELP = """I answer here, and take on long jobs as promises. Commands, with or without the slash where they stand alone:
 /ping: whether I am well
@@ -71,7 +72,7 @@ class CommandAnswers:
         """Empty: the promise's own acknowledgement is the answer."""
         call = Call(turn.run_id, "command", turn_id=turn.id)
         kind = "code" if may(turn.role, Action.CODE) else "analysis"
-        await self.promises.make(PromiseOrder(command.rest, kind), turn.asker, call)
+        await self.promises.make(read_order(command.rest, kind), turn.asker, call)
         return ""
 
     async def _cancel(self, turn: Turn, command: Command) -> str:

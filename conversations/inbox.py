@@ -247,9 +247,10 @@ def _may_stop(turn: Turn, person_id: int, role: Role) -> bool:
 
 def _is_old_news(known: Known, message: Message) -> bool:
     """Whether the row says all of this already: a message delivered twice, or an edit that is not newer."""
-    if message.edited_at is None:
-        return True
-    return known.edited_at is not None and message.edited_at <= known.edited_at
+    if message.edited_at is None or known.edited_at is None:
+        return message.edited_at is None
+    # Fronts tell whole seconds: of two edits within one, the text alone tells the second from the first come again.
+    return (message.edited_at, message.text) == (known.edited_at, known.text) or message.edited_at < known.edited_at
 
 
 def _entry(listed: Listed) -> str:

@@ -42,6 +42,7 @@ class Known:
     row: int
     number: int
     reason: str
+    text: str
     edited_at: datetime | None
     turn_id: int | None
 
@@ -137,9 +138,8 @@ def find_message(connection: Connection, message: Message) -> Known | None:
     same = [messages.c.message_id == message.id]
     if message.inbound_key is not None:
         same.append(messages.c.inbound_key == message.inbound_key)
-    columns = (messages.c.id, messages.c.message_id, messages.c.reason, messages.c.edited_at, messages.c.turn_id)
-    row = connection.execute(select(*columns).where(*_is(messages, message.chat), or_(*same))).first()
-    return None if row is None else Known(row.id, row.message_id, row.reason, row.edited_at, row.turn_id)
+    row = connection.execute(select(messages).where(*_is(messages, message.chat), or_(*same))).first()
+    return None if row is None else Known(row.id, row.message_id, row.reason, row.text, row.edited_at, row.turn_id)
 
 
 def add_message(connection: Connection, message: Message, filing: Filing, now: datetime) -> int:

@@ -52,6 +52,11 @@ class FakeClock:
         self._sleepers.append((self._boot + seconds, waked))
         return await waked
 
+    @property
+    def sleepers(self) -> int:
+        """How many sleep now."""
+        return len(self._sleepers)
+
     def jump(self, seconds: float) -> None:
         """Move wall time alone, as a changed system clock does."""
         self._now += timedelta(seconds=seconds)

@@ -103,12 +103,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class PromiseOrder:
-    """A long job as an agent or a person orders it."""
+    """A long job as an agent or a person orders it.
+
+    It starts when all of `after` are completed, not before `at` (aware), and is repeated `every` (`30m`, `1d`, or five
+    cron fields read in the IANA `zone`, which is UTC unless told). Of those that wait, higher priorities go first.
+    """
 
     task_description: str
     task_type: str = "analysis"
     after: tuple[int, ...] = ()
     priority: int = 0
+    at: datetime | None = None
+    every: str | None = None
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,10 @@ class PromiseView:
     error_message: str | None
     created_at: datetime
     completed_at: datetime | None
+    waiting_for: str | None = None
+    due_at: datetime | None = None
+    every: str | None = None
+    zone: str | None = None
 
 
 class PromiseMaker(Protocol):

@@ -174,6 +174,10 @@ promises = Table(
     Column("priority", Integer, nullable=False, server_default="0"),  # higher first
     Column("waiting_for", Text),  # `dependency`, `schedule`, `approval`
     Column("not_before", Moment),  # schedule or backoff
+    Column("due_at", Moment),  # when it is to start, as it was ordered; `not_before` moves with every retry
+    Column("every", Text),  # how it is repeated: `30m`, or five cron fields
+    Column("zone", Text),  # the IANA zone of `every`
+    Column("former_id", Key, unique=True),  # the occurrence before this one
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("deaths", Integer, nullable=False, server_default="0"),  # workers that died over it
     Column("epoch", Integer, nullable=False, server_default="0"),  # the fencing token
@@ -234,6 +238,7 @@ deliveries = Table(
         *("status", "front", "chat_id", "id"),
         sqlite_where=text("status IN ('held', 'open', 'ready')"),
     ),
+    Index("ix_deliveries_turn_id", "turn_id", sqlite_where=text("turn_id IS NOT NULL")),
     Index("ix_deliveries_held", "turn_id", sqlite_where=text("status = 'held'")),
     Index("uq_deliveries_message", "front", "chat_id", "message_id", unique=True),
     Index("ix_deliveries_chat", "front", "chat_id", "id"),

@@ -64,6 +64,9 @@ class Promise:
     error_message: str | None
     waiting_for: WaitingFor | None
     not_before: datetime | None
+    due_at: datetime | None
+    every: str | None
+    zone: str | None
     attempts: int
     deaths: int
     epoch: int
@@ -84,6 +87,10 @@ class Promise:
             error_message=self.error_message,
             created_at=self.created_at,
             completed_at=self.completed_at,
+            waiting_for=self.waiting_for.value if self.waiting_for else None,
+            due_at=self.due_at,
+            every=self.every,
+            zone=self.zone,
         )
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 from sqlalchemy import Connection
 
@@ -13,12 +15,14 @@ from core.database import Database
 from core.errors import NotAllowed, RequestError, Unknown
 from core.protocols import Asker, Call, PromiseOrder, PromiseView
 from promises import settle_store, store, wording
-from promises.promise import TASK_TYPES, Promise, Status
+from promises.promise import TASK_TYPES, Promise, Status, WaitingFor
 from promises.rings import Rings
+from promises.schedule import plan, read_schedule
 from promises.settle_store import Settled
 from promises.store import NewPromise
 
 LONGEST = 16_000  # characters of a description
+HIGHEST = 1_000
 log = structlog.get_logger(__name__)
 
 
@@ -42,6 +46,8 @@ class Promises:
             log.info("promise made", promise=promise.id, run=promise.run_id, status=promise.status)
         if promise.status is Status.PENDING:
             await self._rings.call_worker([(promise.id, promise.priority)])
+        elif promise.due_at is not None:
+            self._rings.call_keepers()  # so that the reconcilers know when to wake
         self._rings.call_server()
         return promise.view
 
@@ -71,8 +77,10 @@ class Promises:
             raise Unknown(f"There is no task type {order.task_type!r}: choose one of {', '.join(self._task_types)}.")
         if order.task_type == "code" and not may(asker.role, Action.CODE):
             raise NotAllowed(f"A {asker.role} may not have code run in {asker.workspace}: ask an owner or a member.")
+        if abs(order.priority) > HIGHEST:
+            raise RequestError(f"A priority lies between -{HIGHEST} and {HIGHEST}.")
         after = tuple(dict.fromkeys(order.after))
-        return PromiseOrder(description, order.task_type, after, order.priority)
+        return read_schedule(replace(order, task_description=description, after=after))
 
     def _make(
         self, connection: Connection, order: PromiseOrder, asker: Asker, call: Call | None
@@ -80,8 +88,11 @@ class Promises:
         if call is not None and (known := store.made_by(connection, call)):
             return known, False
         now = self._clock.now()
-        waits = _must_wait(connection, order, asker)
-        promise = store.add(connection, NewPromise(order, asker, call, waits), now)
+        order = plan(order, now)
+        waiting_for = WaitingFor.SCHEDULE if order.at else None
+        if _must_wait(connection, order, asker):
+            waiting_for = WaitingFor.DEPENDENCY
+        promise = store.add(connection, NewPromise(order, asker, call, waiting_for), now)
         delivery_store.owe(connection, _acknowledgement(promise, order, call), now)
         return promise, True
 

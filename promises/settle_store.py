@@ -7,14 +7,16 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, bindparam, case, exists, func, select, update
+from sqlalchemy import Connection, Text, and_, bindparam, case, exists, func, null, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from conversations import delivery_store
 from conversations.delivery import Draft
-from core.schema import promise_dependencies, promises
-from promises import wording
+from core.moments import UTC_NAME
+from core.schema import Moment, promise_dependencies, promises
+from promises import store, wording
 from promises.promise import Ending, Lease, Promise, Status, WaitingFor
+from promises.schedule import Schedule
 from promises.store import HAS_OPEN_DEPENDENCY, read
 
 UNSTARTED = (Status.PENDING, Status.WAITING)
@@ -27,11 +29,16 @@ FOLLOWS = promises.c.id.in_(
     select(promise_dependencies.c.promise_id).where(promise_dependencies.c.after_id == bindparam("after"))
 )
 IS_FOLLOWED = exists().where(promise_dependencies.c.after_id == promises.c.id).label("is_followed")
+IS_EARLY = promises.c.not_before > bindparam("now", type_=Moment)
 RELEASE = (
     update(promises)
     .where(IS_UNBLOCKED)
-    .values(status=Status.PENDING, waiting_for=None, updated_at=bindparam("now"))
-    .returning(promises.c.id, promises.c.priority)
+    .values(
+        status=case((IS_EARLY, Status.WAITING), else_=Status.PENDING),
+        waiting_for=case((IS_EARLY, WaitingFor.SCHEDULE), else_=null()),
+        updated_at=bindparam("now"),
+    )
+    .returning(promises.c.id, promises.c.priority, promises.c.status)
 )
 RELEASE_FOLLOWERS = RELEASE.where(FOLLOWS)
 
@@ -64,6 +71,7 @@ def settle(connection: Connection, held: Promise | Lease, ending: Ending, now: d
     settled = _conclude(connection, promise, ending.draft, now)
     if promise.status.is_settled and row.is_followed:
         follow(connection, settled, now)
+    _repeat(connection, promise, now)
     return settled
 
 
@@ -121,12 +129,15 @@ def unblocked(connection: Connection) -> list[int]:
 
 
 def release_unblocked(connection: Connection, now: datetime, after: int | None = None) -> list[tuple[int, int]]:
-    """Let go what waits for nothing any more (only followers of `after`, where given): (number, priority) of each."""
+    """Let go what waits for no other promise any more (only followers of `after`, where given).
+
+    (number, priority) of each that may start now; the others wait for their moment.
+    """
     if after is None:
         rows = connection.execute(RELEASE, {"now": now})
     else:
         rows = connection.execute(RELEASE_FOLLOWERS, {"now": now, "after": after})
-    return [(row.id, row.priority) for row in rows]
+    return [(row.id, row.priority) for row in rows.all() if row.status == Status.PENDING]
 
 
 def follow(connection: Connection, settled: Settled, now: datetime) -> None:
@@ -150,6 +161,16 @@ def _conclude(connection: Connection, promise: Promise, draft: Draft | None, now
         _tell(connection, promise, draft or _told_by_default(promise), now)
         settled.told = True
     return settled
+
+
+def _repeat(connection: Connection, promise: Promise, now: datetime) -> None:
+    """A repeated promise comes again, whatever became of it, unless somebody cancelled it."""
+    if promise.every is None or promise.status not in {Status.COMPLETED, Status.FAILED}:
+        return
+    schedule = Schedule(promise.every, promise.zone or UTC_NAME)
+    fires = schedule.next_after(now, promise.due_at or promise.created_at)
+    if fires is not None:
+        store.repeat(connection, promise, fires, now)
 
 
 def _tell(connection: Connection, promise: Promise, draft: Draft, now: datetime) -> None:

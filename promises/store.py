@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, insert, select
+from sqlalchemy import Connection, Row, bindparam, exists, insert, literal, select
 
 from core.access import Role
 from core.message import Chat
 from core.protocols import Asker, Call, PromiseOrder
-from core.schema import promise_dependencies, promises
+from core.schema import Moment, promise_dependencies, promises
 from promises.promise import Lease, Promise, Status, WaitingFor
 
 OPEN = (Status.PENDING, Status.IN_PROGRESS, Status.WAITING)
@@ -38,7 +38,7 @@ class NewPromise:
     order: PromiseOrder
     asker: Asker
     call: Call | None
-    waits: bool
+    waiting_for: WaitingFor | None = None
 
 
 def add(connection: Connection, new: NewPromise, now: datetime) -> Promise:
@@ -61,19 +61,40 @@ def _values(new: NewPromise, now: datetime) -> dict[str, Any]:
         "task_description": order.task_description,
         "task_type": order.task_type,
         "priority": order.priority,
-        "status": Status.WAITING if new.waits else Status.PENDING,
-        "waiting_for": WaitingFor.DEPENDENCY if new.waits else None,
+        "status": Status.WAITING if new.waiting_for else Status.PENDING,
+        "waiting_for": new.waiting_for,
+        "not_before": order.at,
+        "due_at": order.at,
+        "every": order.every,
+        "zone": order.zone,
         "workspace": asker.workspace,
         "requester_id": asker.person_id,
         "requester_name": asker.name,
         "role": asker.role,
         "made_by_run": call.run_id if call else None,
         "tool_call_id": call.tool_call_id if call else None,
-        "run_id": f"run_{secrets.token_hex(8)}",
+        "run_id": _run_id(),
         "metadata": {},
         "created_at": now,
         "updated_at": now,
     }
+
+
+def repeat(connection: Connection, former: Promise, at: datetime, now: datetime) -> int:
+    """Write the next occurrence of a repeated promise; its number."""
+    copied = select(
+        *(promises.c[name] for name in COPIED),
+        promises.c.id,
+        *(literal(value) for value in (Status.WAITING.value, WaitingFor.SCHEDULE.value, _run_id())),
+        *(literal(moment, Moment()) for moment in (at, at, now, now)),
+    ).where(promises.c.id == former.id)
+    given = ("former_id", "status", "waiting_for", "run_id", "not_before", "due_at", "created_at", "updated_at")
+    made = insert(promises).from_select([*COPIED, *given], copied).returning(promises.c.id)
+    return connection.execute(made).scalar_one()
+
+
+def _run_id() -> str:
+    return f"run_{secrets.token_hex(8)}"
 
 
 def made_by(connection: Connection, call: Call) -> Promise | None:
@@ -142,7 +163,7 @@ def next_due(connection: Connection) -> datetime | None:
 
 def read(row: Row[Any]) -> Promise:
     """A row as the rest of the program knows it."""
-    return _read(row._mapping)
+    return _read(row._asdict())
 
 
 def _read(found: Mapping[str, Any]) -> Promise:
@@ -164,6 +185,11 @@ def _first(row: Row[Any] | None) -> Promise | None:
 
 PLAIN = tuple(
     name for name in Promise.__slots__ if name not in {"chat", "status", "role", "waiting_for", "evidence", "metadata"}
+)
+# What an occurrence has of the one before it.
+COPIED = (
+    *("chat_id", "front", "message_id", "task_description", "task_type", "priority", "metadata", "every", "zone"),
+    *("workspace", "requester_id", "requester_name", "role"),
 )
 # A row's columns before anybody has worked on it.
 UNTOUCHED: Mapping[str, Any] = {**dict.fromkeys(PLAIN), "evidence": None, "attempts": 0, "deaths": 0, "epoch": 0}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conversations.delivery import Draft
-from promises.promise import Evidence, Promise, Status
+from core.moments import tell_moment
+from promises.promise import Evidence, Promise, Status, WaitingFor
 
 SHORT = 160
 SUMMARY = 2_000
@@ -25,8 +26,16 @@ def summarise(text: str) -> str:
 
 
 def acknowledge(promise: Promise, after: tuple[int, ...] = ()) -> str:
-    starts = f" It starts after {_numbers(after)}." if promise.status is Status.WAITING else ""
-    return f"Promise #{promise.id}: {shorten(promise.task_description).rstrip('.')}.{starts}"
+    starts = f" It starts {_start(promise, after)}." if promise.status is Status.WAITING else ""
+    again = f" It is repeated: {promise.every}." if promise.every else ""
+    return f"Promise #{promise.id}: {shorten(promise.task_description).rstrip('.')}.{starts}{again}"
+
+
+def _start(promise: Promise, after: tuple[int, ...]) -> str:
+    moment = f"{tell_moment(promise.due_at, promise.zone)}" if promise.due_at else ""
+    if promise.waiting_for is WaitingFor.SCHEDULE:
+        return f"on {moment}"
+    return f"after {_numbers(after)}" + (f", not before {moment}" if moment else "")
 
 
 def tell_progress(promise: Promise, line: str) -> Draft:
@@ -46,6 +55,7 @@ def tell_failed(promise: Promise, reason: str, evidence: Iterable[Evidence] = ()
 def tell_cancelled(promise: Promise) -> Draft:
     done = f"\n\nDone until then: {promise.progress}" if promise.progress else ""
     said = f"Promise #{promise.id} is cancelled: {shorten(promise.task_description)}"
+    said += "\n\nIt is not repeated any more." if promise.every else ""
     return _draft(promise, "notice", said + done)
 
 

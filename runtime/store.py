@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from core.errors import Cancelled
 from core.schema import llm_calls, promises, runs, steps, turns
@@ -152,3 +152,19 @@ def count_calls(connection: Connection, since: datetime) -> dict[str, int]:
     query = select(llm_calls.c.outcome, func.count()).where(llm_calls.c.started_at >= since)
     found: dict[str, int] = {row[0]: row[1] for row in connection.execute(query.group_by(llm_calls.c.outcome))}
     return {**found, "all": sum(found.values())}
+
+
+def forget_runs(connection: Connection, run_ids: Iterable[str]) -> None:
+    """Their steps and model calls with them."""
+    ids = tuple(run_ids)
+    connection.execute(delete(llm_calls).where(llm_calls.c.run.in_(ids)))
+    connection.execute(delete(steps).where(steps.c.run_id.in_(ids)))
+    connection.execute(delete(runs).where(runs.c.id.in_(ids)))
+
+
+def forget_strays(connection: Connection, before: datetime) -> None:
+    """Runs of command lines, and model calls that belong to no run."""
+    stray = select(runs.c.id).where(runs.c.turn_id.is_(None), runs.c.promise_id.is_(None), runs.c.started_at < before)
+    forget_runs(connection, connection.execute(stray).scalars().all())
+    without = ~exists().where(runs.c.id == llm_calls.c.run)
+    connection.execute(delete(llm_calls).where(llm_calls.c.started_at < before, without))

@@ -62,6 +62,7 @@ class Server:
         for name, work in (
             ("outbox", services.outbox.run()),
             ("reconciler", services.reconciler.run()),
+            ("retention", services.retention.run()),
             ("doorbell", self._listen(doorbell)),
             ("configuration", self._follow_configuration()),
             ("probes", keep_watch(services.ground.board, probes, services.ground.clock)),

@@ -30,6 +30,7 @@ from integrations.local import LocalFront
 from integrations.telegram.session import TelegramAccess
 from integrations.telegram.userbot import Userbot
 from promises.reconciler import Reconciler
+from promises.retention import Retention
 from promises.rings import Rings
 from promises.service import Promises
 from promises.worker import Places
@@ -90,6 +91,7 @@ class Services:
     self_ping: SelfPing
     promises: Promises
     reconciler: Reconciler
+    retention: Retention
 
 
 BuildAgents = Callable[[Promises, HistorySearch, Events], Agents]
@@ -138,6 +140,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         self_ping=SelfPing(database, clock, events, inbox, reception),
         promises=promises,
         reconciler=Reconciler(database, ground.rings, clock, settings.promise_lease_seconds),
+        retention=Retention(database, clock, settings.retention_days),
     )
 
 

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic_ai import RunContext
 from pydantic_ai.toolsets import FunctionToolset
 
 from core.errors import RequestError
+from core.moments import read_moment, tell_moment
 from core.protocols import PromiseOrder, PromiseView
 from runtime.deps import Deps
 
 TaskType = Literal["code", "search", "analysis"]
 NESTED = "You are keeping a promise already: do this work now instead of promising it."
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """`at` is like 2026-12-01 09:00; `every` like 30m, 1d or five cron fields; both in the IANA `zone`, else UTC.
+
+    Of those that wait, higher priorities go first.
+    """
+
+    at: str | None = None
+    every: str | None = None
+    zone: str | None = None
+    priority: int = 0
 
 
 def promises_toolset() -> FunctionToolset[Deps]:
@@ -21,7 +36,7 @@ def promises_toolset() -> FunctionToolset[Deps]:
 
 
 async def make_promise(
-    ctx: RunContext[Deps], task: str, task_type: TaskType, after: list[int] | None = None, priority: int = 0
+    ctx: RunContext[Deps], task: str, task_type: TaskType, after: list[int] | None = None, when: When | None = None
 ) -> str:
     """Promise a long job: it is done in the background and its result sent to the chat. Then just say so.
 
@@ -29,11 +44,13 @@ async def make_promise(
         task: everything the worker must know; it sees no chat.
         task_type: code changes files.
         after: numbers of promises that must be completed first.
-        priority: higher goes first.
+        when: at once, if left out.
     """
     if ctx.deps.promise_id is not None:
         raise RequestError(NESTED)
-    order = PromiseOrder(task, task_type, tuple(after or ()), priority)
+    when = when or When()
+    at = read_moment(when.at, when.zone) if when.at else None
+    order = PromiseOrder(task, task_type, tuple(after or ()), when.priority, at, when.every, when.zone)
     view = await ctx.deps.promises.make(order, ctx.deps.asker, ctx.deps.call(ctx.tool_call_id or ""))
     return f"Promise #{view.id} is made ({view.status}). The chat gets its result by itself."
 
@@ -57,9 +74,15 @@ async def report_progress(ctx: RunContext[Deps], line: str) -> str:
 
 def tell_view(view: PromiseView) -> str:
     """One line: number, status, task, and what is known beyond that."""
-    known = view.error_message or view.result_summary or view.progress
+    known = view.error_message or view.result_summary or view.progress or _start_of(view)
     more = f" ({_short(known)})" if known else ""
     return f"#{view.id} {view.status}: {_short(view.task_description)}{more}"
+
+
+def _start_of(view: PromiseView) -> str | None:
+    if view.status != "waiting" or view.due_at is None:
+        return None
+    return f"starts on {tell_moment(view.due_at, view.zone)}"
 
 
 def _short(text: str) -> str:

@@ -72,6 +72,8 @@ async def main():
         tally = Tally()
         await play_once(folder, lives, Quota(a.kills, a.failpoints), tally, random.Random(a.seed))
     print(tally.violations)
+    print("missed", tally.missed.most_common(40))
+    print("died", tally.died_at.most_common(100))
     print("idle", tally.idle_kills, "never", tally.never_died_at, "lives", tally.lives, time.time()-t)
 
 

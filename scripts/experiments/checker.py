@@ -117,10 +117,14 @@ class Checker:
             replied = answer.reply_to and self._scene.world.ledger.message(answer.reply_to)
             if answer.chat is not asked.chat:
                 yield f"answered elsewhere: {what}"
-            elif replied and not any(word.nonce in answer.text for word in words_of(replied.text)):
+            elif replied and self._turn_of(replied) != self._turn_of(asked.message):
                 yield f"answered to another message: {what} replies to {replied.text!r}"
         if asked.kind in PROMISED and asked.nonce not in self._promises:
             yield f"lost: {what} is no promise"
+
+    def _turn_of(self, message: SentMessage) -> int | None:
+        row = self._rows.get(self._key(message))
+        return row and row["turn_id"]
 
     def _of_other_end(self, asked: Asked, row: sqlite3.Row, what: str) -> Iterator[str]:
         """A command, or a turn that was stopped or failed: one reply, and no nonce."""

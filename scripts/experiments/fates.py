@@ -10,7 +10,7 @@ from scripts.experiments.lives import Life
 from scripts.experiments.play import PARTS, Play, Tally
 
 LONGEST = 0.5  # seconds that a life is left alone before it is killed
-MOST_STARTS, MOST_DEATHS = 2, 1  # beyond that the product gives up on a message or a promise, as it should
+MOST_STARTS, MOST_DEATHS = 2, 2  # beyond that the product gives up on a message or a promise, as it should
 PATIENCE, LONG_PATIENCE = 1.5, 4.0
 GRACE = 4.0
 

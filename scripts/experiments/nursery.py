@@ -23,8 +23,10 @@ from pathlib import Path
 
 from core.clock import SystemClock
 from core.settings import Settings, load_settings
+from promises import keeper
 from scripts.experiments import plants
 
+BUSY_SECONDS = 0.3  # instead of 5: how long a promise waits that found its directory taken
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -68,6 +70,10 @@ class Skew:
 def preload() -> None:
     """Import whatever a server and a worker import in their lives."""
     import alembic.command
+    import anthropic.resources.beta
+    import anthropic.resources.messages
+    import pydantic_ai.models.anthropic
+    import pydantic_ai.providers.anthropic
     import telethon
     import uvicorn.loops.auto
     import uvicorn.protocols.http.auto
@@ -87,7 +93,7 @@ def preload() -> None:
     from runtime.runner import AgentRunner
 
     typeset("account", "*warm*")
-    loaded = (alembic, telethon, uvicorn, agents, cli, conversations, main, runtime, scripts, web, Models, AgentRunner)
+    loaded = (alembic, anthropic, pydantic_ai, telethon, uvicorn, agents, cli, conversations, main, runtime, scripts, web, Models, AgentRunner)
     assert all(loaded)
 
 
@@ -96,6 +102,7 @@ def be_born(order: Order, skew: Skew) -> int:
     import main as composition
 
     skew.bend()
+    keeper.BUSY_SECONDS = BUSY_SECONDS
     plants.plant(order.plant, order.part)
     settings = load_settings(PROJECT).model_copy(
         update={"fail_points": order.die_at or None, "fail_points_log": Path(order.arrivals)}

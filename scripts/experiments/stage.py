@@ -28,6 +28,9 @@ UNFINISHED = """
            (SELECT COUNT(*) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting'))
 """
 
+DEATHS = """
+    SELECT MAX(deaths + (status = 'in_progress')) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting')"""
+
 
 @dataclass(frozen=True, slots=True)
 class Cast:
@@ -118,8 +121,8 @@ class Tables:
         return self.value("SELECT MAX(attempts) FROM turns WHERE status IN ('open', 'running')") or 0
 
     def deaths(self) -> int:
-        """How many workers died over the most unlucky open promise."""
-        return self.value("SELECT MAX(deaths) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting')") or 0
+        """How many workers died, or will have died with the present ones, over the most unlucky open promise."""
+        return self.value(DEATHS) or 0
 
     def is_on_disk(self, responses: list[str]) -> bool:
         """Whether one of these answers of the model is a finished step."""

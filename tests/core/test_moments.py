@@ -1,0 +1,37 @@
+"""Moments and zones as people write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from core.errors import RequestError, Unknown
+from core.moments import find_zone, read_moment, tell_moment
+
+
+def test_p7_a_moment_is_read_in_its_zone() -> None:
+    assert read_moment(" 2026-07-01 09:00 ", "Europe/Berlin") == datetime(2026, 7, 1, 7, tzinfo=UTC)
+    assert read_moment("2026-12-01T09:00", "Europe/Berlin") == datetime(2026, 12, 1, 8, tzinfo=UTC)
+    assert read_moment("2026-12-01 09:00+02:00", "Europe/Berlin") == datetime(2026, 12, 1, 7, tzinfo=UTC)
+    assert read_moment("2026-12-01 09:00") == datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+
+def test_p7_what_is_no_moment_is_refused() -> None:
+    with pytest.raises(RequestError, match="'tomorrow' is no moment"):
+        read_moment("tomorrow")
+
+
+def test_p7_zones_are_found_in_any_case_and_unknown_ones_get_a_hint() -> None:
+    assert find_zone(None).key == "UTC"
+    assert find_zone("europe/berlin").key == "Europe/Berlin"
+    with pytest.raises(Unknown, match=r"no time zone 'Europe/Berln': .* Did you mean Europe/Berlin"):
+        find_zone("Europe/Berln")
+    for nonsense in ("../../etc/passwd", "Europe", "\0", "qqqqqqqq"):
+        with pytest.raises(Unknown):
+            find_zone(nonsense)
+
+
+def test_p7_a_moment_is_told_in_its_zone() -> None:
+    assert tell_moment(datetime(2026, 7, 1, 7, tzinfo=UTC), "Europe/Berlin") == "2026-07-01 09:00 (Europe/Berlin)"
+    assert tell_moment(datetime(2026, 7, 1, 7, tzinfo=UTC)) == "2026-07-01 07:00 (UTC)"
