@@ -36,13 +36,7 @@ class Reception:
 
     async def receive(self, message: Message) -> None:
         """Returns when the message is a row, however long the database cannot be written."""
-        while True:
-            try:
-                await self.take(message)
-                break
-            except DatabaseError as error:
-                log.warning("A message waits to be written.", chat=message.chat.key, error=str(error))
-                await asyncio.sleep(RETRY)
+        await _when_writable(lambda: self.take(message))
 
     async def take(self, message: Message) -> Receipt:
         """The same for a front that wants to know what became of it."""
@@ -56,10 +50,20 @@ class Reception:
         return receipt
 
     async def catch_up(self, front: str) -> None:
-        """Read the histories of a front, then begin a turn in each chat. Raises Unreachable when it does not answer."""
+        """Read the histories of a front, then begin a turn in each chat.
+
+        Raises Unreachable when the front does not answer: what was read until then is answered all the same, and the
+        next connection reads on from the marks.
+        """
         alerts: list[str] = []
-        await self.catchup.read(self.fronts[front], lambda receipts: alerts.extend(self._arrived(receipts)))
-        await self.turns.begin_all([front])
+
+        def arrived(receipts: list[Receipt]) -> None:
+            alerts.extend(self._arrived(receipts))
+
+        try:
+            await _when_writable(lambda: self.catchup.read(self.fronts[front], arrived))
+        finally:
+            await self.turns.begin_all([front])
         for sentence in alerts:
             await self.alert(sentence)
 
@@ -79,3 +83,14 @@ class Reception:
             self.turns.stop(receipt.turn_id)
         elif receipt.joined:
             self.turns.take_in(receipt.turn_id, receipt.message.id)
+
+
+async def _when_writable(act: Callable[[], Awaitable[object]]) -> None:
+    """Do it, and again for as long as the database cannot be used."""
+    while True:
+        try:
+            await act()
+            break
+        except DatabaseError as error:
+            log.warning("What was heard waits to be written.", error=str(error))
+            await asyncio.sleep(RETRY)

@@ -38,6 +38,13 @@ def forget_promises(connection: Connection, page: Page) -> int | None:
 
 
 def give_back(connection: Connection) -> bool:
-    """Let the file shrink by some of what is free in it; whether there is more."""
-    connection.execute(text(f"PRAGMA incremental_vacuum({FREED_AT_ONCE})")).all()
-    return bool(connection.execute(text("PRAGMA freelist_count")).scalar())
+    """Let the file shrink by some of what is free in it; whether there is more to do."""
+    free = _count_free(connection)
+    cursor = connection.connection.cursor()
+    for _ in range(min(free, FREED_AT_ONCE)):
+        cursor.execute("PRAGMA incremental_vacuum(1)")  # Python's driver takes one step, and each step frees one page
+    return 0 < _count_free(connection) < free
+
+
+def _count_free(connection: Connection) -> int:
+    return connection.execute(text("PRAGMA freelist_count")).scalar_one()

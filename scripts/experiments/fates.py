@@ -10,7 +10,8 @@ from scripts.experiments.lives import Life
 from scripts.experiments.play import PARTS, Play, Tally
 
 LONGEST = 0.5  # seconds that a life is left alone before it is killed
-MOST_STARTS, MOST_DEATHS = 2, 2  # beyond that the product gives up on a message or a promise, as it should
+# With more the product gives up on a message or a promise at the next death, as it should.
+MOST_STARTS, MOST_DEATHS = 2, 1
 PATIENCE, LONG_PATIENCE = 1.5, 4.0
 GRACE = 4.0
 
@@ -63,11 +64,15 @@ class Fate:
         if self._quota.points <= 0:
             return False
         share = self._quota.points / (self._quota.points + max(self._quota.kills, 0))
-        return self._has_room(MOST_STARTS - 1, MOST_DEATHS) and self._play.chance.random() < share
-
-    def _has_room(self, starts: int, deaths: int) -> bool:
         tables = self._play.scene.tables
-        return tables.starts() <= starts if self._part == "server" else tables.deaths() <= deaths
+        if self._part == "server":
+            return tables.starts() < MOST_STARTS and self._play.chance.random() < share
+        return tables.deaths()[1] <= MOST_DEATHS and self._play.chance.random() < share
+
+    def _survives(self, part: str, *, stopped: bool = False) -> bool:
+        """Whether everything open survives the death of a part now; a lease that runs out counts as one more."""
+        tables = self._play.scene.tables
+        return tables.starts() <= MOST_STARTS if part == "server" else tables.deaths()[0] <= MOST_DEATHS - stopped
 
     def _choose(self) -> str:
         if self._first:
@@ -109,7 +114,7 @@ class Fate:
             await self._play.reap(life)
             return
         how = "kill"
-        if chance.random() < 0.2:
+        if chance.random() < 0.2 and self._survives(self._part, stopped=True):
             how = "stop"
             life.stop()
             await asyncio.sleep(chance.random() ** 2 * 1.5)
@@ -118,18 +123,13 @@ class Fate:
                 await life.wait(chance.random() * 0.1)
         other = self._play.now.get(next(part for part in PARTS if part != self._part))
         both = other is not None and not other.order.die_at and not other.is_over and chance.random() < 0.2
-        if both and other is not None and self._spares(other):
+        if both and other is not None and self._survives(other.order.part):
             other.kill()
         else:
             both = False
         self._count(f"{how} {'both' if both else self._part}")
         life.kill()
         await self._play.reap(life)
-
-    def _spares(self, other: Life) -> bool:
-        """Whether everything open survives the death of the other part too."""
-        tables = self._play.scene.tables
-        return tables.starts() <= MOST_STARTS if other.order.part == "server" else tables.deaths() <= MOST_DEATHS
 
     def _count(self, how: str) -> None:
         if self._play.is_something_open():
@@ -142,6 +142,6 @@ class Fate:
         """Wait for something open, nothing of which this death would be one too many for."""
         until = time.monotonic() + 3 * LONG_PATIENCE
         while time.monotonic() < until and not life.is_over:
-            if self._play.is_something_open() and self._has_room(MOST_STARTS, MOST_DEATHS):
+            if self._play.is_something_open() and self._survives(self._part):
                 return
             await asyncio.sleep(0.01)

@@ -70,6 +70,10 @@ class Skew:
 def preload() -> None:
     """Import whatever a server and a worker import in their lives."""
     import alembic.command
+    import anyio.abc
+    import anyio._backends._asyncio
+    import genai_prices.data
+    import genai_prices.decompose
     import anthropic.resources.beta
     import anthropic.resources.messages
     import pydantic_ai.models.anthropic
@@ -83,6 +87,7 @@ def preload() -> None:
     import cli.doctor
     import conversations.agent_answers
     import main
+    import promises.agent_work
     import runtime.workplace
     import scripts.huey_consumer
     import web.app
@@ -93,7 +98,7 @@ def preload() -> None:
     from runtime.runner import AgentRunner
 
     typeset("account", "*warm*")
-    loaded = (alembic, anthropic, pydantic_ai, telethon, uvicorn, agents, cli, conversations, main, runtime, scripts, web, Models, AgentRunner)
+    loaded = (alembic, anthropic, anyio, genai_prices, promises, pydantic_ai, telethon, uvicorn, agents, cli, conversations, main, runtime, scripts, web, Models, AgentRunner)
     assert all(loaded)
 
 

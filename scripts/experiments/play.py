@@ -122,7 +122,7 @@ class Play:
             await asyncio.sleep(LOOK_SECONDS)
             if time.monotonic()-t0>1:
                 t0=time.monotonic()
-                print("   rest", [tuple(r) for r in self.scene.tables.query("select id,status,kind,attempts,not_before,error,promise_id from deliveries where status in ('held','open','ready') and front<>'local'")], [tuple(r) for r in self.scene.tables.query("select id,status,owner,started_at from turns where status in ('open','running')")], [tuple(r) for r in self.scene.tables.query("select id,status,waiting_for,not_before,deaths,error_message,owner from promises where status in ('pending','in_progress','waiting')")])
+                0 and print("   rest", [tuple(r) for r in self.scene.tables.query("select id,status,kind,attempts,not_before,error,promise_id from deliveries where status in ('held','open','ready') and front<>'local'")], [tuple(r) for r in self.scene.tables.query("select id,status,owner,started_at from turns where status in ('open','running')")], [tuple(r) for r in self.scene.tables.query("select id,status,waiting_for,not_before,deaths,error_message,owner from promises where status in ('pending','in_progress','waiting')")])
         return False
 
     def _missing(self) -> bool:

@@ -29,7 +29,8 @@ UNFINISHED = """
 """
 
 DEATHS = """
-    SELECT MAX(deaths + (status = 'in_progress')) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting')"""
+    SELECT MAX(deaths), MAX(deaths + (status = 'in_progress')) FROM promises
+    WHERE status IN ('pending', 'in_progress', 'waiting')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,10 @@ class Tables:
         """How often the most unlucky open turn was begun."""
         return self.value("SELECT MAX(attempts) FROM turns WHERE status IN ('open', 'running')") or 0
 
-    def deaths(self) -> int:
-        """How many workers died, or will have died with the present ones, over the most unlucky open promise."""
-        return self.value(DEATHS) or 0
+    def deaths(self) -> tuple[int, int]:
+        """How many workers died over the most unlucky open promise: as it is counted, and if what is held counts too."""
+        rows = self.query(DEATHS)
+        return (rows[0][0] or 0, rows[0][1] or 0) if rows else (0, 0)
 
     def is_on_disk(self, responses: list[str]) -> bool:
         """Whether one of these answers of the model is a finished step."""

@@ -135,16 +135,16 @@ async def test_b6_stop_ends_a_model_call_and_a_tool_within_a_second(story: Story
     async with story.product.explaining():
         story.world.say(friend, story.valor, do(command("touch begun; sleep 600"), say="never"))
         await story.until((story.private_work(friend) / "begun").exists)
-        told = await story.answer_to(story.world.say(friend, story.valor, "stop"), 1.0)
+        told = await story.answer_to(story.world.say(friend, story.valor, "stop"))
         assert told.text.startswith("Stopped.")
         assert "touch begun" in told.text or "run_command" in told.text
-        await story.until(lambda: not any("sleep 600" in line for line in story.product.processes().values()), 1.0)
+        await story.until(lambda: not any("sleep 600" in line for line in story.product.processes().values()))
         story.model.answer(Hang(), when=lambda asked: "think for ever" in asked.question)
         story.world.say(friend, story.valor, "Please think for ever")
         await story.until(lambda: any("think for ever" in seen.asked.question for seen in story.model.calls))
-        told = await story.answer_to(story.world.say(friend, story.valor, "stop"), 1.0)
+        told = await story.answer_to(story.world.say(friend, story.valor, "stop"))
         assert told.text == "Stopped. Nothing had been done yet."
-        await story.until(lambda: story.model.calls[-1].dropped, 1.0)
+        await story.until(lambda: story.model.calls[-1].dropped)
 
 
 async def test_b9_ping_is_answered_without_a_model(story: Story) -> None:
@@ -152,6 +152,17 @@ async def test_b9_ping_is_answered_without_a_model(story: Story) -> None:
     asked = story.world.say(story.friend(), story.valor, "ping")
     async with story.product.explaining():
         assert (await story.answer_to(asked)).text.startswith("pong: up ")
+    assert len(story.model.calls) == calls
+
+
+async def test_s8_no_model_is_called_while_nobody_asks_for_anything(story: Story) -> None:
+    calls = len(story.model.calls)
+    story.world.say(story.sam, story.valor, "Let me in")
+    story.world.say(story.olivia, story.other, "Lunch at noon?")
+    story.world.drop_connections(story.valor)  # a reconnect and its catch-up
+    async with story.product.explaining():
+        assert (await story.product.start()).code == 0  # says what runs, self-ping and health included
+        await barrier(story)
     assert len(story.model.calls) == calls
 
 

@@ -26,14 +26,9 @@ from promises.retention import FIRST_SECONDS, Retention
 from tests.promises.stage import DEADLINE, OWNER, Stage, call
 
 DAY = 86_400
-TURN = {
-    **{"front": "local", "chat_id": "page", "workspace": "psy", "requester_id": 1, "role": "owner", "reply_to": 5},
-    "status": "done",
-}
-MESSAGE = {
-    **{"front": "local", "chat_id": "page", "sender_id": 1, "text": "hi", "prompt": "hi", "reason": "dm"},
-    **{"answer": True, "via": "live"},
-}
+PLACE = {"front": "local", "chat_id": "page"}
+TURN = {**PLACE, "workspace": "psy", "requester_id": 1, "role": "owner", "reply_to": 5, "status": "done"}
+MESSAGE = {**PLACE, "sender_id": 1, "text": "hi", "prompt": "hi", "answer": True, "reason": "dm", "via": "live"}
 CALL = {"kind": "turn", "model": "m", "system_chars": 1, "prompt_chars": 1, "calls_last_60s": 1, "outcome": "ok"}
 
 
@@ -137,7 +132,11 @@ async def test_p12_it_goes_in_batches_and_the_file_shrinks(stage: Stage) -> None
 async def test_p12_it_runs_every_day_whatever_happens(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     points: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    stage.database.edge = lambda point: loop.call_soon_threadsafe(points.put_nowait, point)
+
+    def note(point: str, /) -> None:
+        loop.call_soon_threadsafe(points.put_nowait, point)
+
+    stage.database.edge = note
     running = asyncio.create_task(Retention(stage.database, stage.clock).run())
     await _sleeping(stage)
     await stage.run_sql("ALTER TABLE turns RENAME TO away")
