@@ -157,7 +157,7 @@ async def test_b9_ping_is_answered_without_a_model(story: Story) -> None:
 
 async def test_s8_no_model_is_called_while_nobody_asks_for_anything(story: Story) -> None:
     calls = len(story.model.calls)
-    story.world.say(story.sam, story.valor, "Let me in")
+    story.world.say(story.world.person("Eve", "stranger_eve"), story.valor, "Let me in")
     story.world.say(story.olivia, story.other, "Lunch at noon?")
     story.world.drop_connections(story.valor)  # a reconnect and its catch-up
     async with story.product.explaining():
