@@ -46,10 +46,13 @@ async def play_once(folder, lives, quota, tally, chance):
         while not quota.is_met:
             t=time.time()
             people.begin()
-            await asyncio.gather(*(Fate(part, play, quota, []).rule(10) for part in PARTS))
+            await play.ensure()
+            quota.round = 20
+            parts = chance.choice([PARTS, PARTS[:1], PARTS[1:]])
+            await asyncio.gather(*(Fate(part, play, quota, []).rule() for part in parts))
             t2=time.time()
             wrong = await play.come_to_rest()
-            print(f"{t2-t:.1f}s {time.time()-t2:.1f}s", quota, dict(tally.kills), sum(tally.died_at.values()), dict(tally.outcomes), len(people.asked), mind.requests, mind.repeated)
+            print(parts, len(tally.died_at), f"{t2-t:.1f}s {time.time()-t2:.1f}s", quota, dict(tally.kills), sum(tally.died_at.values()), dict(tally.outcomes), len(people.asked), mind.requests, mind.repeated)
             tally.violations += wrong
             if tally.violations:
                 break
@@ -72,7 +75,7 @@ async def main():
         tally = Tally()
         await play_once(folder, lives, Quota(a.kills, a.failpoints), tally, random.Random(a.seed))
     print(tally.violations)
-    print("missed", tally.missed.most_common(40))
+    print("missed", tally.missed.most_common(60))
     print("died", tally.died_at.most_common(100))
     print("idle", tally.idle_kills, "never", tally.never_died_at, "lives", tally.lives, time.time()-t)
 

@@ -18,10 +18,11 @@ GRACE = 4.0
 
 @dataclass(slots=True)
 class Quota:
-    """What is still to be done."""
+    """What is still to be done, in all and in this round."""
 
     kills: int
     points: int
+    round: int = 0
 
     @property
     def is_met(self) -> bool:
@@ -41,11 +42,10 @@ class Fate:
     def _tally(self) -> Tally:
         return self._play.tally
 
-    async def rule(self, deaths: int) -> None:
-        """Until so many more lives have ended, or everything is done."""
-        for _ in range(deaths):
-            if self._quota.is_met or self._tally.violations:
-                return
+    async def rule(self) -> None:
+        """Until the round is over, everything is done or something was found."""
+        while self._quota.round > 0 and not self._quota.is_met and not self._tally.violations:
+            self._quota.round -= 1
             await self._one_life()
 
     async def _one_life(self) -> None:

@@ -43,7 +43,7 @@ class People:
         self._stirring: asyncio.Task[None] | None = None
         self.asked: list[Asked] = []
         self.open: dict[str, float] = {}
-        self.crowd = 8
+        self.crowd = 12
         self.deeds = 0
 
     # -- the crowd

@@ -21,6 +21,7 @@ from core.schema import (
     steps,
     turns,
 )
+from promises import retention_store
 from promises.keeper import Outcome
 from promises.retention import FIRST_SECONDS, Retention
 from tests.promises.stage import DEADLINE, OWNER, Stage, call
@@ -127,6 +128,10 @@ async def test_p12_it_goes_in_batches_and_the_file_shrinks(stage: Stage) -> None
     assert free == 0
     assert used is not None
     assert used < 100
+
+
+async def test_p12_a_file_without_free_pages_has_nothing_to_give_back(stage: Stage) -> None:
+    assert not await stage.database.write("test", retention_store.give_back)
 
 
 async def test_p12_it_runs_every_day_whatever_happens(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

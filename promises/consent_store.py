@@ -1,0 +1,100 @@
+"""Queries of `consents`: what promises wait to be allowed. Each function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from conversations import delivery_store
+from conversations.delivery import Draft
+from core.errors import ConsentNeeded
+from core.schema import consents, promises
+from promises import settle_store, wording
+from promises.promise import Promise, Status, WaitingFor
+from promises.settle_store import Settled
+
+GRANTED, REFUSED, EXPIRED = "granted", "refused", "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a promise wants to do, and until when it may be allowed."""
+
+    needed: ConsentNeeded
+    expires_at: datetime
+
+
+def write(connection: Connection, promise: Promise, question: Question, now: datetime) -> int:
+    """Keep the question; its number. One that was asked for other arguments is asked anew."""
+    needed = question.needed
+    key = {"run_id": promise.run_id, "key": needed.key}
+    asked = {
+        **{"promise_id": promise.id, "tool": needed.tool, "arguments": dict(needed.arguments)},
+        **{"digest": needed.digest, "asked_at": now, "expires_at": question.expires_at},
+        **{"decision": None, "decided_by": None, "decided_at": None},
+    }
+    written = insert(consents).values(**key, **asked).on_conflict_do_update(list(key), set_=asked)
+    return connection.execute(written.returning(consents.c.id)).scalar_one()
+
+
+def ask(connection: Connection, promise: Promise, question: Question, now: datetime) -> None:
+    """Keep the question and put it to the chat."""
+    number = write(connection, promise, question, now)
+    text = wording.ask_consent(promise, question.needed, question.expires_at)
+    draft = Draft(promise.chat, f"question {number}", text, reply_to=promise.message_id, promise_id=promise.id)
+    if not delivery_store.reword(connection, promise.id, draft.kind, draft.text, now):
+        delivery_store.owe(connection, draft, now)
+
+
+def grant(connection: Connection, promise_id: int, by: str, now: datetime) -> tuple[int, int] | None:
+    """Let the promise go on; its (number, priority). None when it waits for no approval that can still be given."""
+    freed = connection.execute(
+        update(promises)
+        .where(
+            promises.c.id == promise_id,
+            promises.c.status == Status.WAITING,
+            promises.c.waiting_for == WaitingFor.APPROVAL,
+            promises.c.not_before > now,
+        )
+        .values(status=Status.PENDING, waiting_for=None, not_before=None, updated_at=now)
+        .returning(promises.c.id, promises.c.priority)
+    ).first()
+    if freed is None:
+        return None
+    _decide(connection, promise_id, GRANTED, by, now)
+    return freed.id, freed.priority
+
+
+def refuse(connection: Connection, promise: Promise, by: str, now: datetime) -> Settled | None:
+    """The promise fails; None when it waits for no approval."""
+    tool = _decide(connection, promise.id, REFUSED, by, now)
+    return settle_store.fail_unapproved(connection, promise.id, f"{by} refused `{tool}`.", now)
+
+
+def expire(connection: Connection, now: datetime) -> list[Settled]:
+    """Silence is a refusal."""
+    query = select(promises.c.id).where(
+        promises.c.status == Status.WAITING,
+        promises.c.waiting_for == WaitingFor.APPROVAL,
+        promises.c.not_before <= now,
+    )
+    settled: list[Settled] = []
+    for promise_id in connection.execute(query).scalars().all():
+        tool = _decide(connection, promise_id, EXPIRED, None, now)
+        failed = settle_store.fail_unapproved(connection, promise_id, f"Nobody allowed `{tool}` in time.", now)
+        settled += [failed] if failed else []
+    return settled
+
+
+def _decide(connection: Connection, promise_id: int, decision: str, by: str | None, now: datetime) -> str:
+    """The tool that was asked for."""
+    decided = (
+        update(consents)
+        .where(consents.c.promise_id == promise_id, consents.c.decision.is_(None))
+        .values(decision=decision, decided_by=by, decided_at=now)
+        .returning(consents.c.tool)
+    )
+    return connection.execute(decided).scalars().all()[-1]
