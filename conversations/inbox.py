@@ -206,8 +206,7 @@ class Inbox:
         if not turn_store.may_join(connection, turn, now, self._limits.join_seconds):
             return None
         turn_store.join(connection, turn, message, case.verdict.role)
-        if waiting is not None:
-            turn_store.begin_anew(connection, waiting)
+        turn_store.begin_anew(connection, turn)
         return Receipt(message, case.verdict.reason, True, turn.id, joined=waiting is None)
 
     def _stop(self, connection: Connection, case: _Case) -> Receipt:

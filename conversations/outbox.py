@@ -6,14 +6,18 @@ import asyncio
 from datetime import timedelta
 
 import structlog
+from sqlalchemy import Connection
 
 from conversations import delivery_store as rows
+from conversations import turn_store
 from conversations.delivery import Delivery, Shown
+from conversations.signs import Signs
+from conversations.turn import TurnEnd
 from core.clock import Clock
-from core.database import Database
+from core.database import Database, Work
 from core.errors import AlreadySent, DatabaseError, FloodWait, SessionError, Undeliverable, Unreachable
 from core.events import Events, Told
-from core.message import Chat, Sent
+from core.message import Chat, Sent, Sign
 from core.protocols import Front
 
 log = structlog.get_logger("telegram.outbox")
@@ -28,10 +32,11 @@ class Outbox:
     chat before it is sent again, always under the same key.
     """
 
-    def __init__(self, database: Database, clock: Clock, events: Events) -> None:
+    def __init__(self, database: Database, clock: Clock, events: Events, signs: Signs) -> None:
         self._database = database
         self._clock = clock
         self._events = events
+        self._signs = signs
         self._fronts: dict[str, Front] = {}
         self._senders: dict[Chat, asyncio.Task[None]] = {}
         self._woken: dict[Chat, asyncio.Event] = {}
@@ -153,8 +158,7 @@ class Outbox:
             await self._bury(delivery, str(error))
         else:
             now = self._clock.now()
-            await self._database.write("sent", lambda connection: rows.mark_sent(connection, delivery, shown, now))
-            self._tried.discard(delivery.id)
+            await self._settle("sent", delivery, lambda connection: rows.mark_sent(connection, delivery, shown, now))
             if shown.is_current:
                 self._events.publish(_told(delivery, shown.message_id))
 
@@ -186,8 +190,19 @@ class Outbox:
 
     async def _bury(self, delivery: Delivery, error: str) -> None:
         log.warning("A message will never arrive.", delivery=delivery.id, chat=delivery.chat.key, error=error)
-        await self._database.write("bury", lambda connection: rows.bury(connection, delivery, error))
+        await self._settle("bury", delivery, lambda connection: rows.bury(connection, delivery, error))
+
+    async def _settle(self, name: str, delivery: Delivery, write: Work[None]) -> None:
+        """Write what became of a row; with the last one of a turn its chat is shown how it went."""
+
+        def settle(connection: Connection) -> TurnEnd | None:
+            write(connection)
+            return None if delivery.turn_id is None else turn_store.told_end(connection, delivery.turn_id)
+
+        end = await self._database.write(name, settle)
         self._tried.discard(delivery.id)
+        if end is not None:
+            self._signs.show(delivery.chat, end.asked, sign_of(end))
 
     async def _postpone(self, delivery: Delivery, seconds: float, error: str) -> None:
         log.info("A message waits.", delivery=delivery.id, chat=delivery.chat.key, seconds=seconds, error=error)
@@ -219,9 +234,14 @@ def _told(delivery: Delivery, message_id: int | None) -> Told:
     )
 
 
+def sign_of(end: TurnEnd) -> Sign:
+    return Sign.DONE if end.has_arrived and end.status in {"done", "stopped"} else Sign.FAILED
+
+
 def _is_it(sent: Sent, delivery: Delivery) -> bool:
+    """A message whose target is gone is sent without one (see Front.send)."""
     texts = (delivery.text, *delivery.former)
-    return sent.reply_to == delivery.reply_to and any(_reads(sent, text) for text in texts)
+    return sent.reply_to in {delivery.reply_to, None} and any(_reads(sent, text) for text in texts)
 
 
 def _reads(sent: Sent, text: str) -> bool:

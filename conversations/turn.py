@@ -64,3 +64,12 @@ class Ending:
     text: str
     error_id: str | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """An ended turn of which nothing more is to be told: the messages it answered, and whether all of it arrived."""
+
+    status: str
+    asked: tuple[int, ...]
+    has_arrived: bool

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, or_, select, update
 
-from conversations.turn import Asked, Ending, Turn, TurnKind
+from conversations.turn import Asked, Ending, Turn, TurnEnd, TurnKind
 from core.access import Admission
 from core.message import Chat, Message
-from core.schema import messages, turns
+from core.schema import deliveries, messages, turns
 from core.workspaces import Role
 
 UNFINISHED = ("open", "running")
@@ -81,7 +81,10 @@ def join(connection: Connection, turn: Turn, message: Message, role: Role) -> No
 
 
 def begin_anew(connection: Connection, turn: Turn) -> None:
-    """Another run: the journal of the one before answers another question."""
+    """Another run, from the moment something joins: the journal of the one before answers another question.
+
+    A crash before the process at work has heard of it must not bring that answer back.
+    """
     connection.execute(update(turns).where(turns.c.id == turn.id).values(run_id=new_run_id()))
 
 
@@ -187,6 +190,19 @@ def count_since(connection: Connection, chat: Chat, since: datetime) -> int:
 def count_unfinished(connection: Connection) -> dict[str, int]:
     query = select(turns.c.status, func.count()).where(turns.c.status.in_(UNFINISHED)).group_by(turns.c.status)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def told_end(connection: Connection, turn_id: int) -> TurnEnd | None:
+    """How an ended turn went, once nothing more of it is to be told; None before."""
+    row = connection.execute(select(turns.c.status).where(turns.c.id == turn_id)).first()
+    if row is None or row.status in UNFINISHED:
+        return None
+    query = select(deliveries.c.status).where(deliveries.c.turn_id == turn_id).distinct()
+    left = set(connection.execute(query).scalars())
+    if left & {"held", "open", "ready"}:
+        return None
+    asked = connection.execute(select(messages.c.message_id).where(messages.c.turn_id == turn_id)).scalars()
+    return TurnEnd(row.status, tuple(asked), has_arrived="dead" not in left)
 
 
 def is_ended(connection: Connection, turn_id: int) -> bool:

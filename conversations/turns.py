@@ -248,15 +248,16 @@ class Turns:
         draft = Draft(turn.chat, "answer", ending.text, reply_to=turn.reply_to, turn_id=turn.id)
         now = self._doors.clock.now()
 
-        def end(connection: Connection) -> Sign | None:
+        def end(connection: Connection) -> bool | None:
             return _tell(connection, draft, ending, now) if turn_store.close(connection, turn, ending, now) else None
 
-        sign = await self._write("end", end)
-        if sign is None:
+        is_told = await self._write("end", end)
+        if is_told is None:
             return False
         self._doors.events.publish(TurnEnded(turn.id, turn.chat, ending.status))
         self._doors.outbox.wake(turn.chat)
-        self._doors.signs.show(turn.chat, _numbers(turn), sign)
+        if not is_told:
+            self._doors.signs.show(turn.chat, _numbers(turn), Sign.SILENT)
         return True
 
     async def _read(self, work: Work[T]) -> T:
@@ -274,17 +275,13 @@ async def _no_gate() -> None:
     return None
 
 
-def _tell(connection: Connection, draft: Draft, ending: Ending, now: datetime) -> Sign:
-    """Write what the chat is told at the end; the sign that says how it went."""
+def _tell(connection: Connection, draft: Draft, ending: Ending, now: datetime) -> bool:
+    """Write what the chat is told at the end, whose arrival will show how it went; False when there is nothing."""
     assert draft.turn_id is not None
     if ending.status == "done" and draft.pieces:
-        answer_turn(connection, draft, now)
-        return Sign.DONE
+        return bool(answer_turn(connection, draft, now))
     released = release(connection, draft.turn_id)
-    owe(connection, draft, now)
-    if ending.status == "done":
-        return Sign.DONE if released else Sign.SILENT
-    return Sign.DONE if ending.status == "stopped" else Sign.FAILED
+    return bool(owe(connection, draft, now) or released)
 
 
 def _numbers(turn: Turn) -> tuple[int, ...]:

@@ -200,7 +200,7 @@ def find_mentions(message: Message, accounts: Accounts) -> list[tuple[int, int]]
 
 
 def cut_mentions(message: Message, accounts: Accounts) -> str:
-    """The text without the mentions of our accounts, and without the space that each would leave behind."""
+    """The text without the mentions of our accounts, and without the space or comma that each would leave behind."""
     text = message.text
     spans = find_mentions(message, accounts)
     for start, end in reversed(spans):
@@ -208,7 +208,7 @@ def cut_mentions(message: Message, accounts: Accounts) -> str:
         if after.startswith(" ") and (not before or before[-1].isspace()):
             after = after[1:]
         text = before + after
-    return text.strip() if spans else text
+    return text.strip().lstrip(",:;").lstrip() if spans else text
 
 
 def role_of(person: Person, workspace: Workspace, config: WorkspaceConfig) -> Role:

@@ -18,10 +18,13 @@ ValorError                  the root; `str(error)` is one sentence a person can 
 │   ├── AlreadySent         the service has this send's key already; its message id is not known
 │   ├── Undeliverable       this part will never arrive (kicked, deleted chat, too long)
 │   └── Unreachable         no answer: the outcome of the call is unknown
+├── ConsentNeeded           the work waits until somebody with the right allows one tool call
 └── Cancelled               a person stopped the work
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class ValorError(Exception):
@@ -106,6 +109,17 @@ class Undeliverable(FrontError):
 
 class Unreachable(FrontError):
     """The service did not answer: what became of the call is unknown."""
+
+
+class ConsentNeeded(ValorError):
+    """Nobody has allowed this tool call yet. `key` names it within its run; `digest` is of tool and arguments."""
+
+    def __init__(self, tool: str, arguments: Mapping[str, object], key: str, digest: str) -> None:
+        super().__init__(f"`{tool}` runs here only when somebody with the right allows it.")
+        self.tool = tool
+        self.arguments = arguments
+        self.key = key
+        self.digest = digest
 
 
 class Cancelled(ValorError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from core.errors import ConsentNeeded
 from core.message import Chat, ChatKind, Entity, Message, Part, Sent
 from core.workspaces import Role
 
@@ -137,6 +138,16 @@ class PromiseView:
     zone: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A turn's run that cannot go on without consent: as `prompt` began it, a worker goes on with it."""
+
+    run_id: str
+    task: str
+    prompt: str
+    needed: ConsentNeeded
+
+
 class PromiseMaker(Protocol):
     """Promises as agents see them. Each call raises RequestError subclasses for what the asker must change."""
 
@@ -149,6 +160,16 @@ class PromiseMaker(Protocol):
         ...
 
     async def cancel(self, promise_id: int, asker: Asker) -> PromiseView: ...
+
+    async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
+        """Make a waiting promise of a turn's run that needs consent; its question is the held acknowledgement."""
+        ...
+
+    async def grant(self, promise_id: int, asker: Asker) -> PromiseView:
+        """Allow the one tool call that the promise waits for."""
+        ...
+
+    async def refuse(self, promise_id: int, asker: Asker) -> PromiseView: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,24 @@ promise_dependencies = Table(
     Column("after_id", Key, ForeignKey("promises.id"), primary_key=True, index=True),
 )
 
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("key", Text, nullable=False),  # the call within its run: `model request:tool call id`
+    Column("promise_id", Key, nullable=False, index=True),  # what waits for it
+    Column("tool", Text, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("digest", Text, nullable=False),  # of tool and arguments: what is granted is exactly this
+    Column("asked_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("decision", Text),  # granted, refused, expired
+    Column("decided_by", Text),
+    Column("decided_at", Moment),
+    UniqueConstraint("run_id", "key"),
+)
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -214,7 +232,7 @@ deliveries = Table(
     Column("front", Text, nullable=False),
     Column("chat_id", Text, nullable=False),
     Column("reply_to", BigInteger),
-    Column("kind", Text, nullable=False),  # answer, ack, progress, result, notice
+    Column("kind", Text, nullable=False),  # answer, ack, progress, result, notice, `question N`
     Column("part", Integer, nullable=False, server_default="0"),
     Column("turn_id", Key, ForeignKey("turns.id")),
     Column("promise_id", Key, ForeignKey("promises.id")),
@@ -242,6 +260,7 @@ deliveries = Table(
     Index("ix_deliveries_held", "turn_id", sqlite_where=text("status = 'held'")),
     Index("uq_deliveries_message", "front", "chat_id", "message_id", unique=True),
     Index("ix_deliveries_chat", "front", "chat_id", "id"),
+    Index("ix_deliveries_turn_id", "turn_id"),
 )
 
 runs = Table(

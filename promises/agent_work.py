@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.protocols import Asker, Progress
 from promises.keeper import Outcome
-from promises.promise import Promise
+from promises.promise import PROMPT, Promise
 from runtime.workplace import Errand, Workplace
 
 TASK = """This is promise #{id}, which you made. Do it now, all of it, and report what you did; nobody can be asked \
@@ -25,13 +25,19 @@ class AgentWork:
             run_id=promise.run_id,
             who=f"promise #{promise.id}",
             asker=_asker(promise),
-            prompt=TASK.format(id=promise.id, kind=promise.task_type, task=promise.task_description),
+            prompt=_prompt(promise),
             progress=progress,
             promise_id=promise.id,
             epoch=promise.epoch,
         )
         result = await self.workplace.run(errand)
         return Outcome(result.text, result.evidence, result.refused)
+
+
+def _prompt(promise: Promise) -> str:
+    """A turn that was parked goes on as it began."""
+    parked = promise.metadata.get(PROMPT)
+    return parked or TASK.format(id=promise.id, kind=promise.task_type, task=promise.task_description)
 
 
 def _asker(promise: Promise) -> Asker:

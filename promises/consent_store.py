@@ -13,8 +13,9 @@ from conversations.delivery import Draft
 from core.errors import ConsentNeeded
 from core.schema import consents, promises
 from promises import settle_store, wording
-from promises.promise import Promise, Status, WaitingFor
+from promises.promise import Ending, Promise, Status, WaitingFor
 from promises.settle_store import Settled
+from promises.store import read
 
 GRANTED, REFUSED, EXPIRED = "granted", "refused", "expired"
 
@@ -32,25 +33,37 @@ def write(connection: Connection, promise: Promise, question: Question, now: dat
     needed = question.needed
     key = {"run_id": promise.run_id, "key": needed.key}
     asked = {
-        **{"promise_id": promise.id, "tool": needed.tool, "arguments": dict(needed.arguments)},
-        **{"digest": needed.digest, "asked_at": now, "expires_at": question.expires_at},
-        **{"decision": None, "decided_by": None, "decided_at": None},
+        "promise_id": promise.id,
+        "tool": needed.tool,
+        "arguments": dict(needed.arguments),
+        "digest": needed.digest,
+        "asked_at": now,
+        "expires_at": question.expires_at,
     }
+    asked |= dict.fromkeys(("decision", "decided_by", "decided_at"))
     written = insert(consents).values(**key, **asked).on_conflict_do_update(list(key), set_=asked)
     return connection.execute(written.returning(consents.c.id)).scalar_one()
 
 
-def ask(connection: Connection, promise: Promise, question: Question, now: datetime) -> None:
-    """Keep the question and put it to the chat."""
+def settle(connection: Connection, promise: Promise, ending: Ending, now: datetime) -> Settled | None:
+    """End an attempt as settle_store does; one that needs consent puts its question to the chat with that."""
+    settled = settle_store.settle(connection, promise, ending, now)
+    is_parked = settled is not None and settled.promise.waiting_for is WaitingFor.APPROVAL
+    if settled is not None and is_parked and ending.needed and ending.not_before:
+        _ask(connection, settled.promise, Question(ending.needed, ending.not_before), now)
+        settled.told = True
+    return settled
+
+
+def _ask(connection: Connection, promise: Promise, question: Question, now: datetime) -> None:
     number = write(connection, promise, question, now)
     text = wording.ask_consent(promise, question.needed, question.expires_at)
     draft = Draft(promise.chat, f"question {number}", text, reply_to=promise.message_id, promise_id=promise.id)
-    if not delivery_store.reword(connection, promise.id, draft.kind, draft.text, now):
-        delivery_store.owe(connection, draft, now)
+    delivery_store.owe(connection, draft, now)
 
 
-def grant(connection: Connection, promise_id: int, by: str, now: datetime) -> tuple[int, int] | None:
-    """Let the promise go on; its (number, priority). None when it waits for no approval that can still be given."""
+def grant(connection: Connection, promise_id: int, by: str, now: datetime) -> Promise | None:
+    """Let the promise go on. None when it waits for no approval that can still be given."""
     freed = connection.execute(
         update(promises)
         .where(
@@ -60,18 +73,18 @@ def grant(connection: Connection, promise_id: int, by: str, now: datetime) -> tu
             promises.c.not_before > now,
         )
         .values(status=Status.PENDING, waiting_for=None, not_before=None, updated_at=now)
-        .returning(promises.c.id, promises.c.priority)
+        .returning(promises)
     ).first()
     if freed is None:
         return None
     _decide(connection, promise_id, GRANTED, by, now)
-    return freed.id, freed.priority
+    return read(freed)
 
 
-def refuse(connection: Connection, promise: Promise, by: str, now: datetime) -> Settled | None:
+def refuse(connection: Connection, promise_id: int, by: str, now: datetime) -> Settled | None:
     """The promise fails; None when it waits for no approval."""
-    tool = _decide(connection, promise.id, REFUSED, by, now)
-    return settle_store.fail_unapproved(connection, promise.id, f"{by} refused `{tool}`.", now)
+    tool = _decide(connection, promise_id, REFUSED, by, now)
+    return settle_store.fail_unapproved(connection, promise_id, f"{by} refused `{tool}`.", now)
 
 
 def expire(connection: Connection, now: datetime) -> list[Settled]:
@@ -97,4 +110,4 @@ def _decide(connection: Connection, promise_id: int, decision: str, by: str | No
         .values(decision=decision, decided_by=by, decided_at=now)
         .returning(consents.c.tool)
     )
-    return connection.execute(decided).scalars().all()[-1]
+    return " and ".join(connection.execute(decided).scalars())

@@ -15,13 +15,22 @@ from sqlalchemy import Connection
 
 from core.clock import Clock
 from core.database import Database
-from core.errors import Busy, Cancelled, DatabaseError, FloodWait, ModelUnavailable, Unreachable, ValorError
+from core.errors import (
+    Busy,
+    Cancelled,
+    ConsentNeeded,
+    DatabaseError,
+    FloodWait,
+    ModelUnavailable,
+    Unreachable,
+    ValorError,
+)
 from core.logs import bound
 from core.protocols import Progress
-from promises import lease_store, settle_store, wording
+from promises import consent_store, lease_store, wording
 from promises.lease_store import Claim
 from promises.progress import ProgressLine
-from promises.promise import RELEASED, Ending, Evidence, Promise, Retry, Status, WaitingFor
+from promises.promise import CONSENT_PATIENCE, RELEASED, Ending, Evidence, Promise, Retry, Status, WaitingFor
 from promises.rings import Rings
 from promises.settle_store import Settled
 
@@ -197,7 +206,7 @@ class Keeper:
         """Settle, however long the database is out of order: what the run did is not done again for that."""
 
         def work(connection: Connection) -> Settled | None:
-            return settle_store.settle(connection, promise, ending, self._terms.clock.now())
+            return consent_store.settle(connection, promise, ending, self._terms.clock.now())
 
         while True:
             try:
@@ -231,6 +240,8 @@ class Keeper:
                 if delay is not None:
                     return self._again(str(error), max(delay, _patience(error)))
                 return _fail(promise, f"{error} Given up after {promise.failures} attempts.")
+            case ConsentNeeded():
+                return self._until_allowed(error)
             case TimeoutError():
                 return _fail(promise, "The work took longer than it may.")
             case ValorError():
@@ -239,6 +250,10 @@ class Keeper:
                 error_id = secrets.token_hex(4)
                 log.error("work failed unexpectedly", error_id=error_id, exc_info=error)
                 return _fail(promise, f"Something went wrong inside Valor (error {error_id}).")
+
+    def _until_allowed(self, needed: ConsentNeeded) -> Ending:
+        until = self._terms.clock.now() + CONSENT_PATIENCE
+        return Ending(Status.WAITING, waiting_for=WaitingFor.APPROVAL, not_before=until, attempts=-1, needed=needed)
 
     def _again(self, reason: str, seconds: float, attempts: int = 0) -> Ending:
         return Ending(

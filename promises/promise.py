@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from conversations.delivery import Draft
 from core.access import Role
+from core.errors import ConsentNeeded
 from core.message import Chat
 from core.protocols import PromiseView
 
 TASK_TYPES = ("code", "search", "analysis")
+CONSENT_PATIENCE = timedelta(hours=24)  # then silence is a refusal
+PROMPT = "prompt"  # in `metadata` of a promise that goes on with a turn: how its run began
 DEATHS = 3  # workers that may die over one promise before it fails
 
 Evidence = Mapping[str, Any]
@@ -115,6 +118,8 @@ class Lease:
 class Ending:
     """What one attempt leaves in the row. `draft` is what the chat is told in the same transaction.
 
+    With `needed` the promise waits until somebody allows that call, at most until `not_before`.
+
     `attempts` and `deaths` are added to the row's: a shutdown takes its attempt back, a dead worker counts as a death.
     """
 
@@ -127,6 +132,7 @@ class Ending:
     attempts: int = 0
     deaths: int = 0
     draft: Draft | None = None
+    needed: ConsentNeeded | None = None
 
 
 RELEASED = Ending(Status.PENDING, attempts=-1)

@@ -15,7 +15,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import DatabaseError
 from core.owner import Owner
-from promises import lease_store, settle_store, store
+from promises import consent_store, lease_store, settle_store, store
 from promises.promise import DEATHS, Ending, Lease, Status
 from promises.rings import Rings
 from promises.settle_store import Settled
@@ -100,6 +100,7 @@ class Reconciler:
         freed = [self._free(connection, lease, now) for lease in over]
         for promise in settle_store.forsaken(connection):
             settle_store.follow(connection, Settled(promise), now)
+        freed += consent_store.expire(connection, now)
         ring = [wanted for settled in freed if settled for wanted in settled.ring]
         ring += lease_store.release_due(connection, now)
         return ring + settle_store.release_unblocked(connection, now)

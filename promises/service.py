@@ -13,9 +13,10 @@ from core.access import Action, may
 from core.clock import Clock
 from core.database import Database
 from core.errors import NotAllowed, RequestError, Unknown
-from core.protocols import Asker, Call, PromiseOrder, PromiseView
-from promises import settle_store, store, wording
-from promises.promise import TASK_TYPES, Promise, Status, WaitingFor
+from core.protocols import Asker, Call, Parked, PromiseOrder, PromiseView
+from promises import consent_store, settle_store, store, wording
+from promises.consent_store import Question
+from promises.promise import CONSENT_PATIENCE, PROMPT, TASK_TYPES, Promise, Status, WaitingFor
 from promises.rings import Rings
 from promises.schedule import plan, read_schedule
 from promises.settle_store import Settled
@@ -67,6 +68,31 @@ class Promises:
             self._rings.call_server()
         return promise.view
 
+    async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
+        promise = await self._database.write(
+            "promise-park", lambda connection: self._park(connection, parked, asker, call)
+        )
+        log.info("turn parked", promise=promise.id, run=promise.run_id, tool=parked.needed.tool)
+        self._rings.call_keepers()  # so that the reconcilers know when to wake
+        return promise.view
+
+    async def grant(self, promise_id: int, asker: Asker) -> PromiseView:
+        promise = await self._database.write(
+            "promise-grant", lambda connection: self._grant(connection, promise_id, asker)
+        )
+        log.info("consent granted", promise=promise_id, by=asker.name)
+        await self._rings.call_worker([(promise.id, promise.priority)])
+        self._rings.call_server()
+        return promise.view
+
+    async def refuse(self, promise_id: int, asker: Asker) -> PromiseView:
+        settled = await self._database.write(
+            "promise-refuse", lambda connection: self._refuse(connection, promise_id, asker)
+        )
+        log.info("consent refused", promise=promise_id, by=asker.name)
+        self._rings.call_server()
+        return settled.promise.view
+
     def _checked(self, order: PromiseOrder, asker: Asker) -> PromiseOrder:
         description = order.task_description.replace("\0", "").strip()
         if not description:
@@ -92,9 +118,43 @@ class Promises:
         waiting_for = WaitingFor.SCHEDULE if order.at else None
         if _must_wait(connection, order, asker):
             waiting_for = WaitingFor.DEPENDENCY
-        promise = store.add(connection, NewPromise(order, asker, call, waiting_for), now)
-        delivery_store.owe(connection, _acknowledgement(promise, order, call), now)
+        promise = store.add(connection, NewPromise(order, asker, call, waiting_for, order.at), now)
+        acknowledgement = wording.acknowledge(promise, order.after)
+        delivery_store.owe(connection, _hold(promise, acknowledgement, call), now)
         return promise, True
+
+    def _park(self, connection: Connection, parked: Parked, asker: Asker, call: Call) -> Promise:
+        if known := store.made_by(connection, call):
+            return known
+        now = self._clock.now()
+        question = Question(parked.needed, now + CONSENT_PATIENCE)
+        new = NewPromise(
+            PromiseOrder(parked.task),
+            asker,
+            call,
+            WaitingFor.APPROVAL,
+            question.expires_at,
+            parked.run_id,
+            {PROMPT: parked.prompt},
+        )
+        promise = store.add(connection, new, now)
+        consent_store.write(connection, promise, question, now)
+        asked = wording.ask_consent(promise, question.needed, question.expires_at)
+        delivery_store.owe(connection, _hold(promise, asked, call), now)
+        return promise
+
+    def _grant(self, connection: Connection, promise_id: int, asker: Asker) -> Promise:
+        _asked(connection, promise_id, asker)
+        promise = consent_store.grant(connection, promise_id, asker.name, self._clock.now())
+        if promise is None:
+            raise RequestError(f"The time to allow what promise #{promise_id} wants is over.")
+        return promise
+
+    def _refuse(self, connection: Connection, promise_id: int, asker: Asker) -> Settled:
+        _asked(connection, promise_id, asker)
+        settled = consent_store.refuse(connection, promise_id, asker.name, self._clock.now())
+        assert settled is not None, "it waited for approval in this very transaction"
+        return settled
 
     def _cancel(self, connection: Connection, promise_id: int, asker: Asker) -> tuple[Promise, Settled | None]:
         promise = _own(connection, promise_id, asker)
@@ -119,10 +179,24 @@ def _must_wait(connection: Connection, order: PromiseOrder, asker: Asker) -> boo
     return any(promise.status is not Status.COMPLETED for promise in found.values())
 
 
-def _own(connection: Connection, promise_id: int, asker: Asker) -> Promise:
+def _asked(connection: Connection, promise_id: int, asker: Asker) -> None:
+    """Raises unless the promise waits for this person's word."""
+    promise = _in_reach(connection, promise_id, asker)
+    if not may(asker.role, Action.APPROVE):
+        raise NotAllowed(f"A {asker.role} may not decide that in {asker.workspace}: ask an owner.")
+    if promise.waiting_for is not WaitingFor.APPROVAL:
+        raise RequestError(f"Promise #{promise_id} waits for nobody's approval: it is {promise.status}.")
+
+
+def _in_reach(connection: Connection, promise_id: int, asker: Asker) -> Promise:
     promise = store.find_all(connection, [promise_id], asker.workspace).get(promise_id)
     if promise is None:
         raise Unknown(f"There is no promise #{promise_id} in {asker.workspace}.")
+    return promise
+
+
+def _own(connection: Connection, promise_id: int, asker: Asker) -> Promise:
+    promise = _in_reach(connection, promise_id, asker)
     needed = Action.CANCEL_OWN if promise.requester_id == asker.person_id else Action.CANCEL_OTHERS
     if not may(asker.role, needed):
         raise NotAllowed(
@@ -131,12 +205,12 @@ def _own(connection: Connection, promise_id: int, asker: Asker) -> Promise:
     return promise
 
 
-def _acknowledgement(promise: Promise, order: PromiseOrder, call: Call | None) -> Draft:
+def _hold(promise: Promise, acknowledgement: str, call: Call | None) -> Draft:
     turn_id = call.turn_id if call else None
     return Draft(
         promise.chat,
         "ack",
-        wording.acknowledge(promise, order.after),
+        acknowledgement,
         reply_to=promise.message_id,
         turn_id=turn_id,
         promise_id=promise.id,

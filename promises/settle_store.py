@@ -99,6 +99,33 @@ def cancel_unstarted(connection: Connection, promise_id: int, by: str, now: date
     return settled
 
 
+def fail_unapproved(connection: Connection, promise_id: int, reason: str, now: datetime) -> Settled | None:
+    """End what waits for an approval that it did not get; None when it does not wait for one."""
+    row = connection.execute(
+        update(promises)
+        .where(
+            promises.c.id == promise_id,
+            promises.c.status == Status.WAITING,
+            promises.c.waiting_for == WaitingFor.APPROVAL,
+        )
+        .values(
+            status=Status.FAILED,
+            error_message=reason,
+            completed_at=now,
+            updated_at=now,
+            waiting_for=None,
+            not_before=None,
+        )
+        .returning(promises)
+    ).first()
+    if row is None:
+        return None
+    settled = _conclude(connection, read(row), None, now)
+    follow(connection, settled, now)
+    _repeat(connection, settled.promise, now)
+    return settled
+
+
 def ask_cancel(connection: Connection, promise_id: int, by: str, now: datetime) -> bool:
     """Note that work under way is not wanted any more; False when it is settled or was cancelled before."""
     asked = connection.execute(

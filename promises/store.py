@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,9 @@ class NewPromise:
     asker: Asker
     call: Call | None
     waiting_for: WaitingFor | None = None
+    not_before: datetime | None = None
+    run_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def add(connection: Connection, new: NewPromise, now: datetime) -> Promise:
@@ -63,7 +66,7 @@ def _values(new: NewPromise, now: datetime) -> dict[str, Any]:
         "priority": order.priority,
         "status": Status.WAITING if new.waiting_for else Status.PENDING,
         "waiting_for": new.waiting_for,
-        "not_before": order.at,
+        "not_before": new.not_before,
         "due_at": order.at,
         "every": order.every,
         "zone": order.zone,
@@ -73,8 +76,8 @@ def _values(new: NewPromise, now: datetime) -> dict[str, Any]:
         "role": asker.role,
         "made_by_run": call.run_id if call else None,
         "tool_call_id": call.tool_call_id if call else None,
-        "run_id": _run_id(),
-        "metadata": {},
+        "run_id": new.run_id or _run_id(),
+        "metadata": new.metadata,
         "created_at": now,
         "updated_at": now,
     }
@@ -154,9 +157,9 @@ def leases(connection: Connection) -> list[Lease]:
 
 
 def next_due(connection: Connection) -> datetime | None:
-    """When the first of those that wait for a moment may start; it may be past."""
+    """When the first may start that waits for its moment, or has waited for approval enough; it may be past."""
     query = select(promises.c.not_before).where(
-        promises.c.status == Status.WAITING, promises.c.waiting_for == WaitingFor.SCHEDULE
+        promises.c.status == Status.WAITING, promises.c.waiting_for.in_((WaitingFor.SCHEDULE, WaitingFor.APPROVAL))
     )
     return connection.execute(query.order_by(promises.c.not_before).limit(1)).scalar()
 

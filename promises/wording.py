@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from datetime import datetime
 
 from conversations.delivery import Draft
+from core.errors import ConsentNeeded
 from core.moments import tell_moment
 from promises.promise import Evidence, Promise, Status, WaitingFor
 
 SHORT = 160
 SUMMARY = 2_000
 EVIDENCE_LINES = 20
+ARGUMENTS = 6_000
 HASH = 8
 
 
@@ -36,6 +40,18 @@ def _start(promise: Promise, after: tuple[int, ...]) -> str:
     if promise.waiting_for is WaitingFor.SCHEDULE:
         return f"on {moment}"
     return f"after {_numbers(after)}" + (f", not before {moment}" if moment else "")
+
+
+def ask_consent(promise: Promise, needed: ConsentNeeded, expires_at: datetime) -> str:
+    """The question, with the arguments whole or the sentence that they are not."""
+    arguments = json.dumps(dict(needed.arguments), indent=1, ensure_ascii=False)
+    block = arguments[:ARGUMENTS].replace("`" * 3, "'" * 3)
+    whole = len(arguments) <= ARGUMENTS
+    cut = "" if whole else f"These are the first {ARGUMENTS:,} of {len(arguments):,} characters."
+    head = f"Promise #{promise.id} ({shorten(promise.task_description)}) wants to use `{needed.tool}` with"
+    number, until = promise.id, tell_moment(expires_at)
+    answers = f"`/approve {number}` allows exactly this, `/refuse {number}` does not; silence until {until} refuses it."
+    return _paragraphs(head, f"```json\n{block}\n```", cut, answers)
 
 
 def tell_progress(promise: Promise, line: str) -> Draft:

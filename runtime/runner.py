@@ -17,9 +17,10 @@ from pydantic_ai.usage import RunUsage
 from core.access import may
 from core.clock import Clock
 from core.database import Database
-from core.errors import ModelError
+from core.errors import ConsentNeeded, ModelError
 from core.logs import AGENT_INPUTS, AGENT_OUTPUTS, bound
 from runtime.accounts import Accounts, Caller
+from runtime.consent import Consenting
 from runtime.deps import Deps
 from runtime.journal import Evidence, Journal, Journaling, tell_steps
 from runtime.limits import RunLimits
@@ -89,7 +90,8 @@ class AgentRunner:
         `on_text` hears the text of the newest model response as it grows; a try that fails begins it anew.
         Cancelling the awaiting task ends the run at once, its connection and tools with it.
         Raises ModelUnavailable for what may pass, other ModelErrors for what does not; in a promise's run Busy, when
-        its directory is taken; Cancelled, when another process goes on with the run; whatever `deps.gate` raises.
+        its directory is taken; Cancelled, when another process goes on with the run; ConsentNeeded, when a tool call
+        must be allowed first; whatever `deps.gate` raises.
         """
         journal = self._journal(manifest, deps)
         with bound(run=deps.run_id, turn=deps.turn_id, promise=deps.promise_id):
@@ -98,7 +100,7 @@ class AgentRunner:
             try:
                 result = await self._run(manifest, prompt, deps, journal, on_text)
                 status = "done"
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, ConsentNeeded):
                 status = "stopped"
                 raise
             finally:
@@ -124,7 +126,7 @@ class AgentRunner:
                 ),
                 instructions=describe(manifest, deps),
                 toolsets=[self._toolset(tools) for tools in manifest.toolsets if tools.are_for(deps)],
-                capabilities=[Journaling(journal)],
+                capabilities=[Journaling(journal), Consenting(self._database)],
                 usage_limits=limits,
             )
         except AgentRunError as error:

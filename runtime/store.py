@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from core.errors import Cancelled
-from core.schema import llm_calls, promises, runs, steps, turns
+from core.errors import Cancelled, ConsentNeeded
+from core.schema import consents, llm_calls, promises, runs, steps, turns
 
 JSON = Any
 WINDOW = timedelta(seconds=60)
@@ -81,14 +81,36 @@ class CallEnd:
 
 
 def begin_run(connection: Connection, run: Run, now: datetime) -> dict[str, Step]:
-    """Write or reopen the run; its steps so far. Raises Cancelled when it is another process's now."""
+    """Write or reopen the run; its steps so far.
+
+    Raises Cancelled when it is another process's now, ConsentNeeded when it is a turn's that was parked before.
+    """
     check_epoch(connection, run)
+    _check_not_parked(connection, run)
     known = connection.execute(update(runs).where(runs.c.id == run.id), {"status": "running", "ended_at": None})
     if not known.rowcount:
         row = {"id": run.id, "agent": run.agent, "workspace": run.workspace, "status": "running", "started_at": now}
         connection.execute(insert(runs), {**row, "turn_id": run.turn_id, "promise_id": run.promise_id})
         return {}
     return {step.key: step for step in read_steps(connection, run.id)}
+
+
+def is_granted(connection: Connection, run_id: str, wanted: ConsentNeeded) -> bool:
+    """Whether somebody allowed exactly this call."""
+    query = select(consents.c.decision, consents.c.digest).where(
+        consents.c.run_id == run_id, consents.c.key == wanted.key
+    )
+    row = connection.execute(query).first()
+    return row is not None and (row.decision, row.digest) == ("granted", wanted.digest)
+
+
+def _check_not_parked(connection: Connection, run: Run) -> None:
+    """A turn that was parked as a promise is the promise's to go on with. Raises ConsentNeeded."""
+    if run.promise_id is not None:
+        return
+    row = connection.execute(select(consents).where(consents.c.run_id == run.id).order_by(consents.c.id)).first()
+    if row is not None:
+        raise ConsentNeeded(row.tool, row.arguments, row.key, row.digest)
 
 
 def end_run(connection: Connection, run_id: str, status: str, now: datetime) -> None:
@@ -159,6 +181,7 @@ def forget_runs(connection: Connection, run_ids: Iterable[str]) -> None:
     ids = tuple(run_ids)
     connection.execute(delete(llm_calls).where(llm_calls.c.run.in_(ids)))
     connection.execute(delete(steps).where(steps.c.run_id.in_(ids)))
+    connection.execute(delete(consents).where(consents.c.run_id.in_(ids)))
     connection.execute(delete(runs).where(runs.c.id.in_(ids)))
 
 

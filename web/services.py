@@ -104,7 +104,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     history = History(database, settings.max_conversation_history, settings.context_tokens)
     promises = Promises(database, ground.rings, clock)
     agents = build_agents(promises, history, events)
-    outbox, signs = Outbox(database, clock, events), Signs(clock)
+    signs = Signs(clock)
+    outbox = Outbox(database, clock, events, signs)
     status = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
     doors = TurnDoors(
         database=database,

@@ -171,7 +171,8 @@ class Stage:
         self.database = Database(sqlite_url(self.folder / "system.db"), self.edge, self.busy)
         database, clock = self.database, self.clock
         self.inbox = Inbox(database, clock, lambda: self.config, lambda: self.accounts, self.limits)
-        self.outbox, self.signs = Outbox(database, clock, self.events), Signs(clock)
+        self.signs = Signs(clock)
+        self.outbox = Outbox(database, clock, self.events, self.signs)
         self.promises = PlayedPromises(database, clock)
         self.owner = Owner("boot", "ns", self.pid, 1.0)
         self.history = History(database, 50, 8_000)
