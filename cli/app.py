@@ -36,7 +36,7 @@ def server() -> Client:
     return Client.of(load_settings(PROJECT))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # -100… is a chat
 def why(chat: str, message: int) -> None:
     """Say why a stored message was or was not answered. CHAT is the chat's id (a group's begins with -)."""
     for reason in server().get(f"/api/why/{quote(chat, safe='/')}/{message}"):

@@ -15,6 +15,7 @@ from core.settings import Settings
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 SECONDS = 30.0
 LOOK_SECONDS = 2.0
+UNKNOWN_TOKEN = 401
 FAILURES = (OSError, http.client.HTTPException, ValueError)
 
 
@@ -71,6 +72,10 @@ class Client:
     def post(self, path: str) -> Any:
         return self._body("POST", path)
 
+    def is_let_in(self) -> bool:
+        """Whether the server knows this token. Raises NotRunning."""
+        return self._answer("GET", "/api/promises?limit=1").status != UNKNOWN_TOKEN
+
     def health(self) -> dict[str, Any] | None:
         """What `/health` says, None when nothing that speaks so answers."""
         try:
@@ -80,13 +85,16 @@ class Client:
         return answer.body if _is_health(answer.body) else None
 
     def _body(self, method: str, path: str) -> Any:
-        try:
-            status, body = self._ask(method, path, SECONDS)
-        except FAILURES as error:
-            raise NotRunning(f"No Valor answers at {self.address}: start it with scripts/start.sh.") from error
+        status, body = self._answer(method, path)
         if status >= 400:
             raise RequestError(body.get("error") or f"The server answered {status}.")
         return body
+
+    def _answer(self, method: str, path: str) -> Answer:
+        try:
+            return self._ask(method, path, SECONDS)
+        except FAILURES as error:
+            raise NotRunning(f"No Valor answers at {self.address}: start it with scripts/start.sh.") from error
 
     def _ask(self, method: str, path: str, seconds: float) -> Answer:
         connection = self.address.connect(seconds)

@@ -54,8 +54,6 @@ def describe(name: str, finding: Finding) -> list[str]:
 def check_database(settings: Settings) -> Finding:
     """Whether the database can be opened and is of this version. Raises DatabaseError."""
     path = settings.database_path
-    if path is None:
-        return Finding(Status.UNHEALTHY, "DATABASE_URL names a database this version cannot use: use SQLite.")
     if not path.exists():
         return Finding(Status.HEALTHY, f"{path.name} will be made by the first start.")
     is_current = asyncio.run(_is_current(str(path)))
@@ -85,11 +83,12 @@ def check_workspaces(settings: Settings) -> Finding:
 
 
 def check_model(settings: Settings) -> Finding:
+    """Which model is configured; whether its key is accepted only a call would tell, and calls cost money."""
     from runtime.models import Models
 
     state = Models(settings).state()
     if state.missing is None:
-        return Finding(Status.HEALTHY, f"{state.name} answers.")
+        return Finding(Status.HEALTHY, f"{state.name} is configured.")
     sentence = f"The offline model answers, for {state.missing} is not set."
     return Finding(Status.OFF, sentence, f"echo '{state.missing}=…' >> .env")
 

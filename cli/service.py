@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -18,12 +22,14 @@ from core import checks
 from core.checks import Finding, Status
 from core.errors import ConfigurationError, SessionError, ValorError
 from core.lock_file import held
+from core.owner import Owner
 from core.secret_token import ensure_token
 from core.settings import Settings, load_settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 SIGN_IN = "scripts/telegram_login.sh"
 WAIT_SECONDS = 90.0
+INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
 LOCK_SECONDS = 120.0  # for another start or stop that is under way
 
 
@@ -32,21 +38,48 @@ def start(settings: Settings, *, supervised: bool, seconds: float) -> None:
     records = Records(settings.home)
     token = prepare(settings)
     running = records.running()
-    if {Part.SERVER, Part.WORKER} <= running.keys():
-        print("Valor runs already: " + ", ".join(f"{part} (pid {owner.pid})" for part, owner in running.items()) + ".")
+    was_whole = is_whole(running, supervised=supervised)
+    if was_whole:
+        print(f"Valor runs already: {list_parts(running)}.")
     else:
-        end_all(records)  # what an accident left of an earlier start
-        check_before(settings)
-        launch(records, supervised=supervised)
+        begin(settings, records, supervised=supervised)
+    client = Client(Address.of(settings), token)
     try:
-        health = Readiness(Client(Address.of(settings), token), records).wait(seconds)
+        health = Readiness(client, records).wait(seconds)
     except NotReady:
-        if not running:
+        if not was_whole:
             end_all(records)
         raise
-    print("\n".join(describe_parts(health)))
-    print(f"Page: {Address.of(settings)}/?token={token}")
+    show(settings, health, client)
+
+
+def is_whole(running: Mapping[Part, Owner], *, supervised: bool) -> bool:
+    """Whether everything runs; without its supervisor a supervised installation would stay down at the next crash."""
+    return {*Part} - ({Part.SUPERVISOR} if not supervised else set()) <= running.keys()
+
+
+def begin(settings: Settings, records: Records, *, supervised: bool) -> None:
+    """Start everything, after ending what an accident left. Raises ValorError when a start cannot succeed."""
+    left = end_all(records)
+    if left:
+        print(f"Ended what an earlier start left: {list_parts(left)}.")
+    check_before(settings)
+    launch(records, supervised=supervised)
+
+
+def show(settings: Settings, health: dict[str, Any], client: Client) -> None:
+    """Say what is up and how to get there. Raises ConfigurationError when the link would not be let in."""
+    notes = [f"note      {warning}" for warning in settings.warnings]
+    print("\n".join([*notes, *describe_parts(health)]))
+    if not client.is_let_in():
+        sentence = f"The server runs with another token than {settings.token_path}, which was replaced meanwhile"
+        raise ConfigurationError([f"{sentence}: scripts/stop.sh && scripts/start.sh"])
+    print(f"Page: {client.address}/?token={client.token}")
     print(f"Logs: {settings.logs_dir}/agent_system.log and huey.log. Stop: scripts/stop.sh")
+
+
+def list_parts(parts: Mapping[Part, Owner]) -> str:
+    return ", ".join(f"{part} (pid {owner.pid})" for part, owner in parts.items())
 
 
 def prepare(settings: Settings) -> str:
@@ -112,18 +145,31 @@ def launch(records: Records, *, supervised: bool) -> None:
 
 
 def detach(records: Records, part: Part, command: list[str]) -> None:
-    with records.output(part).open("ab") as output:
+    with records.output(part).open("ab") as output, uninterrupted():
         process = subprocess.Popen(
             command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    records.note(part, process.pid)
+        records.note(part, process.pid)
+
+
+@contextmanager
+def uninterrupted() -> Generator[None]:
+    """Ctrl-C waits for the end of the block: no process shall run that no record names."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def stop(settings: Settings) -> None:
     """End exactly what `start` started. Raises Busy when something will not die."""
     ended = end_all(Records(settings.home))
     if ended:
-        print("Stopped: " + ", ".join(f"{part} (pid {owner.pid})" for part, owner in ended.items()) + ".")
+        print(f"Stopped: {list_parts(ended)}.")
     else:
         print("Nothing that scripts/start.sh started is running.")
 
@@ -138,7 +184,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def act(options: argparse.Namespace) -> None:
+def describe_interrupt(records: Records) -> str:
+    running = records.running()
+    if not running:
+        return "Interrupted. Nothing runs."
+    return f"Interrupted. Still running: {list_parts(running)}. How it is: scripts/start.sh. Stop: scripts/stop.sh"
+
+
+def act(options: argparse.Namespace) -> int:
+    """Do what was asked for; the exit code. Raises ValorError."""
     settings = load_settings(PROJECT)
     try:
         with held(settings.data_dir / "service.lock", LOCK_SECONDS):
@@ -148,18 +202,21 @@ def act(options: argparse.Namespace) -> None:
                 start(settings, supervised=not options.no_supervise, seconds=options.wait)
     except OSError as error:
         raise ConfigurationError([f"{error.filename or settings.home} cannot be used: {error.strerror}."]) from error
+    except KeyboardInterrupt:
+        print(describe_interrupt(Records(settings.home)), file=sys.stderr)
+        return INTERRUPTED
+    return 0
 
 
 def main(arguments: list[str]) -> int:
     try:
-        act(parse(arguments))
+        return act(parse(arguments))
     except ConfigurationError as error:
         print("\n".join(error.problems), file=sys.stderr)
         return 1
     except ValorError as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from conversations.turn import Turn
 from conversations.turns import Gate
 from conversations.typeset import LOCAL
+from core.errors import ConsentNeeded
 from core.events import Events, TurnGrew
+from core.protocols import Call, Parked
 
 if TYPE_CHECKING:
     from runtime.workplace import Workplace
@@ -47,7 +49,14 @@ class AgentAnswers:
             turn_id=turn.id,
             epoch=turn.epoch,
         )
-        return (await workplace.run(errand)).text
+        try:
+            return (await workplace.run(errand)).text
+        except ConsentNeeded as needed:
+            await gate()
+            parked = Parked(turn.run_id, turn.prompt, prompt, needed)
+            call = Call(turn.run_id, f"consent {needed.key}", turn_id=turn.id)
+            await workplace.promises.park(parked, turn.asker, call)
+            return ""  # the promise's question is the answer
 
     def _growing(self, turn: Turn) -> Callable[[str], Awaitable[None]]:
         async def tell(text: str) -> None:

@@ -26,6 +26,7 @@ HELP = """I answer here, and take on long jobs as promises. Commands, with or wi
 /promise TEXT: take on a long job
 /promises: what I have promised in this workspace
 /cancel NUMBER: cancel a promise (or reply `cancel` to it)
+/approve NUMBER, /refuse NUMBER: allow what a promise asks for, or not (or reply so to its question)
 /why NUMBER: why a message was or was not answered (or reply `/why` to it)"""
 
 Status = Callable[[], Awaitable[str]]
@@ -53,6 +54,8 @@ class CommandAnswers:
                 return _list(await self.promises.list_for(turn.asker))
             case "cancel":
                 return await self._cancel(turn, command)
+            case "approve" | "refuse":
+                return await self._decide(turn, command)
             case "why":
                 return await self._explain(turn, command)
             case "lift":
@@ -76,11 +79,25 @@ class CommandAnswers:
         return ""
 
     async def _cancel(self, turn: Turn, command: Command) -> str:
-        number = command.number or await self._promise_replied_to(turn)
-        if number is None:
-            raise Unknown("Say which promise: /cancel NUMBER, or reply `cancel` to its message.")
+        number = await self._number_of(turn, command)
         view = await self.promises.cancel(number, turn.asker)
         return f"Promise #{number} is {'' if view.status == 'cancelled' else 'being '}cancelled."
+
+    async def _decide(self, turn: Turn, command: Command) -> str:
+        number = await self._number_of(turn, command)
+        if command.name == "refuse":
+            view = await self.promises.refuse(number, turn.asker)
+            return f"Promise #{view.id} is {view.status}: what it asked for is refused."
+        view = await self.promises.grant(number, turn.asker)
+        return f"Promise #{view.id} goes on: what it asked for is allowed, this once."
+
+    async def _number_of(self, turn: Turn, command: Command) -> int:
+        """The promise that a command names or replies to."""
+        number = command.number or await self._promise_replied_to(turn)
+        if number is None:
+            name = command.name
+            raise Unknown(f"Say which promise: /{name} NUMBER, or reply `{name}` to its message.")
+        return number
 
     async def _promise_replied_to(self, turn: Turn) -> int | None:
         replied = turn.asked[-1].reply_to

@@ -42,6 +42,14 @@ def read_json(path: Path, findings: Findings) -> object:
         raise ConfigurationError([f"{path.name} is nested too deeply"]) from error
 
 
+def read_root(path: Path, findings: Findings) -> Node:
+    """The object that `path` holds. Raises ConfigurationError when there is none that can be read."""
+    document = read_json(path, findings)
+    if not isinstance(document, dict):
+        raise ConfigurationError([f"{path.name} should be an object, is {name_type(document)}"])
+    return Node(cast("dict[str, object]", document), "", findings)
+
+
 class Node:
     """A JSON object at `path`. Asked for a key of a type, it answers with the value or notes what is wrong."""
 
@@ -134,7 +142,7 @@ class Node:
         return f"{self.path}.{key}" if self.path and key else self.path or key
 
     def _note(self, key: str, sentence: str) -> None:
-        self.findings.problems.append(f"{self.at(key) or 'the file'}: {sentence}")
+        self.findings.problems.append(f"{self.at(key)}: {sentence}")
 
 
 def as_text(value: object) -> str | None:

@@ -187,6 +187,22 @@ def check_disk(home: Path, low: int = DISK_LOW, full: int = DISK_FULL) -> Findin
     return Finding(Status.DEGRADED if free < low else Status.HEALTHY, sentence)
 
 
+def check_same_file(path: Path, first: os.stat_result) -> Finding:
+    """Whether the database at `path` is still the file that it was at `first`: SQLite goes on writing to a lost one."""
+    try:
+        is_same = os.path.samestat(path.stat(), first)
+    except FileNotFoundError:
+        is_same = False
+    if is_same:
+        return Finding(Status.HEALTHY, f"{path.name} is up to date.")
+    return Finding(
+        Status.UNHEALTHY,
+        f"{path.name} was deleted or replaced while Valor runs: what is written now is lost. Stop it, put a backup in "
+        "its place if there is one, and start again.",
+        "scripts/stop.sh && scripts/start.sh",
+    )
+
+
 def check_token(path: Path) -> Finding:
     """Whether nobody else can read the token of the page and the API."""
     if not path.exists():

@@ -222,7 +222,7 @@ consents = Table(
     Column("decision", Text),  # granted, refused, expired
     Column("decided_by", Text),
     Column("decided_at", Moment),
-    UniqueConstraint("run_id", "key"),
+    Index("ix_consents_call", "run_id", "key", "id"),
 )
 
 deliveries = Table(
@@ -256,7 +256,6 @@ deliveries = Table(
         *("status", "front", "chat_id", "id"),
         sqlite_where=text("status IN ('held', 'open', 'ready')"),
     ),
-    Index("ix_deliveries_turn_id", "turn_id", sqlite_where=text("turn_id IS NOT NULL")),
     Index("ix_deliveries_held", "turn_id", sqlite_where=text("status = 'held'")),
     Index("uq_deliveries_message", "front", "chat_id", "message_id", unique=True),
     Index("ix_deliveries_chat", "front", "chat_id", "id"),

@@ -82,6 +82,14 @@ def check_model(value: str) -> str:
     return value
 
 
+def check_database_url(value: SecretStr) -> SecretStr:
+    """Accept the address of an SQLite file."""
+    kind, _, name = value.get_secret_value().partition(":///")
+    if kind.partition("+")[0] != "sqlite" or not name:
+        raise ValueError("should be sqlite:///FILE: this version knows no other kind of database")
+    return value
+
+
 def upper(value: object) -> object:
     """Let `debug` mean DEBUG."""
     return value.upper() if isinstance(value, str) else value
@@ -89,6 +97,7 @@ def upper(value: object) -> object:
 
 Url = Annotated[str, AfterValidator(check_url)]
 Model = Annotated[str, AfterValidator(check_model)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(check_database_url)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(upper)]
@@ -155,7 +164,7 @@ class Settings(BaseSettings):
     cors_origins: Names = ()
     ssl_keyfile: Path | None = None
     ssl_certfile: Path | None = None
-    database_url: SecretStr | None = None
+    database_url: DatabaseUrl | None = None
     redis_url: SecretStr | None = None
 
     max_conversation_history: PositiveInt = 50
@@ -215,20 +224,15 @@ class Settings(BaseSettings):
         return self.api_port or self.port or 9000
 
     @property
-    def database_path(self) -> Path | None:
-        """The SQLite file, None when DATABASE_URL names another database."""
-        if self.database_url is None:
-            return self.home / "system.db"
-        address = self.database_url.get_secret_value()
-        scheme, _, name = address.partition(":///")
-        return self.home / name if scheme.partition("+")[0] == "sqlite" and name else None
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        address = self.database_url.get_secret_value() if self.database_url else "sqlite:///system.db"
+        return self.home / address.partition(":///")[2]
 
     @property
     def database_address(self) -> str:
-        """The database as SQLAlchemy spells it: the SQLite file unless DATABASE_URL names another kind."""
-        if self.database_path is not None or self.database_url is None:
-            return f"sqlite:///{self.database_path}"
-        return self.database_url.get_secret_value()
+        """The database as SQLAlchemy spells it."""
+        return f"sqlite:///{self.database_path}"
 
     @property
     def huey_path(self) -> Path:

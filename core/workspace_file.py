@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from core.checked_json import Findings, Node, as_text, read_json
+from core.checked_json import Findings, Node, as_text, read_root
 from core.errors import ConfigurationError, Unknown
 from core.workspaces import (
     PRIVATE,
@@ -66,7 +66,7 @@ def load_workspaces(path: Path, allowed_groups: tuple[str, ...] | None, private_
     if not path.exists():
         sentence = f"{path} does not exist: nobody is admitted, only the local page and the command line work."
         return WorkspaceConfig(private_root, warnings=(sentence,))
-    config = build_config(Node(read_json(path, findings), "", findings), private_root)
+    config = build_config(read_root(path, findings), private_root)
     if not findings.problems:
         config = narrow(config, allowed_groups, findings)
         check_directories(config, allowed_groups, findings)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, insert, select, update
 
 from conversations import delivery_store
 from conversations.delivery import Draft
@@ -29,10 +28,11 @@ class Question:
 
 
 def write(connection: Connection, promise: Promise, question: Question, now: datetime) -> int:
-    """Keep the question; its number. One that was asked for other arguments is asked anew."""
+    """Keep the question; its number. Of several for the same call the newest counts."""
     needed = question.needed
-    key = {"run_id": promise.run_id, "key": needed.key}
     asked = {
+        "run_id": promise.run_id,
+        "key": needed.key,
         "promise_id": promise.id,
         "tool": needed.tool,
         "arguments": dict(needed.arguments),
@@ -40,9 +40,7 @@ def write(connection: Connection, promise: Promise, question: Question, now: dat
         "asked_at": now,
         "expires_at": question.expires_at,
     }
-    asked |= dict.fromkeys(("decision", "decided_by", "decided_at"))
-    written = insert(consents).values(**key, **asked).on_conflict_do_update(list(key), set_=asked)
-    return connection.execute(written.returning(consents.c.id)).scalar_one()
+    return connection.execute(insert(consents).values(asked).returning(consents.c.id)).scalar_one()
 
 
 def settle(connection: Connection, promise: Promise, ending: Ending, now: datetime) -> Settled | None:

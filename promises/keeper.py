@@ -116,6 +116,9 @@ class Keeper:
         promise = None if self._closing else await self._claim(promise_id)
         if promise is None:
             return
+        if self._closing:
+            await self._settle(promise, RELEASED)
+            return
         with bound(promise=promise.id, run=promise.run_id, chat=promise.chat.key):
             log.info("promise claimed", epoch=promise.epoch, attempt=promise.attempts)
             held = self._hold(promise)
@@ -267,16 +270,31 @@ class Keeper:
 
 def _verify(promise: Promise, outcome: Outcome) -> Ending:
     """Completed means verified (P10)."""
-    if outcome.refused:
-        return _fail(promise, f"Refused: {', '.join(outcome.refused)}.", outcome.evidence)
-    if not outcome.text.strip():
-        return _fail(promise, "The agent ended without an answer.", outcome.evidence)
+    doubt = _doubt(promise, outcome)
+    if doubt is not None:
+        return _fail(promise, doubt, outcome.evidence)
     return Ending(
         Status.COMPLETED,
         result_summary=wording.summarise(outcome.text),
         evidence=outcome.evidence,
         draft=wording.tell_completed(promise, outcome.text, outcome.evidence),
     )
+
+
+def _doubt(promise: Promise, outcome: Outcome) -> str | None:
+    """What speaks against the work being done: from what tools were seen to do, not from the model's words."""
+    if outcome.refused:
+        return f"Refused: {', '.join(outcome.refused)}."
+    if not outcome.text.strip():
+        return "The agent ended without an answer."
+    if outcome.evidence and outcome.evidence[-1].get("kind") == "interrupted":
+        return f"{outcome.evidence[-1]['tool']} was cut short by a restart, and nothing was done after it."
+    if promise.task_type != "code":
+        return None
+    if not outcome.evidence:
+        return f"No tool was seen to do anything. The agent said: {wording.shorten(outcome.text)}"
+    last = next((item for item in reversed(outcome.evidence) if item.get("kind") == "command"), {"exit_code": 0})
+    return None if last["exit_code"] == 0 else f"The last command ended with exit code {last['exit_code']}."
 
 
 def _fail(promise: Promise, reason: str, evidence: tuple[Evidence, ...] = ()) -> Ending:

@@ -106,9 +106,11 @@ class Reconciler:
         return ring + settle_store.release_unblocked(connection, now)
 
     def _free(self, connection: Connection, lease: Lease, now: datetime) -> Settled | None:
-        ending = Ending(Status.PENDING, deaths=1)
-        if lease.deaths + 1 >= DEATHS:
-            ending = Ending(Status.FAILED, deaths=1, error_message=f"Its worker died {DEATHS} times over it.")
+        # A worker that slept past its lease, with its machine or alone, has not died over the work.
+        deaths = 0 if Owner.parse(lease.owner).is_seen_alive() else 1
+        ending = Ending(Status.PENDING, deaths=deaths)
+        if lease.deaths + deaths >= DEATHS:
+            ending = Ending(Status.FAILED, deaths=deaths, error_message=f"Its worker died {DEATHS} times over it.")
         settled = settle_store.settle(connection, lease, ending, now)
         if settled is not None:
             log.warning("promise freed", promise=lease.promise_id, owner=lease.owner, status=settled.promise.status)

@@ -158,6 +158,8 @@ class Promises:
 
     def _cancel(self, connection: Connection, promise_id: int, asker: Asker) -> tuple[Promise, Settled | None]:
         promise = _own(connection, promise_id, asker)
+        if promise.status is Status.CANCELLED:
+            return promise, None  # also: this very wish, asked again after a restart
         if promise.status.is_settled:
             raise RequestError(f"Promise #{promise_id} is {promise.status} already.")
         now = self._clock.now()

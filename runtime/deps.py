@@ -14,6 +14,11 @@ from core.workspaces import Workspace
 if TYPE_CHECKING:
     from runtime.fence import Fence
 
+INTERRUPTED = (
+    "Valor was restarted while this call was under way: whether it took effect is not known. "
+    "Look at what is there before you call it again."
+)
+
 Gate = Callable[[], Awaitable[None]]
 
 

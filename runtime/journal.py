@@ -30,14 +30,10 @@ from core.edges import around
 from core.errors import Busy, NotAllowed, RequestError
 from core.logs import TOOL_CALLS
 from runtime import store
-from runtime.deps import Deps
+from runtime.deps import INTERRUPTED, Deps
 from runtime.store import Run, Step, StepStatus
 
 Evidence = Mapping[str, Any]
-INTERRUPTED = (
-    "Valor was restarted while this call was under way: whether it took effect is not known. "
-    "Look at what is there before you call it again."
-)
 calls = structlog.get_logger(TOOL_CALLS)
 
 
@@ -95,7 +91,8 @@ class Journal:
         if step.status is StepStatus.INTENT:
             if step.name in self._repeatable:
                 return None
-            step = replace(step, status=StepStatus.INTERRUPTED, response=INTERRUPTED)
+            seen = {"kind": "interrupted", "tool": step.name}
+            step = replace(step, status=StepStatus.INTERRUPTED, response=INTERRUPTED, evidence=(seen,))
         self._seen[key] = step
         return step
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runtime.deps import INTERRUPTED
+
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, UserContent
     from pydantic_ai.models.function import AgentInfo, DeltaToolCalls, FunctionModel
@@ -102,8 +104,8 @@ def decide(situation: Situation, missing: str) -> Reply:
 
 
 def _keep(situation: Situation) -> Reply:
-    """The work of a promise: one command, and its output."""
-    if situation.result is not None:
+    """The work of a promise: one command, done again where a restart cut it short, and its output."""
+    if situation.result is not None and situation.result != INTERRUPTED:
         return _shown(situation.result)
     task = TASK.search(situation.asked)
     if task is None:

@@ -100,7 +100,7 @@ def is_granted(connection: Connection, run_id: str, wanted: ConsentNeeded) -> bo
     query = select(consents.c.decision, consents.c.digest).where(
         consents.c.run_id == run_id, consents.c.key == wanted.key
     )
-    row = connection.execute(query).first()
+    row = connection.execute(query.order_by(consents.c.id.desc())).first()
     return row is not None and (row.decision, row.digest) == ("granted", wanted.digest)
 
 

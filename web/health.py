@@ -12,7 +12,19 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from core.checks import DISK, WORKER, Board, Component, Finding, Snapshot, Status, check_disk, check_worker
+from core.checks import (
+    DATABASE,
+    DISK,
+    WORKER,
+    Board,
+    Component,
+    Finding,
+    Snapshot,
+    Status,
+    check_disk,
+    check_same_file,
+    check_worker,
+)
 from core.clock import Clock
 from web.doors import WebDoors
 
@@ -57,9 +69,17 @@ def describe_part(part: Component, now: datetime) -> dict[str, Any]:
     return body | ({"mend": part.finding.mend} if part.finding.mend else {})
 
 
-def machine_probes(home: Path, lock: Path) -> Mapping[str, Probe]:
-    """What costs a system call or two and is worth looking at all the time; `lock` is the worker's."""
-    return {WORKER: lambda: check_worker(lock), DISK: lambda: check_disk(home)}
+def machine_probes(home: Path, lock: Path, database: Path | None = None) -> Mapping[str, Probe]:
+    """What costs a system call or two and is worth looking at all the time.
+
+    `lock` is the worker's; `database` is the file that is open now, the one in `home` unless another is named.
+    """
+    probes: dict[str, Probe] = {WORKER: lambda: check_worker(lock), DISK: lambda: check_disk(home)}
+    ledger = database or home / "system.db"
+    if ledger.exists():
+        first = ledger.stat()
+        probes[DATABASE] = lambda: check_same_file(ledger, first)
+    return probes
 
 
 async def keep_watch(board: Board, probes: Mapping[str, Probe], clock: Clock, seconds: float = PROBE_SECONDS) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from cli.records import Part, Records
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 60.0
@@ -30,13 +32,16 @@ class Installation:
     home: Path
     port: int
 
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {"VALOR_HOME": str(self.home), "HOME": str(self.home), "PATH": os.environ["PATH"]}
+        return own | {name: value for name, value in os.environ.items() if name.startswith("COV")}
+
     def run(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {"VALOR_HOME": str(self.home), "HOME": str(self.home), "PATH": os.environ["PATH"]}
-        environment |= {name: value for name, value in os.environ.items() if name.startswith("COV")}
         return subprocess.run(
             [PROJECT / "scripts" / script, *arguments],
             cwd="/",
-            env=environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -87,6 +92,15 @@ def installation(tmp_path: Path) -> Generator[Installation]:
         process.kill()
 
 
+@contextmanager
+def locked(database: Path) -> Generator[None]:
+    """Within the block the ledger is somebody else's, so that no start gets past it."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("COMMIT")
+
+
 def wait_until(true: Callable[[], bool]) -> None:
     until = time.monotonic() + SECONDS
     while not true():
@@ -125,6 +139,35 @@ def test_s1_s2_a_life_from_start_to_stop(installation: Installation) -> None:
     assert not (installation.home / "server.pid").exists()
 
 
+def test_s1_a_supervisor_that_was_killed_is_brought_back(installation: Installation) -> None:
+    assert installation.run("start.sh").returncode == 0
+    before, records = installation.pids, Records(installation.home)
+    supervisor = records.running()[Part.SUPERVISOR].pid
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until(lambda: Part.SUPERVISOR not in records.running())
+    mended = installation.run("start.sh")
+    assert mended.returncode == 0, mended.stderr
+    assert mended.stdout.startswith(f"Ended what an earlier start left: server (pid {before[0]}), ")
+    assert {*Part} == records.running().keys()
+    assert not {supervisor, *before} & {owner.pid for owner in records.running().values()}
+
+
+def test_s1_an_interrupted_start_says_what_runs_on(installation: Installation) -> None:
+    records, command = Records(installation.home), [PROJECT / "scripts" / "start.sh"]
+    with (
+        locked(installation.home / "system.db"),
+        subprocess.Popen(command, env=installation.environment, stderr=subprocess.PIPE, text=True) as starting,
+    ):
+        wait_until(lambda: Part.SERVER in records.running())
+        starting.send_signal(signal.SIGINT)
+        said = starting.communicate(timeout=SECONDS)[1]
+    assert starting.returncode == 130
+    supervisor = records.running()[Part.SUPERVISOR].pid
+    assert said.splitlines()[-1].startswith(f"Interrupted. Still running: supervisor (pid {supervisor}), ")
+    assert "Traceback" not in said
+    assert installation.run("stop.sh").stdout.count("pid") == 3
+
+
 def is_back(installation: Installation, before: set[int]) -> bool:
     """Whether supervised processes run again, others than before, and say that they are well."""
     health = installation.health()
@@ -141,17 +184,17 @@ def test_s1_without_supervision_there_are_two_processes_and_nobody_restarts(inst
     assert sorted(process.pid for process in installation.processes()) == sorted(installation.pids)
     server, worker = installation.pids
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: worker_of(installation) == "degraded")
+    wait_until(lambda: status_of(installation, "worker") == "degraded")
     assert installation.pids[0] == server
     stopped = installation.run("stop.sh")
     assert f"server (pid {server})" in stopped.stdout
     assert installation.processes() == []
 
 
-def worker_of(installation: Installation) -> str:
+def status_of(installation: Installation, part: str) -> str | None:
+    """None also when the server is too busy to answer."""
     health = installation.health()
-    assert health is not None
-    return health["components"]["worker"]["status"]
+    return health["components"].get(part, {}).get("status") if health else None
 
 
 def test_s1_a_database_of_a_newer_version_is_the_reason(installation: Installation) -> None:
@@ -184,16 +227,12 @@ def test_s1_a_port_taken_is_the_reason(installation: Installation) -> None:
     assert f"Port {installation.port} is taken by process {os.getpid()}" in refused.stderr
 
 
-def test_s4_health_answers_soon_after_exec(installation: Installation) -> None:
-    """The limit is generous for a busy machine; scripts/bench measures it."""
-    environment = {"VALOR_HOME": str(installation.home), "PATH": os.defpath}
-    python = shutil.which("python", path=str(PROJECT / ".venv" / "bin"))
-    assert python is not None
-    took = SECONDS
-    for _ in range(2):  # the second time with warm caches
-        began = time.monotonic()
-        with subprocess.Popen([python, str(PROJECT / "main.py")], cwd="/", env=environment) as server:
+def test_s4_health_answers_while_the_parts_are_starting(installation: Installation) -> None:
+    """How soon is for scripts/bench to measure."""
+    command = [PROJECT / ".venv" / "bin" / "python", PROJECT / "main.py"]
+    with subprocess.Popen(command, cwd="/", env=installation.environment) as server:
+        with locked(installation.home / "system.db"):
             wait_until(lambda: installation.health() is not None)
-            took = time.monotonic() - began
-            server.terminate()
-    assert took < 3
+            assert status_of(installation, "server") == "starting"
+        wait_until(lambda: status_of(installation, "server") == "healthy")
+        server.terminate()

@@ -40,9 +40,12 @@ async def valor(home: Path, *arguments: str) -> tuple[int, str]:
 async def test_a8_why(tmp_path: Path) -> None:
     async with Stage().up() as stage:
         home = home_of(stage, tmp_path)
-        found, missing = await valor(home, "why", "--", "-1005/7", "5"), await valor(home, "why", "--", "-1005", "6")
+        found, missing = await valor(home, "why", "-1005/7", "5"), await valor(home, "why", "-1005", "6")
+        spelled, explained = await valor(home, "why", "--", "-1005", "5"), await valor(home, "why", "--help")
     assert found == (0, "account:1 2026-01-01T00:00:00+00:00 ann: answered: dm of a listed person\n")
     assert missing == (1, "No message 6 of chat -1005 is stored.\n")
+    assert spelled == found
+    assert (explained[0], "CHAT" in explained[1]) == (0, True)
 
 
 async def test_p5_promises(tmp_path: Path) -> None:

@@ -35,6 +35,15 @@ async def test_a_refusal_is_the_servers_own_sentence() -> None:
             await asyncio.to_thread(client_of(stage, "wrong").get, "/api/promises")
 
 
+async def test_whether_the_server_knows_the_token() -> None:
+    async with Stage().up() as stage:
+        known = await asyncio.to_thread(client_of(stage).is_let_in)
+        unknown = await asyncio.to_thread(client_of(stage, "wrong").is_let_in)
+    assert (known, unknown) == (True, False)
+    with pytest.raises(NotRunning):
+        client_of(stage).is_let_in()
+
+
 async def test_s4_health_is_read_also_when_it_is_bad() -> None:
     async with Stage().up() as stage:
         stage.board.report("database", Status.UNHEALTHY, "Full.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
@@ -12,8 +14,12 @@ from pathlib import Path
 import pytest
 
 from cli import service
+from cli.records import Part, Records
+from core.checks import Status
 from core.errors import ConfigurationError, SessionError
+from core.owner import Owner
 from core.settings import Settings
+from tests.web.stage import TOKEN, Stage
 
 
 def settings_of(home: Path, **values: object) -> Settings:
@@ -49,6 +55,72 @@ def test_s1_the_token_and_the_folders_are_made(tmp_path: Path) -> None:
     token = service.prepare(settings_of(tmp_path))
     assert (tmp_path / ".token").read_text().strip() == token
     assert {folder.name for folder in tmp_path.iterdir() if folder.is_dir()} == {"data", "logs"}
+
+
+async def start_again(home: Path, token: str, **values: object) -> None:
+    """A second start, where this process plays server and worker, since it serves the stage."""
+    records = Records(home)
+    for part in (Part.SERVER, Part.WORKER):
+        records.note(part, os.getpid())
+    (home / "logs").mkdir()
+    (home / ".token").touch(0o600)
+    (home / ".token").write_text(token)
+    async with Stage().up() as stage:
+        for part in ("self-ping", "worker"):
+            stage.board.report(part, Status.HEALTHY, "Fine.")
+        settings = settings_of(home, api_port=stage.port, **values)
+        await asyncio.to_thread(service.start, settings, supervised=False, seconds=30)
+
+
+async def test_s1_a_second_start_says_what_runs_and_what_the_settings_do_not_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await start_again(tmp_path, TOKEN, notices=("ANTHROPIC_APIKEY is no setting: is ANTHROPIC_API_KEY meant?",))
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("Valor runs already: ")
+    assert said[1] == "note      ANTHROPIC_APIKEY is no setting: is ANTHROPIC_API_KEY meant?"
+    assert said[-2].endswith(f"/?token={TOKEN}")
+
+
+async def test_s1_no_link_is_printed_that_the_server_does_not_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"another token than .*scripts/stop\.sh && scripts/start\.sh"):
+        await start_again(tmp_path, "new")
+    assert "Page: " not in capsys.readouterr().out
+
+
+def test_s1_whether_all_runs_that_was_asked_for() -> None:
+    me = Owner.this_process()
+    both = {Part.SERVER: me, Part.WORKER: me}
+    assert service.is_whole(both, supervised=False)
+    assert service.is_whole(both | {Part.SUPERVISOR: me}, supervised=True)
+    assert not service.is_whole(both, supervised=True)
+    assert not service.is_whole({Part.SERVER: me, Part.SUPERVISOR: me}, supervised=True)
+
+
+def test_s1_no_interrupt_comes_between_a_process_and_its_record() -> None:
+    done: list[str] = []
+
+    def launch() -> None:
+        with service.uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append("recorded")
+
+    with pytest.raises(KeyboardInterrupt):
+        launch()
+    assert done == ["recorded"]
+    with service.uninterrupted():
+        pass
+
+
+def test_s1_an_interrupt_says_what_runs_on(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    assert service.describe_interrupt(records) == "Interrupted. Nothing runs."
+    records.note(Part.SERVER, os.getpid())
+    assert service.describe_interrupt(records) == (
+        f"Interrupted. Still running: server (pid {os.getpid()}). How it is: scripts/start.sh. Stop: scripts/stop.sh"
+    )
 
 
 @pytest.mark.parametrize("command", ["start", "stop"])

@@ -31,7 +31,7 @@ from core.events import Event, Events, Watch
 from core.message import Chat, ChatKind, Message, Person
 from core.migrate import migrate
 from core.owner import Owner
-from core.protocols import Asker, Call, Front, PromiseOrder, PromiseView
+from core.protocols import Asker, Call, Front, Parked, PromiseOrder, PromiseView
 from core.schema import metadata, promises
 from core.workspaces import Listed, Role, Whitelist, Workspace, WorkspaceConfig
 from integrations.memory import OWN, MemoryFront
@@ -111,6 +111,15 @@ class PlayedPromises:
     async def cancel(self, promise_id: int, asker: Asker) -> PromiseView:
         now, status = self.clock.now(), "cancelled" if promise_id == 7 else "in_progress"
         return PromiseView(promise_id, "count", "code", status, None, None, None, now, None)
+
+    async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
+        return await self.make(PromiseOrder(parked.task), asker, call)
+
+    async def grant(self, promise_id: int, asker: Asker) -> PromiseView:
+        return PromiseView(promise_id, "count", "code", "pending", None, None, None, self.clock.now(), None)
+
+    async def refuse(self, promise_id: int, asker: Asker) -> PromiseView:
+        return PromiseView(promise_id, "count", "code", "failed", None, None, None, self.clock.now(), None)
 
 
 async def make_promise(database: Database, clock: Clock, asker: Asker, task: str, call: Call | None) -> int:

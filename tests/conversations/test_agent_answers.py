@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from conversations.agent_answers import AgentAnswers
+from core.errors import ConsentNeeded
 from core.events import TurnGrew
 from core.message import Chat, ChatKind, Message
+from core.protocols import Asker, Call, Parked
 from integrations.local import LocalFront
 from runtime.workplace import Errand, Workplace
-from tests.conversations.stage import DM, OLGA, Stage, next_event
+from tests.conversations.stage import DM, OLGA, Stage, make_promise, next_event
 
 
 @dataclass
@@ -52,6 +54,33 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
     }
     assert played.errands[0].who.startswith("Olga's turn ")
     assert (await answers.done_so_far("run_1"), loads) == (["run_1: ran ls"], [1])
+
+
+async def test_p11_a_turn_that_needs_consent_is_parked_with_its_prompt(stage: Stage) -> None:
+    @dataclass
+    class Needing(Played):
+        promises: Any = None
+        parked: list[tuple[Parked, Call]] = field(default_factory=list[tuple[Parked, Call]])
+
+        async def run(self, errand: Errand) -> Any:
+            raise ConsentNeeded("send_mail", {"to": "all"}, "1:call", "digest")
+
+        async def park(self, parked: Parked, asker: Asker, call: Call) -> Any:
+            self.parked.append((parked, call))
+            return await make_promise(stage.database, stage.clock, asker, "May I?", call)
+
+    played = Needing()
+    played.promises = played
+    answers = AgentAnswers(lambda: cast("Workplace", played), stage.events)
+    stage.agent.script = lambda turn, gate: answers(turn, f"context, then {turn.prompt}", gate)
+    await stage.say(DM, OLGA, "mail them")
+    await stage.quiet()
+    [(parked, call)] = played.parked
+    (turn,) = await stage.rows("turns")
+    assert (parked.run_id, parked.task, parked.prompt) == (turn.run_id, "mail them", "context, then mail them")
+    assert call == Call(turn.run_id, "consent 1:call", turn_id=turn.id)
+    assert len(stage.front.texts("1")) == 1
+    assert (turn.status, turn.joinable) == ("done", False)
 
 
 async def test_s6_on_the_local_page_an_answer_is_seen_as_it_grows(stage: Stage) -> None:

@@ -158,20 +158,25 @@ def test_everything_lies_below_the_installation(tmp_path: Path, monkeypatch: pyt
     [
         ("sqlite:///data/x.db", "data/x.db"),
         ("sqlite+pysqlite:////srv/x.db", "/srv/x.db"),
-        ("postgresql://u:passw0rd@db/valor", None),
-        ("sqlite://", None),
     ],
 )
-def test_database_url_names_a_file_or_another_database(tmp_path: Path, url: str, path: str | None) -> None:
+def test_database_url_names_a_file(tmp_path: Path, url: str, path: str) -> None:
     settings = load(tmp_path, f"DATABASE_URL={url}")
-    assert settings.database_path == (tmp_path / path if path else None)
-    assert settings.database_address == (f"sqlite:///{tmp_path / path}" if path else url)
+    assert settings.database_path == tmp_path / path
+    assert settings.database_address == f"sqlite:///{tmp_path / path}"
     assert load(tmp_path, "").database_address == f"sqlite:///{tmp_path}/system.db"
+
+
+@pytest.mark.parametrize("url", ["mysql://x", "postgresql://u:passw0rd@db/valor", "sqlite://", "sqlite:///", "x.db"])
+def test_a_database_of_another_kind_is_refused(tmp_path: Path, url: str) -> None:
+    assert problems_of(tmp_path, f"DATABASE_URL={url}") == [
+        "DATABASE_URL should be sqlite:///FILE: this version knows no other kind of database."
+    ]
 
 
 def test_b12_no_text_of_the_settings_shows_a_secret(tmp_path: Path) -> None:
     settings = load(
-        tmp_path, f"ANTHROPIC_API_KEY={SECRET}", "DATABASE_URL=postgresql://u:passw0rd@db/v", "REDIS_URL=redis://h/0"
+        tmp_path, f"ANTHROPIC_API_KEY={SECRET}", "DATABASE_URL=sqlite:///x.db", "REDIS_URL=redis://u:passw0rd@h/0"
     )
     assert settings.secrets() == {SECRET, "passw0rd"}
     assert SECRET not in f"{settings!r} {settings}"

@@ -115,10 +115,10 @@ def test_w1_every_problem_is_listed_with_its_path(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("document", [[], "x", 5, True])
+@pytest.mark.parametrize("document", [[], "x", 5, True, None])
 def test_w1_the_file_should_be_an_object(tmp_path: Path, document: object) -> None:
     (problem,) = problems_of(tmp_path, json.dumps(document))
-    assert problem.startswith("the file: should be an object, is ")
+    assert problem.startswith("workspace_config.json should be an object, is ")
 
 
 def test_w1_a_key_written_twice_is_a_problem(tmp_path: Path) -> None:

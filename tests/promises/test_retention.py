@@ -11,6 +11,7 @@ from sqlalchemy import func, insert, select
 from core.schema import (
     audit,
     chats,
+    consents,
     deliveries,
     llm_calls,
     messages,
@@ -48,6 +49,8 @@ async def told(stage: Stage) -> Stage:
         await add(stage, runs, id=run, agent="v", workspace="psy", promise_id=number, status="done", started_at=now)
         await add_step(stage, run)
     await stage.run_sql("UPDATE deliveries SET status = 'sent', sent_at = created_at, message_id = 100 + id")
+    asked: dict[str, Any] = {"run_id": run, "promise_id": second, "tool": "x", "arguments": {}, "digest": "d"}
+    await add(stage, consents, **asked, key="1", asked_at=now, expires_at=now)
     await add(stage, audit, kind="access", reason="no", first_at=now, last_at=now)
     await add(stage, runs, id="cli", agent="v", workspace="psy", status="done", started_at=now)
     await add(stage, llm_calls, **CALL, started_at=now)
@@ -183,7 +186,19 @@ async def add_step(stage: Stage, run: str) -> None:
 
 async def sizes(stage: Stage) -> dict[str, int]:
     """How many rows each table has that retention cares for."""
-    tables = (chats, turns, messages, promises, promise_dependencies, deliveries, runs, steps, llm_calls, audit)
+    tables = (
+        chats,
+        turns,
+        messages,
+        promises,
+        promise_dependencies,
+        deliveries,
+        runs,
+        steps,
+        llm_calls,
+        consents,
+        audit,
+    )
     assert {table.name for table in tables} == {*metadata.tables} - {"admitted_since"}
     return {table.name: await _scalar(stage, select(func.count()).select_from(table)) for table in tables}
 

@@ -18,7 +18,7 @@ from core.clock import Clock, SystemClock
 from core.database import Database, sqlite_url
 from core.errors import Busy, NotAllowed, Unknown
 from core.message import Chat
-from core.protocols import Asker, Call, PromiseOrder, PromiseView, Said
+from core.protocols import Asker, Call, Parked, PromiseOrder, PromiseView, Said
 from core.schema import metadata
 from core.settings import Settings
 from core.workspaces import Role, Workspace
@@ -62,6 +62,15 @@ class Promises:
             raise Unknown(f"There is no promise #{promise_id}.")
         self.cancelled.append(promise_id)
         return replace(self.views[0], status="cancelled")
+
+    async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
+        raise parked.needed
+
+    async def grant(self, promise_id: int, asker: Asker) -> PromiseView:
+        return replace(self.views[0], id=promise_id)
+
+    async def refuse(self, promise_id: int, asker: Asker) -> PromiseView:
+        return replace(self.views[0], id=promise_id, status="failed")
 
 
 def view_of(number: int, order: PromiseOrder, **more: Any) -> PromiseView:

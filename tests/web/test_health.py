@@ -70,6 +70,25 @@ async def test_s4_the_watch_posts_what_the_probes_find_again_and_again() -> None
     assert board.snapshot().components[0].finding.sentence == "Fine."
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_b7_a_ledger_that_was_deleted_or_replaced_is_no_longer_healthy(tmp_path: Path, again: bool) -> None:
+    ledger = tmp_path / "system.db"
+    ledger.touch()
+    probe = machine_probes(tmp_path, tmp_path / "worker.lock", ledger)["database"]
+    before = probe()
+    ledger.rename(tmp_path / "elsewhere.db")
+    if again:
+        ledger.touch()
+    after = probe()
+    assert before == Finding(Status.HEALTHY, "system.db is up to date.")
+    assert (after.status, after.mend) == (Status.UNHEALTHY, "scripts/stop.sh && scripts/start.sh")
+    assert after.sentence.startswith("system.db was deleted or replaced while Valor runs")
+
+
+def test_a_ledger_whose_file_is_not_there_at_the_start_is_not_watched(tmp_path: Path) -> None:
+    assert "database" not in machine_probes(tmp_path, tmp_path / "worker.lock")
+
+
 def test_s5_without_a_worker_the_probe_says_so(tmp_path: Path) -> None:
     probes = machine_probes(tmp_path, tmp_path / "worker.lock")
     assert probes["worker"]().status is Status.DEGRADED

@@ -1,0 +1,183 @@
+"""Promises that wait until somebody with the right allows what they are about to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from core.errors import ConsentNeeded, NotAllowed, RequestError, Unknown
+from core.protocols import Parked
+from core.schema import consents
+from promises import consent_store, store, wording
+from promises.agent_work import TASK, _prompt
+from promises.keeper import Outcome
+from promises.promise import Promise
+from tests.promises.stage import GUEST, MEMBER, OWNER, STRANGER, Stage, call, open_stage
+
+DAY = 86_400
+NEEDED = ConsentNeeded("send_mail", {"to": "all", "text": "Hi ```there"}, "2:call_7", "digest")
+BOSS = replace(OWNER, person_id=8, name="Bo")
+
+
+async def parked(stage: Stage) -> int:
+    """A promise that waits for approval."""
+    number = await stage.make("write to all", MEMBER)
+    await stage.keep(number, NEEDED)
+    stage.bell.rung.clear()
+    return number
+
+
+async def asked(stage: Stage) -> list[Any]:
+    query = select(consents).order_by(consents.c.id)
+    return await stage.database.read(lambda connection: list(connection.execute(query)))
+
+
+async def test_p11_work_that_needs_consent_waits_and_asks_in_its_chat(stage: Stage) -> None:
+    number = await parked(stage)
+    row = await stage.row(number)
+    assert (row.status, row.waiting_for, row.attempts, row.owner) == ("waiting", "approval", 0, None)
+    assert (row.not_before - stage.clock.now()).total_seconds() == DAY
+    [question] = await asked(stage)
+    assert (question.tool, question.arguments, question.digest) == ("send_mail", dict(NEEDED.arguments), "digest")
+    assert (question.promise_id, question.run_id, question.decision) == (number, row.run_id, None)
+    told = (await stage.told())[-1]
+    assert (told.kind, told.status, told.reply_to) == ("question 1", "ready", 6)
+    assert told.text == (
+        "Promise #1 (write to all) wants to use `send_mail` with\n\n"
+        '```json\n{\n "to": "all",\n "text": "Hi \'\'\'there"\n}\n```\n\n'
+        "`/approve 1` allows exactly this, `/refuse 1` does not; silence until 2026-01-02 00:00 (UTC) refuses it."
+    )
+
+
+async def test_p11_a_grant_survives_a_restart_and_lets_the_work_go_on(stage: Stage) -> None:
+    number = await parked(stage)
+    run = (await stage.row(number)).run_id
+    async with open_stage(stage.folder) as again:
+        view = await again.service.grant(number, BOSS)
+        assert (view.status, again.bell.rung) == ("pending", [number])
+        [question] = await asked(again)
+        assert (question.decision, question.decided_by) == ("granted", "Bo")
+        row = await again.keep(number, Outcome("sent"))
+        assert (row.status, row.run_id, row.attempts) == ("completed", run, 1)
+        with pytest.raises(RequestError, match="waits for nobody's approval: it is completed"):
+            await again.service.grant(number, BOSS)
+
+
+async def test_p11_a_second_question_is_asked_anew(stage: Stage) -> None:
+    number = await parked(stage)
+    await stage.service.grant(number, BOSS)
+    await stage.keep(number, ConsentNeeded("send_mail", {"to": "one"}, "3:call_8", "other"))
+    first, second = await asked(stage)
+    assert (first.decision, second.decision) == ("granted", None)
+    await stage.service.refuse(number, BOSS)
+    assert [row.decision for row in await asked(stage)] == ["granted", "refused"]
+    assert [told.kind for told in await stage.told()] == ["ack", "question 1", "question 2", "result"]
+
+
+async def test_p11_the_same_call_is_asked_for_again_under_a_new_number(stage: Stage) -> None:
+    number = await parked(stage)
+    await stage.service.grant(number, BOSS)
+    await stage.keep(number, NEEDED)
+    assert [row.decision for row in await asked(stage)] == ["granted", None]
+    assert (await stage.row(number)).status == "waiting"
+
+
+async def test_p11_a_refusal_ends_the_work(stage: Stage) -> None:
+    number = await parked(stage)
+    follower = await stage.make("next", after=(number,))
+    view = await stage.service.refuse(number, BOSS)
+    assert (view.status, view.error_message) == ("failed", "Bo refused `send_mail`.")
+    assert (await stage.row(follower)).status == "failed"
+    assert (await stage.told("result"))[0].text.endswith("Bo refused `send_mail`.")
+
+
+async def test_p11_silence_is_a_refusal(stage: Stage) -> None:
+    number = await parked(stage)
+    stage.time.advance(DAY - 1)
+    await stage.reconciler.reconcile()
+    assert (await stage.row(number)).status == "waiting"
+    stage.time.advance(1)
+    with pytest.raises(RequestError, match="The time to allow what promise #1 wants is over"):
+        await stage.service.grant(number, BOSS)
+    await stage.reconciler.reconcile()
+    row = await stage.row(number)
+    assert (row.status, row.error_message) == ("failed", "Nobody allowed `send_mail` in time.")
+    assert [question.decision for question in await asked(stage)] == ["expired"]
+    assert len(await stage.told("result")) == 1
+
+
+async def test_p11_only_those_with_the_right_decide(stage: Stage) -> None:
+    number = await parked(stage)
+    for asker in (MEMBER, GUEST):
+        for decide in (stage.service.grant, stage.service.refuse):
+            with pytest.raises(NotAllowed, match=f"A {asker.role} may not decide that in psy"):
+                await decide(number, asker)
+    with pytest.raises(Unknown, match="no promise #1 in flex"):
+        await stage.service.grant(number, STRANGER)
+    assert (await stage.row(number)).status == "waiting"
+
+
+async def test_p11_what_waits_for_approval_can_be_cancelled(stage: Stage) -> None:
+    number = await parked(stage)
+    await stage.service.cancel(number, MEMBER)
+    with pytest.raises(RequestError, match="it is cancelled"):
+        await stage.service.grant(number, BOSS)
+
+
+async def test_p11_work_cancelled_before_it_asks_does_not_ask(stage: Stage) -> None:
+    number = await stage.make()
+    keeping = await stage.begin(number, stage.keeper())
+    await stage.service.cancel(number, OWNER)
+    stage.work.ends.put_nowait(NEEDED)
+    await keeping
+    assert (await stage.row(number)).status == "cancelled"
+    assert await asked(stage) == []
+
+
+async def test_p11_what_waits_for_nothing_can_be_neither_granted_nor_refused(stage: Stage) -> None:
+    number = await stage.make()
+    for decide in (stage.service.grant, stage.service.refuse):
+        with pytest.raises(RequestError, match="waits for nobody's approval: it is pending"):
+            await decide(number, OWNER)
+    now = stage.clock.now()
+    assert await stage.database.write("x", lambda c: consent_store.refuse(c, number, "Bo", now)) is None
+
+
+async def test_p11_a_turn_is_parked_once_and_goes_on_as_it_began(stage: Stage) -> None:
+    one = Parked("turn_run", "mail them", "the whole context", NEEDED)
+    key = call("consent 2:call_7")
+    first = await stage.service.park(one, MEMBER, key)
+    again = await stage.service.park(one, MEMBER, key)
+    assert (first.status, first.waiting_for, again.id) == ("waiting", "approval", first.id)
+    [told] = await stage.told()
+    assert (told.kind, told.status) == ("ack", "ready")
+    assert told.text.startswith("Promise #1 (mail them) wants to use `send_mail`")
+    await stage.service.grant(first.id, BOSS)
+    keeping = await stage.begin(first.id, stage.keeper())
+    stage.work.ends.put_nowait(Outcome("sent"))
+    await keeping
+    row = await stage.row(first.id)
+    assert (row.run_id, row.status, row.metadata) == ("turn_run", "completed", {"prompt": "the whole context"})
+
+
+async def test_p11_arguments_that_are_too_long_are_said_to_be_cut(promise: Promise) -> None:
+    long = ConsentNeeded("write", {"text": "x" * 9_000}, "k", "d")
+    said = wording.ask_consent(promise, long, promise.created_at)
+    assert "These are the first 6,000 of 9,015 characters." in said
+    assert len(said) < 7_000
+
+
+async def test_p11_the_prompt_of_a_parked_turn_is_kept(promise: Promise) -> None:
+    assert _prompt(replace(promise, metadata={"prompt": "as it began"})) == "as it began"
+    assert _prompt(promise) == TASK.format(id=1, kind="analysis", task="write to all")
+
+
+@pytest.fixture
+async def promise(stage: Stage) -> Promise:
+    number = await stage.make("write to all")
+    found = await stage.database.read(lambda connection: store.find(connection, number))
+    assert found is not None
+    return found
