@@ -57,6 +57,18 @@ async def test_b5_a_message_within_the_time_joins_and_the_model_call_starts_agai
     assert stage.front.told("1")[0].reply_to == second.id
 
 
+async def test_b5_a_crash_after_a_join_does_not_bring_the_answer_without_it_back(stage: Stage) -> None:
+    """The journal of the run before holds an answer to the first message alone."""
+    with stage.agent.holding():
+        await stage.say(DM, OLGA, "one")
+        first = await stage.agent.next_begun()
+        joined = await stage.inbox.receive(stage.front.say("1", OLGA, "two"))  # and nobody heard of it
+        (row,) = await stage.rows("turns")
+        stage.turns.take_in(row.id, joined.message.id)
+    assert joined.turn_id == row.id
+    assert row.run_id != first.run_id
+
+
 async def test_b5_a_later_message_is_the_next_turn(stage: Stage) -> None:
     with stage.agent.holding() as release:
         await stage.say(DM, OLGA, "one")
