@@ -246,6 +246,9 @@ def main(arguments: list[str]) -> int:
     except OwnerError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except OSError as error:
+        sys.stderr.write(f"{error.filename}: {error.strerror}. Valor needs to write there, or VALOR_HOME elsewhere.\n")
+        return 1
     return 0
 
 
@@ -255,6 +258,9 @@ def run_server(settings: Settings) -> None:
     configure_server_logging(settings)
     if is_held(server_lock(settings)):
         raise OwnerError(f"A server of this installation runs already ({settings.home}): scripts/stop.sh ends it.")
+    port = checks.check_port(settings.host, settings.http_port)
+    if port.status is not Status.HEALTHY:
+        raise OwnerError(port.sentence)
 
     def give_up() -> None:
         server.should_exit = True

@@ -207,6 +207,13 @@ promise_dependencies = Table(
     Column("after_id", Key, ForeignKey("promises.id"), primary_key=True, index=True),
 )
 
+results = Table(
+    "results",
+    metadata,
+    Column("promise_id", Key, ForeignKey("promises.id", ondelete="CASCADE"), primary_key=True),
+    Column("text", Text, nullable=False),  # the whole of a result that was too long for its chat
+)
+
 consents = Table(
     "consents",
     metadata,

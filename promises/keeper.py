@@ -278,6 +278,7 @@ def _verify(promise: Promise, outcome: Outcome) -> Ending:
         result_summary=wording.summarise(outcome.text),
         evidence=outcome.evidence,
         draft=wording.tell_completed(promise, outcome.text, outcome.evidence),
+        whole=outcome.text if wording.is_too_long(outcome.text) else None,
     )
 
 
@@ -298,6 +299,7 @@ def _doubt(promise: Promise, outcome: Outcome) -> str | None:
 
 
 def _fail(promise: Promise, reason: str, evidence: tuple[Evidence, ...] = ()) -> Ending:
+    reason = wording.summarise(reason)
     draft = wording.tell_failed(promise, reason, evidence)
     return Ending(Status.FAILED, error_message=reason, evidence=evidence, draft=draft)
 

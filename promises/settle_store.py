@@ -7,13 +7,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, bindparam, case, exists, func, null, select, update
+from sqlalchemy import Connection, Text, and_, bindparam, case, exists, func, insert, null, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from conversations import delivery_store
 from conversations.delivery import Draft
 from core.moments import UTC_NAME
-from core.schema import Moment, promise_dependencies, promises
+from core.schema import Moment, promise_dependencies, promises, results
 from promises import store, wording
 from promises.promise import Ending, Lease, Promise, Status, WaitingFor
 from promises.schedule import Schedule
@@ -69,6 +69,8 @@ def settle(connection: Connection, held: Promise | Lease, ending: Ending, now: d
     if promise.cancel_requested_by is not None and not promise.status.is_settled:
         return cancel_unstarted(connection, promise.id, promise.cancel_requested_by, now)
     settled = _conclude(connection, promise, ending.draft, now)
+    if ending.whole is not None:
+        connection.execute(insert(results).values(promise_id=promise.id, text=ending.whole))
     if promise.status.is_settled and row.is_followed:
         follow(connection, settled, now)
     _repeat(connection, promise, now)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, exists, insert, literal, sele
 from core.access import Role
 from core.message import Chat
 from core.protocols import Asker, Call, PromiseOrder
-from core.schema import Moment, promise_dependencies, promises
+from core.schema import Moment, promise_dependencies, promises, results
 from promises.promise import Lease, Promise, Status, WaitingFor
 
 OPEN = (Status.PENDING, Status.IN_PROGRESS, Status.WAITING)
@@ -107,6 +107,13 @@ def made_by(connection: Connection, call: Call) -> Promise | None:
 
 def find(connection: Connection, promise_id: int) -> Promise | None:
     return _first(connection.execute(select(promises).where(promises.c.id == promise_id)).first())
+
+
+def result_of(connection: Connection, promise_id: int) -> str | None:
+    """The whole result, also where the chat got only its beginning."""
+    whole = connection.execute(select(results.c.text).where(results.c.promise_id == promise_id)).scalar()
+    found = find(connection, promise_id) if whole is None else None
+    return found.result_summary if found else whole
 
 
 def find_all(connection: Connection, promise_ids: Iterable[int], workspace: str) -> dict[int, Promise]:

@@ -15,6 +15,8 @@ SHORT = 160
 SUMMARY = 2_000
 EVIDENCE_LINES = 20
 ARGUMENTS = 6_000
+LONGEST_TOLD = 15_000  # characters of a result that a chat gets whole
+BEGINNING = 3_000
 HASH = 8
 
 
@@ -60,7 +62,19 @@ def tell_progress(promise: Promise, line: str) -> Draft:
 
 def tell_completed(promise: Promise, text: str, evidence: Iterable[Evidence]) -> Draft:
     head = f"Promise #{promise.id} is done: {shorten(promise.task_description)}"
-    return _draft(promise, "result", _paragraphs(head, text.strip(), tell_evidence(evidence)))
+    return _draft(promise, "result", _paragraphs(head, _bounded(promise, text.strip()), tell_evidence(evidence)))
+
+
+def is_too_long(text: str) -> bool:
+    """Whether a chat gets only the beginning of a result."""
+    return len(text.strip()) > LONGEST_TOLD
+
+
+def _bounded(promise: Promise, text: str) -> str:
+    if not is_too_long(text):
+        return text
+    kept = f"This is the beginning of {len(text):,} characters; the whole is kept: `valor promises show {promise.id}`."
+    return _paragraphs(f"{text[:BEGINNING].rstrip()}…", kept)
 
 
 def tell_failed(promise: Promise, reason: str, evidence: Iterable[Evidence] = ()) -> Draft:

@@ -51,7 +51,7 @@ def product_of(settings: Settings) -> Product:
         settings.logs_dir,
         settings.workspaces_dir,
         settings.workspace_config_path,
-        settings.database_path or home / "system.db",
+        settings.database_path,
         settings.huey_path,
         home / "server.pid",
         home / "huey.pid",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,20 @@ def test_importing_main_does_nothing_and_app_is_built_on_demand(tmp_path: Path) 
     )
     assert ran.stdout == "FastAPI\n"
     assert "AttributeError: nothing" in ran.stderr
+
+
+def test_s5_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings_in(tmp_path, API_PORT=str(taken.getsockname()[1]))
+        ran = run(tmp_path, "main.py")
+    assert ran.returncode == 1
+    assert "in use" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_s5_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file where a folder should be")
+    ran = run(tmp_path / "home", "main.py")
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert "VALOR_HOME" in ran.stderr or ".env" in ran.stderr

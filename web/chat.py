@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field, StringConstraints
@@ -19,6 +19,7 @@ from web.promises import describe_promise
 
 EVENT_STREAM = "text/event-stream"
 KEEPALIVE_SECONDS = 15.0
+LONGEST = 200_000  # characters of a question: more is a file's work
 
 ChatName = Annotated[str, StringConstraints(pattern=r"^[\w.:@+-]{1,64}$")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
@@ -27,7 +28,7 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_le
 class Asked(BaseModel):
     """The body of `POST /api/chat`."""
 
-    text: str = Field(pattern=r"\S")
+    text: str = Field(pattern=r"[^\s\x00]", max_length=LONGEST)
     workspace: str | None = None
     chat: ChatName = DEFAULT_CHAT
 
@@ -56,7 +57,7 @@ def build_chat_routes(doors: WebDoors) -> APIRouter:
         return list(await doors.chat.workspaces())
 
     @routes.get("/why/{chat:path}/{message}")
-    async def explain(chat: str, message: int) -> list[dict[str, Any]]:
+    async def explain(chat: str, message: Annotated[int, Path(ge=0, lt=1 << 63)]) -> list[dict[str, Any]]:
         reasons = await doors.why.why(chat, message)
         if not reasons:
             raise Unknown(f"No message {message} of chat {chat} is stored.")

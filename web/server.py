@@ -58,7 +58,8 @@ class Server:
 
     def _begin(self, doorbell: Doorbell) -> None:
         services = self.services
-        probes = machine_probes(services.ground.settings.home, checks.worker_lock(services.ground.settings))
+        settings = services.ground.settings
+        probes = machine_probes(settings.home, checks.worker_lock(settings), settings.database_path)
         for name, work in (
             ("outbox", services.outbox.run()),
             ("reconciler", services.reconciler.run()),

@@ -304,3 +304,15 @@ def test_b4_new_messages_go_before_changes_and_held_ones_hold_their_promise() ->
     assert next_due([held, result]) is None
     assert next_due([edit, held, result]) == edit
     assert next_due([edit, held, row]) == row
+
+
+async def test_b2_the_sign_of_the_end_follows_what_arrived(stage: Stage) -> None:
+    stage.front.refuse("send", Undeliverable("kicked"))
+    lost = await stage.say(DM, OLGA, "never to be told")
+    await stage.quiet()
+    told = await stage.say(DM, OLGA, "hello")
+    await stage.quiet()
+    await stage.signs.close()
+    signs = [what for name, what in stage.front.calls if name == "react"]
+    assert signs == [f"{lost.id}👀", f"{lost.id}💔", f"{told.id}👀", f"{told.id}👍"]
+    assert [name for name, _ in stage.front.calls if name in {"send", "react"}][-2:] == ["send", "react"]

@@ -29,9 +29,7 @@ async def test_p10_code_that_was_not_seen_to_work_is_not_done(
 
 
 @pytest.mark.parametrize("evidence", [(FAILED, RAN), (CUT_SHORT, FILE), (FILE,)])
-async def test_p10_what_was_mended_or_done_again_is_done(
-    stage: Stage, evidence: tuple[dict[str, object], ...]
-) -> None:
+async def test_p10_what_was_mended_or_done_again_is_done(stage: Stage, evidence: tuple[dict[str, object], ...]) -> None:
     number = await stage.make("mend it", task_type="code")
     assert (await stage.keep(number, Outcome("All done.", evidence))).status == "completed"
 

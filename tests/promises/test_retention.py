@@ -18,6 +18,7 @@ from core.schema import (
     metadata,
     promise_dependencies,
     promises,
+    results,
     runs,
     steps,
     turns,
