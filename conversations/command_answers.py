@@ -23,7 +23,7 @@ from core.protocols import Call, PromiseMaker, PromiseView
 HELP = """I answer here, and take on long jobs as promises. Commands, with or without the slash where they stand alone:
 /ping: whether I am well
 /stop: end what I am doing for you
-/promise TEXT: take on a long job
+/promise TEXT: take on a long job (options go first: at="2026-12-01 09:00" every=1d zone=Europe/Berlin after=7)
 /promises: what I have promised in this workspace
 /cancel NUMBER: cancel a promise (or reply `cancel` to it)
 /approve NUMBER, /refuse NUMBER: allow what a promise asks for, or not (or reply so to its question)

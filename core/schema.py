@@ -119,6 +119,7 @@ turns = Table(
     ),
     Index("ix_turns_unfinished", "status", sqlite_where=text("status IN ('open', 'running')")),
     Index("ix_turns_recent", "front", "chat_id", "created_at"),
+    sqlite_autoincrement=True,  # a number that people were told is never given again
 )
 
 messages = Table(
@@ -198,6 +199,7 @@ promises = Table(
     Index("ix_promises_workspace", "workspace", "id"),
     Index("ix_promises_status", "status", "completed_at"),
     Index("ix_promises_updated_at", "updated_at"),
+    sqlite_autoincrement=True,  # a number that people were told is never given again
 )
 
 promise_dependencies = Table(

@@ -1,83 +1,89 @@
-"""scripts/chaos: kill the product again and again, and look whether it lost or repeated anything."""
+"""scripts/chaos: end the product's processes again and again, and look whether anything was lost or repeated.
+
+Exit code: 0 clean, 1 a violation (named, with the seed), 2 the experiment itself did not run as it should.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import random
 import secrets
+import shutil
 import sys
 import tempfile
 import time
-from contextlib import AsyncExitStack
 from pathlib import Path
 
-from scripts.experiments.checker import Scene
-from scripts.experiments.fates import Fate, Quota
-from scripts.experiments.lives import Lives, nursing, start_parent
-from scripts.experiments.mind import Mind
-from scripts.experiments.people import People
-from scripts.experiments.play import PARTS, Play, Tally
-from scripts.experiments.stage import Tables, cast_in, furnish
+from scripts.experiments import report
+from scripts.experiments.experiment import Experiment, Plan
+from scripts.experiments.lives import nursing, start_parent
+from scripts.experiments.plants import PLANTS
+from scripts.experiments.play import BrokenError
 from tests.acceptance.installation import Installation
-from tests.world.anthropic import AnthropicWorld
-from tests.world.telegram import TelegramWorld
+
+CLEAN, VIOLATED, BROKEN = 0, 1, 2
 
 
-async def play_once(folder, lives, quota, tally, chance):
-    async with AsyncExitStack() as stack:
-        installation = lives.installation
-        world = await stack.enter_async_context(TelegramWorld(folder))
-        model = await stack.enter_async_context(AnthropicWorld())
-        cast = cast_in(world)
-        furnish(installation, world, cast, model.url)
-        tables = Tables(installation)
-        stack.callback(tables.close)
-        people = People(world, cast, chance)
-        mind = Mind(model, chance, tables.is_on_disk)
-        scene = Scene(world, cast, installation.home, tables, people, mind)
-        play = Play(scene, lives, chance, tally, 30)
-        stack.push_async_callback(lives.end_all)
-        await play.ensure()
-        while not tables.value("SELECT COUNT(*) FROM admitted_since"):
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(1.1)
-        while not quota.is_met:
-            t=time.time()
-            people.begin()
-            await play.ensure()
-            quota.round = 20
-            parts = chance.choice([PARTS, PARTS[:1], PARTS[1:]])
-            await asyncio.gather(*(Fate(part, play, quota, []).rule() for part in parts))
-            t2=time.time()
-            wrong = await play.come_to_rest()
-            print(parts, len(tally.died_at), f"{t2-t:.1f}s {time.time()-t2:.1f}s", quota, dict(tally.kills), sum(tally.died_at.values()), dict(tally.outcomes), len(people.asked), mind.requests, mind.repeated)
-            tally.violations += wrong
-            if tally.violations:
-                break
+def read_arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=100, help="deaths by SIGKILL from outside while work is open")
+    parser.add_argument("--failpoints", type=int, default=300, help="deaths at fail points")
+    parser.add_argument("--seed", type=int, help="what to do when and to whom; a fresh one is drawn and printed")
+    parser.add_argument("--plant", choices=["list", *PLANTS], metavar="BUG", help="plant a bug; `list` names them")
+    parser.add_argument("--points", action="store_true", help="print a line per fail point")
+    parser.add_argument("--keep", action="store_true", help="keep the installation's folder")
+    return parser.parse_args(arguments)
 
 
-async def main():
-    ap = argparse.ArgumentParser()
-    ap.add_argument("--kills", type=int, default=50)
-    ap.add_argument("--failpoints", type=int, default=50)
-    ap.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
-    ap.add_argument("--plant", default="")
-    a = ap.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    print(folder, "seed", a.seed)
+async def experiment(plan: Plan, folder: Path, *, points: bool) -> int:
+    print(report.tell_terms(plan), flush=True)
+    began = time.monotonic()
     installation = Installation(folder / "home", {})
-    t=time.time()
     parent = await start_parent(installation)
-    async with nursing(parent, installation, a.plant) as lives:
-        print("ready", time.time()-t)
-        tally = Tally()
-        await play_once(folder, lives, Quota(a.kills, a.failpoints), tally, random.Random(a.seed))
-    print(tally.violations)
-    print("missed", tally.missed.most_common(60))
-    print("died", tally.died_at.most_common(100))
-    print("idle", tally.idle_kills, "never", tally.never_died_at, "lives", tally.lives, time.time()-t)
+    async with nursing(parent, installation, plan.plant) as lives:
+        run = Experiment(plan, lives, folder, note)
+        code = BROKEN
+        try:
+            await run.run()
+            code = VIOLATED if run.tally.violations else CLEAN
+        except (BrokenError, TimeoutError, OSError) as error:
+            print(f"The experiment did not run: {error!r}", file=sys.stderr)
+    for line in run.tally.violations:
+        print(f"VIOLATION {line}")
+    never = run.tally.never_died_at
+    if points:
+        print(report.tell_points(run.tally))
+    print(report.tell_counts(run.tally))
+    if code == CLEAN and plan.points >= report.FULL and never:
+        print(f"Points at which nobody died: {', '.join(never)}")
+        code = BROKEN
+    if code == VIOLATED:
+        print(f"Replay: scripts/chaos --kills {plan.kills} --failpoints {plan.points} --seed {plan.seed}")
+    print(report.summarise(plan, run.tally, time.monotonic() - began))
+    return code
 
 
-asyncio.run(main())
+def note(line: str) -> None:
+    """How far it is, for who looks on."""
+    print(f"  {line}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    wanted = read_arguments(sys.argv[1:])
+    if wanted.plant == "list":
+        print("\n".join(PLANTS))
+        return CLEAN
+    seed = secrets.randbelow(1_000_000) if wanted.seed is None else wanted.seed
+    folder = Path(tempfile.mkdtemp(prefix="valor-chaos-"))
+    try:
+        plan = Plan(wanted.kills, wanted.failpoints, seed, wanted.plant or "")
+        return asyncio.run(experiment(plan, folder, points=wanted.points))
+    finally:
+        if wanted.keep:
+            print(f"Kept: {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

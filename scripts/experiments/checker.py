@@ -197,14 +197,14 @@ class Checker:
         places = set(directories(self._scene.home, self._scene.cast).values())
         lines = Counter(line for place in places for line in _lines(place / LINES))
         for asked in self._scene.people.asked:
-            if asked.kind in {"keep", "work"}:
+            if asked.kind in {"keep", "work", "doze"}:
                 yield from self._of_line(asked, lines[asked.nonce])
         for place in places:
             yield from overlaps(place, [other for other in places if _is_related(place, other)])
 
     def _of_line(self, asked: Asked, count: int) -> Iterator[str]:
         row = self._promises.get(asked.nonce)
-        if asked.kind == "keep":
+        if asked.kind in PROMISED:
             is_done = row is not None and row["status"] == "completed"
         else:
             answers = self._given_back.get(f"re:{asked.nonce}", [])

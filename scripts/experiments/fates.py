@@ -46,15 +46,19 @@ class Fate:
         """Until the round is over, everything is done or something was found."""
         while self._quota.round > 0 and not self._quota.is_met and not self._tally.violations:
             self._quota.round -= 1
+            t=time.monotonic()
             await self._one_life()
+            print("     ", self._part, self._last, f"{time.monotonic()-t:.2f}", self._play.scene.tables.unfinished(), self._play.scene.tables.starts(), self._play.scene.tables.deaths(), len(self._play.scene.people.open))
 
     async def _one_life(self) -> None:
         life = self._play.now.get(self._part)
         if life is not None and not life.is_over:
+            self._last = "old"
             await self._kill(life)
             return
         point = self._choose() if self._may_be_armed() else ""
         life = await self._play.begin(self._part, point)
+        self._last = point
         await (self._await_point(life) if point else self._kill(life))
 
     # -- fail points

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from tests.acceptance.script_model import INTERRUPTED
 from tests.world.anthropic import AnthropicWorld, Asked, Call, Hang, Reply, Say, ToolResult
 
-WORDS = re.compile(r"\b(ask|work|long|keep|think|append|muse):([0-9a-f]{8})\b")
+WORDS = re.compile(r"\b(ask|work|long|keep|think|doze|append|muse|nap):([0-9a-f]{8})\b")
 ANSWERS = re.compile(r"\b(re|kept):([0-9a-f]{8})\b")
-PROMISED = {"keep": ("append", "code"), "think": ("muse", "analysis")}
-WRITING = ("work", "append")
-KEPT = ("append", "muse")
+PROMISED = {"keep": ("append", "code"), "think": ("muse", "analysis"), "doze": ("nap", "code")}
+WRITING = ("work", "append", "nap")
+KEPT = ("append", "muse", "nap")
 LINES, STAMPS = "lines.txt", "stamps.txt"
 FILLER = "This is a long answer of the scripted model, one sentence after the other. " * 90
 STAMP = "echo \"{sign} {nonce} $(date +%s%N)\" >> " + STAMPS
@@ -42,6 +42,11 @@ def append(nonce: str) -> str:
 def append_if_missing(nonce: str) -> str:
     """What a careful model does when it is told that the command before was interrupted."""
     return _stamped(nonce, f"grep -qs {nonce} {LINES} || echo {nonce} >> {LINES}")
+
+
+def doze(nonce: str) -> str:
+    """A command that nobody waits for to its end."""
+    return f"touch nap.{nonce}; sleep 600"
 
 
 def _stamped(nonce: str, command: str) -> str:
@@ -66,7 +71,8 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
     if results and not (word.kind in WRITING and INTERRUPTED in results[-1].text):
         return None
     if word.kind in WRITING:
-        return Call("run_command", {"command": append_if_missing(word.nonce) if results else append(word.nonce)})
+        command = append_if_missing if results else doze if word.kind == "nap" else append
+        return Call("run_command", {"command": command(word.nonce)})
     if word.kind in PROMISED:
         task, kind = PROMISED[word.kind]
         return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind})

@@ -94,10 +94,12 @@ def preload() -> None:
     import web.opened
     import web.server
     from conversations.typeset import typeset
+    from runtime.journal import response_adapter
     from runtime.models import Models
     from runtime.runner import AgentRunner
 
     typeset("account", "*warm*")
+    response_adapter()
     loaded = (alembic, anthropic, anyio, genai_prices, promises, pydantic_ai, telethon, uvicorn, agents, cli, conversations, main, runtime, scripts, web, Models, AgentRunner)
     assert all(loaded)
 
@@ -108,7 +110,7 @@ def be_born(order: Order, skew: Skew) -> int:
 
     skew.bend()
     keeper.BUSY_SECONDS = BUSY_SECONDS
-    plants.plant(order.plant, order.part)
+    plants.plant(order.plant)
     settings = load_settings(PROJECT).model_copy(
         update={"fail_points": order.die_at or None, "fail_points_log": Path(order.arrivals)}
     )

@@ -43,7 +43,7 @@ class People:
         self._stirring: asyncio.Task[None] | None = None
         self.asked: list[Asked] = []
         self.open: dict[str, float] = {}
-        self.crowd = 12
+        self.crowd = 7
         self.deeds = 0
 
     # -- the crowd

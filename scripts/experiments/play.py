@@ -32,8 +32,14 @@ class Tally:
     lives_with: Counter[str] = field(default_factory=Counter[str])
     lives: Counter[str] = field(default_factory=Counter[str])
     outcomes: Counter[str] = field(default_factory=Counter[str])
+    past: Counter[str] = field(default_factory=Counter[str])
     ordeals: Counter[str] = field(default_factory=Counter[str])
     violations: list[str] = field(default_factory=list[str])
+    appended: list[float] = field(default_factory=list[float])
+    messages: int = 0
+    looks: int = 0
+    requests: int = 0
+    repeated: int = 0
 
     def note_points(self, life: Life) -> None:
         """Take in which points a life reached, and whether it died at its own."""
@@ -45,6 +51,15 @@ class Tally:
         if life.order.die_at:
             name = f"{part} {life.order.die_at.partition('#')[0]}"
             (self.died_at if life.died_at_its_point else self.missed)[name] += 1
+
+    @property
+    def outcomes_in_all(self) -> Counter[str]:
+        """Of all plays."""
+        return self.past + self.outcomes
+
+    @property
+    def share_appended(self) -> float:
+        return sum(self.appended) / max(len(self.appended), 1)
 
     @property
     def never_died_at(self) -> list[str]:
@@ -84,6 +99,17 @@ class Play:
         if life is not None:
             await self.reap(life)
 
+    async def end_all(self) -> None:
+        """The end of the play, and what it adds to the tally."""
+        for life in self.lives.living:
+            life.go_on()
+            life.kill()
+            await self.reap(life)
+        tally, mind = self.tally, self.scene.mind
+        tally.past, tally.outcomes = tally.past + tally.outcomes, type(tally.outcomes)()
+        tally.requests += mind.requests
+        tally.repeated += mind.repeated
+
     async def reap(self, life: Life) -> None:
         """Wait for the end of a life, and learn from it. One that ended by itself is a violation."""
         if not await life.wait(10):
@@ -111,18 +137,18 @@ class Play:
         self.tally.outcomes = checker.counts
         if not rested and not wrong:
             wrong = [f"not at rest after {self.patience:g} s: {self.scene.tables.unfinished()}"]
-        return wrong
+        return wrong + [f"left running: {line}" for line in self._orphans()]
+
+    def _orphans(self) -> list[str]:
+        """Tools that run although nothing is at work."""
+        return [line for line in self.lives.installation.processes().values() if "bwrap" in line]
 
     async def _until_rest(self) -> bool:
         until = time.monotonic() + self.patience
-        t0=time.monotonic()
         while time.monotonic() < until:
             if not self.is_something_open() and not self._missing():
                 return True
             await asyncio.sleep(LOOK_SECONDS)
-            if time.monotonic()-t0>1:
-                t0=time.monotonic()
-                0 and print("   rest", [tuple(r) for r in self.scene.tables.query("select id,status,kind,attempts,not_before,error,promise_id from deliveries where status in ('held','open','ready') and front<>'local'")], [tuple(r) for r in self.scene.tables.query("select id,status,owner,started_at from turns where status in ('open','running')")], [tuple(r) for r in self.scene.tables.query("select id,status,waiting_for,not_before,deaths,error_message,owner from promises where status in ('pending','in_progress','waiting')")])
         return False
 
     def _missing(self) -> bool:

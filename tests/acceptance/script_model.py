@@ -49,9 +49,9 @@ def do(*uses: Use, say: str = "Done.", gate: str | None = None) -> str:
     return WORD + json.dumps({"uses": [asdict(use) for use in uses], "say": say, "gate": gate})
 
 
-def promise(words: str, say: str = "That takes a while.") -> str:
+def promise(words: str, say: str = "That takes a while.", kind: str = "code") -> str:
     """The words that make the model promise those words."""
-    return do(Use("make_promise", {"task": words, "task_type": "code"}), say=say)
+    return do(Use("make_promise", {"task": words, "task_type": kind}), say=say)
 
 
 class ScriptedModel:

@@ -84,7 +84,7 @@ async def test_p9_a_worker_killed_during_a_tools_step_ends_the_tool_and_keeps_th
 
 async def test_p9_a_worker_killed_during_a_model_call_pays_no_finished_call_again(story: Story) -> None:
     words = do(report("begun"), say="Thought twice.", gate="thought")
-    asked = story.world.say(story.friend(), story.valor, promise(words))
+    asked = story.world.say(story.friend(), story.valor, promise(words, kind="analysis"))
     async with story.product.explaining():
         await story.until(lambda: find(story, asked, "begun"), 20)
         await story.until(lambda: "thought" in story.script.reached)

@@ -51,6 +51,7 @@ async def told(stage: Stage) -> Stage:
         await add_step(stage, run)
     await stage.run_sql("UPDATE deliveries SET status = 'sent', sent_at = created_at, message_id = 100 + id")
     asked: dict[str, Any] = {"run_id": run, "promise_id": second, "tool": "x", "arguments": {}, "digest": "d"}
+    await add(stage, results, promise_id=second, text="all of it")
     await add(stage, consents, **asked, key="1", asked_at=now, expires_at=now)
     await add(stage, audit, kind="access", reason="no", first_at=now, last_at=now)
     await add(stage, runs, id="cli", agent="v", workspace="psy", status="done", started_at=now)
@@ -198,6 +199,7 @@ async def sizes(stage: Stage) -> dict[str, int]:
         steps,
         llm_calls,
         consents,
+        results,
         audit,
     )
     assert {table.name for table in tables} == {*metadata.tables} - {"admitted_since"}
