@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -135,7 +135,7 @@ def build_services(settings: Settings, configuration: WorkspaceFile, board: Boar
 
 def build_agents(ground: Ground, promises: Promises, history: HistorySearch, events: Events) -> Agents:
     """The agents of the server, whose stack is loaded in the background; turns wait for it."""
-    from cli.doctor import check_model
+    from cli.doctor import check_fence, check_model
     from conversations.agent_answers import AgentAnswers
     from web.services import Agents
 
@@ -150,9 +150,10 @@ def build_agents(ground: Ground, promises: Promises, history: HistorySearch, eve
 
     answers = AgentAnswers(load_workplace, events)
 
-    async def load() -> checks.Finding:
+    async def load() -> Mapping[str, checks.Finding]:
         await answers.workplace()
-        return check_model(ground.settings)
+        fence = await asyncio.to_thread(check_fence, ground.settings)
+        return {checks.MODEL: check_model(ground.settings), checks.FENCE: fence}
 
     return Agents(load, answers, answers.done_so_far)
 

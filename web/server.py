@@ -128,7 +128,12 @@ class Server:
     async def _load_agents(self) -> None:
         board = self.services.ground.board
         board.report(checks.MODEL, Status.STARTING, "The model stack is being loaded.")
-        board.post(checks.MODEL, await self.services.agents.load())
+        if self.services.ground.settings.telegram_bot_token is None:
+            board.report(checks.BOT, Status.OFF, "TELEGRAM_BOT_TOKEN is not set.")
+        else:
+            board.report(checks.BOT, Status.OFF, "TELEGRAM_BOT_TOKEN is set; this version does not speak as a bot yet.")
+        for name, finding in (await self.services.agents.load()).items():
+            board.post(name, finding)
 
     async def _open_front(self, front: Front) -> None:
         """Let a front be served, then show that its whole road works; an account that comes is pinged with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from conversations.alerts import Alerts
@@ -52,9 +52,9 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """The agents' side, whose stack takes seconds to load: `load` does that and finds which model answers."""
+    """The agents' side, whose stack takes seconds to load: `load` does that and finds how its parts are."""
 
-    load: Callable[[], Awaitable[Finding]]
+    load: Callable[[], Awaitable[Mapping[str, Finding]]]
     answer: Answer
     done_so_far: DoneSoFar
 

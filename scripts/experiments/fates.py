@@ -12,7 +12,7 @@ from scripts.experiments.play import PARTS, Play, Tally
 LONGEST = 0.5  # seconds that a life is left alone before it is killed
 # With more the product gives up on a message or a promise at the next death, as it should.
 MOST_STARTS, MOST_DEATHS = 2, 1
-PATIENCE, LONG_PATIENCE = 1.5, 4.0
+PATIENCE, LONG_PATIENCE = 1.0, 2.5
 GRACE = 4.0
 
 
@@ -46,19 +46,15 @@ class Fate:
         """Until the round is over, everything is done or something was found."""
         while self._quota.round > 0 and not self._quota.is_met and not self._tally.violations:
             self._quota.round -= 1
-            t=time.monotonic()
             await self._one_life()
-            print("     ", self._part, self._last, f"{time.monotonic()-t:.2f}", self._play.scene.tables.unfinished(), self._play.scene.tables.starts(), self._play.scene.tables.deaths(), len(self._play.scene.people.open))
 
     async def _one_life(self) -> None:
         life = self._play.now.get(self._part)
         if life is not None and not life.is_over:
-            self._last = "old"
             await self._kill(life)
             return
         point = self._choose() if self._may_be_armed() else ""
         life = await self._play.begin(self._part, point)
-        self._last = point
         await (self._await_point(life) if point else self._kill(life))
 
     # -- fail points
@@ -68,15 +64,17 @@ class Fate:
         if self._quota.points <= 0:
             return False
         share = self._quota.points / (self._quota.points + max(self._quota.kills, 0))
-        tables = self._play.scene.tables
-        if self._part == "server":
-            return tables.starts() < MOST_STARTS and self._play.chance.random() < share
-        return tables.deaths()[1] <= MOST_DEATHS and self._play.chance.random() < share
+        return self._has_room() and self._play.chance.random() < share
 
-    def _survives(self, part: str, *, stopped: bool = False) -> bool:
+    def _has_room(self) -> bool:
+        """Whether everything open survives a death at any moment of the next life."""
+        tables = self._play.scene.tables
+        return tables.starts() < MOST_STARTS if self._part == "server" else tables.deaths()[1] <= MOST_DEATHS
+
+    def _survives(self, part: str = "", *, stopped: bool = False) -> bool:
         """Whether everything open survives the death of a part now; a lease that runs out counts as one more."""
         tables = self._play.scene.tables
-        return tables.starts() <= MOST_STARTS if part == "server" else tables.deaths()[0] <= MOST_DEATHS - stopped
+        return tables.starts() <= MOST_STARTS if (part or self._part) == "server" else tables.deaths()[0] <= MOST_DEATHS - stopped
 
     def _choose(self) -> str:
         if self._first:
@@ -118,7 +116,7 @@ class Fate:
             await self._play.reap(life)
             return
         how = "kill"
-        if chance.random() < 0.2 and self._survives(self._part, stopped=True):
+        if chance.random() < 0.2 and self._survives(stopped=True):
             how = "stop"
             life.stop()
             await asyncio.sleep(chance.random() ** 2 * 1.5)
@@ -146,6 +144,7 @@ class Fate:
         """Wait for something open, nothing of which this death would be one too many for."""
         until = time.monotonic() + 3 * LONG_PATIENCE
         while time.monotonic() < until and not life.is_over:
-            if self._play.is_something_open() and self._survives(self._part):
+            enough = self._survives if self._quota.kills > 0 else self._has_room
+            if self._play.is_something_open() and enough():
                 return
             await asyncio.sleep(0.01)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.checks import MODEL, SELF_PING, Status
+from core.checks import BOT, FENCE, MODEL, SELF_PING, Status
 from core.clock import SystemClock
 from core.doorbell import ring
 from core.errors import Unknown
@@ -42,6 +42,8 @@ async def test_s6_without_keys_the_offline_model_answers_and_says_so(settings: S
         reply = await doors.chat.ask(Question("what can you do?", workspace="plants"), events.append)
         assert "offline model" in reply.reply
         assert "ANTHROPIC_API_KEY" in await until(server, MODEL, Status.OFF)
+        assert "TELEGRAM_BOT_TOKEN" in await until(server, BOT, Status.OFF)
+        assert "fence" in await until(server, FENCE, Status.HEALTHY)
     assert events[0] == Accepted(reply.message_id)
     assert events[-1] == Grown(reply.reply)
 
