@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from core.settings import Settings
 
@@ -10,6 +11,12 @@ from core.settings import Settings
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def plain_logging() -> None:
+    """Logging as nobody has configured it, whatever the test before did."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from scripts.experiments import report
 from scripts.experiments.experiment import Experiment, Plan
 from scripts.experiments.lives import nursing, start_parent
+from scripts.experiments.ordeals import ORDEALS
 from scripts.experiments.plants import PLANTS
 from scripts.experiments.play import BrokenError
 from tests.acceptance.installation import Installation
@@ -30,6 +31,7 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--failpoints", type=int, default=300, help="deaths at fail points")
     parser.add_argument("--seed", type=int, help="what to do when and to whom; a fresh one is drawn and printed")
     parser.add_argument("--plant", choices=["list", *PLANTS], metavar="BUG", help="plant a bug; `list` names them")
+    parser.add_argument("--ordeal", choices=list(ORDEALS), help="undergo this one alone, three times")
     parser.add_argument("--points", action="store_true", help="print a line per fail point")
     parser.add_argument("--keep", action="store_true", help="keep the installation's folder")
     return parser.parse_args(arguments)
@@ -76,7 +78,7 @@ def main() -> int:
     seed = secrets.randbelow(1_000_000) if wanted.seed is None else wanted.seed
     folder = Path(tempfile.mkdtemp(prefix="valor-chaos-"))
     try:
-        plan = Plan(wanted.kills, wanted.failpoints, seed, wanted.plant or "")
+        plan = Plan(wanted.kills, wanted.failpoints, seed, wanted.plant or "", wanted.ordeal)
         return asyncio.run(experiment(plan, folder, points=wanted.points))
     finally:
         if wanted.keep:

@@ -80,11 +80,11 @@ class Checker:
 
     @cached_property
     def _replies(self) -> dict[int, list[SentMessage]]:
-        """What Valor replied to each message (by its number in the world), promises' later words left out."""
-        later = {(row["chat_id"], row["message_id"]) for row in self._deliveries if row["kind"] not in {"answer", "ack"}}
+        """What Valor replied to each message (by its number in the world), what it says of promises left out."""
+        others = {(row["chat_id"], row["message_id"]) for row in self._deliveries if row["kind"] != "answer"}
         found: defaultdict[int, list[SentMessage]] = defaultdict(list)
         for key, one in self._said.items():
-            if one.reply_to is not None and key not in later:
+            if one.reply_to is not None and key not in others:
                 found[one.reply_to].append(one)
         return found
 

@@ -38,6 +38,7 @@ class Plan:
     points: int
     seed: int
     plant: str
+    ordeal: str | None = None
 
 
 @dataclass(slots=True)
@@ -63,6 +64,10 @@ class Experiment:
     async def _play(self, stand: Stand, quota: Quota) -> None:
         last = self._deaths() + DEATHS_IN_A_PLAY
         await self._visit_planted(stand, quota)
+        if self.plan.ordeal:
+            quota.kills = quota.points = 0
+            for _ in range(3):
+                await self._undergo(stand, self.plan.ordeal)
         while not quota.is_met and not self.tally.violations and self._deaths() < last:
             await self._round(stand, quota)
         people = stand.play.scene.people
@@ -82,9 +87,10 @@ class Experiment:
         for name in plant.points * 3 if plant else ():
             part, _, point = name.partition(" ")
             quota.round = 1
-            stand.play.scene.people.begin()
             await stand.play.ensure()
             await stand.play.end(part)
+            for kind in ("keep", "work", "keep", "work"):
+                stand.ask(kind)
             await Fate(part, stand.play, quota, [point]).rule()
             await self._look(stand)
             if self.tally.violations:

@@ -61,6 +61,8 @@ class Fate:
 
     def _may_be_armed(self) -> bool:
         """Whether a death at any moment now is one that everything open survives, and a point is to be visited."""
+        if self._first:
+            return True
         if self._quota.points <= 0:
             return False
         share = self._quota.points / (self._quota.points + max(self._quota.kills, 0))

@@ -95,7 +95,7 @@ class Mind:
         self._is_on_disk = is_on_disk
         self._given: dict[Key, list[str]] = {}
         self.paid_twice: list[str] = []
-        self.slowness = 0.06  # seconds at most
+        self.least, self.most = 0.0, 0.06  # seconds until an answer
         self.requests = 0
         self.repeated = 0
         world.script(self.reply)
@@ -111,9 +111,13 @@ class Mind:
         earlier.append(self._world.calls[-1].id.replace("req", "msg"))
         return self._later(think(asked))
 
+    def asked(self, words: str) -> int:
+        """How often it was asked anything about these words."""
+        return sum(len(given) for (question, _), given in self._given.items() if words in question)
+
     def _later(self, reply: Reply) -> Reply:
         assert isinstance(reply, Say | Call)
-        seconds = self._chance.random() ** 2 * self.slowness
+        seconds = self.least + self._chance.random() ** 2 * (self.most - self.least)
         released = asyncio.Event()
         asyncio.get_running_loop().call_later(seconds, released.set)
         return Hang(released, then=reply)

@@ -59,9 +59,21 @@ class Stand:
             return True
         return False
 
+    async def until_healthy(self) -> None:
+        """Until everything open would survive some deaths more."""
+        tables = self.play.scene.tables
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: tables.starts() < 2 and tables.deaths()[1] < 2, 2 * PATIENCE)
+
     async def restart(self, part: str, die_at: str = "") -> Life:
         await self.play.end(part)
         return await self.play.begin(part, die_at)
+
+    async def is_asked(self, words: str, times: int) -> bool:
+        """Whether the model comes to be asked for it so often."""
+        with contextlib.suppress(TimeoutError):
+            return await until(lambda: self.play.scene.mind.asked(words) >= times, PATIENCE, pause=0.005)
+        return False
 
     async def is_answered(self, nonces: list[str], seconds: float = PATIENCE) -> bool:
         people = self.play.scene.people
@@ -113,21 +125,18 @@ async def late_send(stand: Stand) -> None:
 
 async def slept_worker(stand: Stand) -> None:
     """A worker sleeps through its lease in a model call, another goes on, and the first wakes up in the middle."""
-    mind = stand.play.scene.mind
-    mind.slowness, former = 1.2, mind.slowness
+    mind, first = stand.play.scene.mind, stand.play.now["worker"]
+    promises = "SELECT 1 FROM promises WHERE epoch = ? AND task_description LIKE ?"
     nonce = stand.ask("keep")
-    first = stand.play.now["worker"]
-    held = "SELECT 1 FROM promises WHERE status = 'in_progress' AND task_description LIKE ?"
-    if not await stand.has(held, f"%{nonce}%"):
-        mind.slowness = former
-        return
+    await stand.has(promises, 1, f"%{nonce}%")
+    usual = mind.least, mind.most
+    mind.least = mind.most = 1.0
+    await stand.is_asked(f"append:{nonce}", 1)
     first.stop()
     second = await stand.play.lives.begin("worker")
-    again = "SELECT 1 FROM promises WHERE epoch > 1 AND task_description LIKE ?"
-    await stand.has(again, f"%{nonce}%")
-    mind.slowness = former
-    await asyncio.sleep(stand.play.chance.random() * 0.3)
+    await stand.is_asked(f"append:{nonce}", 2)
     first.go_on()
+    mind.least, mind.most = usual
     await stand.is_answered([nonce])
     await asyncio.sleep(0.3)
     await stand.play.end("worker")
@@ -152,6 +161,22 @@ async def gap(stand: Stand) -> None:
     later = people.ask(writer, stand.valor, "ask").nonce
     await stand.is_answered([missed, later])
     faults.clear()
+
+
+async def late_edit(stand: Stand) -> None:
+    """A message that asks for nothing is edited while the server is away; the next server dies when it has connected."""
+    people, cast = stand.play.scene.people, stand.play.scene.cast
+    asked = people.say(cast.groups["Inner"].members[0], cast.groups["Inner"], "…", "ask")
+    number = asked.message.id_for(stand.valor)
+    await stand.has("SELECT 1 FROM messages WHERE chat_id LIKE '-100%' AND message_id = ? AND NOT answer", number)
+    await stand.play.end("server")
+    asked.nonce = f"{stand.play.chance.getrandbits(32):08x}"
+    people.open[asked.nonce] = time.monotonic()
+    stand.world.edit(asked.message, f"@valor_ai ask:{asked.nonce}")
+    life = await stand.play.begin("server", "telegram.GetDialogs:before")
+    await life.wait(PATIENCE)
+    await stand.restart("server")
+    await stand.is_answered([asked.nonce])
 
 
 async def forgotten_keys(stand: Stand) -> None:
@@ -254,6 +279,7 @@ ORDEALS: dict[str, Callable[[Stand], Awaitable[None]]] = {
     "late send": late_send,
     "slept worker": slept_worker,
     "gap": gap,
+    "late edit": late_edit,
     "forgotten keys": forgotten_keys,
     "crowded directory": crowded_directory,
     "backlog": backlog,
@@ -270,6 +296,7 @@ async def undergo(stand: Stand, name: str) -> float:
     """Undergo an ordeal; how many seconds it took."""
     began = time.monotonic()
     await stand.play.ensure()
+    await stand.until_healthy()
     stand.play.tally.ordeals[name] += 1
     await ORDEALS[name](stand)
     return time.monotonic() - began

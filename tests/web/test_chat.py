@@ -128,13 +128,13 @@ async def test_b12_an_error_is_one_sentence() -> None:
 
 async def test_b12_what_nobody_foresaw_is_told_by_an_id_that_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async with Stage().up() as stage, stage.client() as client:
-        stage.chat.error = RuntimeError("the secret is 42")
+        stage.chat.error = RuntimeError("the secret is tangerine")
         answer = await client.post("/api/chat", json={"text": "hello"})
         async with client.stream("POST", "/api/chat", json={"text": "hello"}, headers=STREAM) as stream:
             told = [event async for event in events_of(stream)]
     ids = [record.__dict__["error_id"] for record in caplog.records if "error_id" in record.__dict__]
     assert answer.status_code == 500
-    assert "42" not in answer.text
+    assert "tangerine" not in answer.text
     assert ids == [answer.json()["id"], told[-1][1]["id"]]
 
 

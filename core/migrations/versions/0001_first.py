@@ -10,12 +10,38 @@ down_revision = None
 
 
 def upgrade() -> None:
+    create_admitted_since()
+    create_audit()
+    create_chats()
+    create_consents()
+    create_consents_indexes()
+    create_llm_calls()
+    create_llm_calls_indexes()
+    create_promises()
+    create_promises_indexes()
+    create_runs()
+    create_steps()
+    create_turns()
+    create_turns_indexes()
+    create_deliveries()
+    create_deliveries_indexes()
+    create_messages()
+    create_messages_indexes()
+    create_promise_dependencies()
+    create_promise_dependencies_indexes()
+    create_results()
+
+
+def create_admitted_since() -> None:
     op.create_table(
         "admitted_since",
         sa.Column("entry", sa.Text(), nullable=False),
         sa.Column("since", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("entry", name=op.f("pk_admitted_since")),
     )
+
+
+def create_audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", Key, nullable=False),
@@ -33,6 +59,9 @@ def upgrade() -> None:
             "kind", "front", "chat_id", "sender_id", "reason", name=op.f("uq_audit_kind_front_chat_id_sender_id_reason")
         ),
     )
+
+
+def create_chats() -> None:
     op.create_table(
         "chats",
         sa.Column("front", sa.Text(), nullable=False),
@@ -47,6 +76,9 @@ def upgrade() -> None:
         sa.Column("lifted_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("front", "chat_id", name=op.f("pk_chats")),
     )
+
+
+def create_consents() -> None:
     op.create_table(
         "consents",
         sa.Column("id", Key, nullable=False),
@@ -63,8 +95,14 @@ def upgrade() -> None:
         sa.Column("decided_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
+
+
+def create_consents_indexes() -> None:
     op.create_index("ix_consents_call", "consents", ["run_id", "key", "id"], unique=False)
     op.create_index(op.f("ix_consents_promise_id"), "consents", ["promise_id"], unique=False)
+
+
+def create_llm_calls() -> None:
     op.create_table(
         "llm_calls",
         sa.Column("number", Key, nullable=False),
@@ -89,8 +127,14 @@ def upgrade() -> None:
         sa.Column("cost", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_llm_calls")),
     )
+
+
+def create_llm_calls_indexes() -> None:
     op.create_index(op.f("ix_llm_calls_run"), "llm_calls", ["run"], unique=False)
     op.create_index(op.f("ix_llm_calls_started_at"), "llm_calls", ["started_at"], unique=False)
+
+
+def create_promises() -> None:
     op.create_table(
         "promises",
         sa.Column("id", Key, nullable=False),
@@ -139,6 +183,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("made_by_run", "tool_call_id", name=op.f("uq_promises_made_by_run_tool_call_id")),
         sqlite_autoincrement=True,
     )
+
+
+def create_promises_indexes() -> None:
     op.create_index("ix_promises_chat", "promises", ["front", "chat_id", "id"], unique=False)
     op.create_index(
         "ix_promises_claimable",
@@ -156,6 +203,9 @@ def upgrade() -> None:
         "ix_promises_waiting", "promises", ["not_before"], unique=False, sqlite_where=sa.text("status = 'waiting'")
     )
     op.create_index("ix_promises_workspace", "promises", ["workspace", "id"], unique=False)
+
+
+def create_runs() -> None:
     op.create_table(
         "runs",
         sa.Column("id", sa.Text(), nullable=False),
@@ -168,6 +218,9 @@ def upgrade() -> None:
         sa.Column("ended_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
+
+
+def create_steps() -> None:
     op.create_table(
         "steps",
         sa.Column("id", Key, nullable=False),
@@ -185,6 +238,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_steps")),
         sa.UniqueConstraint("run_id", "key", name=op.f("uq_steps_run_id_key")),
     )
+
+
+def create_turns() -> None:
     op.create_table(
         "turns",
         sa.Column("id", Key, nullable=False),
@@ -215,6 +271,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_turns")),
         sqlite_autoincrement=True,
     )
+
+
+def create_turns_indexes() -> None:
     op.create_index(
         "ix_turns_open", "turns", ["front", "chat_id", "id"], unique=False, sqlite_where=sa.text("status = 'open'")
     )
@@ -229,6 +288,9 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("status = 'running' AND kind = 'agent'"),
     )
+
+
+def create_deliveries() -> None:
     op.create_table(
         "deliveries",
         sa.Column("id", Key, nullable=False),
@@ -261,6 +323,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("promise_id", "kind", "part", name=op.f("uq_deliveries_promise_id_kind_part")),
         sa.UniqueConstraint("random_id", name=op.f("uq_deliveries_random_id")),
     )
+
+
+def create_deliveries_indexes() -> None:
     op.create_index("ix_deliveries_chat", "deliveries", ["front", "chat_id", "id"], unique=False)
     op.create_index(
         "ix_deliveries_held", "deliveries", ["turn_id"], unique=False, sqlite_where=sa.text("status = 'held'")
@@ -281,6 +346,9 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("kind <> 'ack'"),
     )
+
+
+def create_messages() -> None:
     op.create_table(
         "messages",
         sa.Column("id", Key, nullable=False),
@@ -307,10 +375,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         sa.UniqueConstraint("front", "chat_id", "message_id", name=op.f("uq_messages_front_chat_id_message_id")),
     )
+
+
+def create_messages_indexes() -> None:
     op.create_index(
         "ix_messages_turn_id", "messages", ["turn_id"], unique=False, sqlite_where=sa.text("turn_id IS NOT NULL")
     )
     op.create_index("uq_messages_inbound_key", "messages", ["front", "chat_id", "inbound_key"], unique=True)
+
+
+def create_promise_dependencies() -> None:
     op.create_table(
         "promise_dependencies",
         sa.Column("promise_id", Key, nullable=False),
@@ -321,7 +395,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("promise_id", "after_id", name=op.f("pk_promise_dependencies")),
     )
+
+
+def create_promise_dependencies_indexes() -> None:
     op.create_index(op.f("ix_promise_dependencies_after_id"), "promise_dependencies", ["after_id"], unique=False)
+
+
+def create_results() -> None:
     op.create_table(
         "results",
         sa.Column("promise_id", Key, nullable=False),
