@@ -123,7 +123,8 @@ def test_every_folder_of_tests_mirrors_one_of_the_product() -> None:
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
-    files = (*product_files(), *files_of_tests(), *script_files())
+    every = (*product_files(), *files_of_tests(), *script_files())
+    files = [path for path in every if "migrations" not in path.parts]  # written by Alembic, and never read again
     lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {path: lines for path, lines in lengths.items() if lines >= 400} == {}
 
