@@ -72,16 +72,6 @@ async def start_again(home: Path, token: str, **values: object) -> None:
         await asyncio.to_thread(service.start, settings, supervised=False, seconds=30)
 
 
-async def test_s1_a_second_start_says_what_runs_and_what_the_settings_do_not_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await start_again(tmp_path, TOKEN, notices=("ANTHROPIC_APIKEY is no setting: is ANTHROPIC_API_KEY meant?",))
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("Valor runs already: ")
-    assert said[1] == "note      ANTHROPIC_APIKEY is no setting: is ANTHROPIC_API_KEY meant?"
-    assert said[-2].endswith(f"/?token={TOKEN}")
-
-
 async def test_s1_no_link_is_printed_that_the_server_does_not_know(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
