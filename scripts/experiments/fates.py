@@ -76,7 +76,11 @@ class Fate:
     def _survives(self, part: str = "", *, stopped: bool = False) -> bool:
         """Whether everything open survives the death of a part now; a lease that runs out counts as one more."""
         tables = self._play.scene.tables
-        return tables.starts() <= MOST_STARTS if (part or self._part) == "server" else tables.deaths()[0] <= MOST_DEATHS - stopped
+        return (
+            tables.starts() <= MOST_STARTS
+            if (part or self._part) == "server"
+            else tables.deaths()[0] <= MOST_DEATHS - stopped
+        )
 
     def _choose(self) -> str:
         if self._first:
