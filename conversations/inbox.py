@@ -169,7 +169,7 @@ class Inbox:
             return Receipt(message, case.chat.stopped_reason)
         if case.via == HISTORY and message.sent_at < case.chat.since:
             return Receipt(message, BEFORE)
-        if message.sent_at < now - timedelta(hours=self._limits.hours):
+        if message.sent_at < (message.heard_at or now) - timedelta(hours=self._limits.hours):
             return Receipt(message, TOO_OLD)
         if command is not None and command.name == "stop":
             return self._stop(connection, case)

@@ -43,7 +43,8 @@ class Message:
     `text` is as written (captions too). `mentions` holds the lower-case usernames mentioned by entity or text and, for
     mentions without a username, the numeric id as text; `mention_spans` their (offset, length) in Python characters of
     `text`, so that they can be cut out. `service` names a service message's kind, None for ordinary ones.
-    `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for.
+    `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for, `heard_at` what
+    the clock that `sent_at` was read from said when the message was heard; None where that clock is ours.
     """
 
     chat: Chat
@@ -61,6 +62,7 @@ class Message:
     title: str = ""
     inbound_key: str | None = None
     workspace: str | None = None
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,20 @@ def _take_pts_off(diff: Any) -> None:
 
 
 class AccountClient(TelegramClient):
-    """Never sleeps, retries or reconnects by itself; begins with the difference since its session's last connection."""
+    """Never sleeps, retries or reconnects by itself; begins with the difference since what its session has noted.
 
-    def __init__(self, session: SQLiteSession, keys: tuple[int, str], on_too_long: Callable[[], None]) -> None:
+    The session notes how far events have come only when all that were heard are dealt with: `delivered` was called for
+    each, and `is_settled` says that nothing is under way. So a process that dies hears again what it had not written
+    down, edits above all, which no history tells.
+    """
+
+    def __init__(
+        self,
+        session: SQLiteSession,
+        keys: tuple[int, str],
+        on_too_long: Callable[[], None],
+        is_settled: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__(
             session,
             *keys,
@@ -73,6 +84,26 @@ class AccountClient(TelegramClient):
         # Typed loosely: Telethon's own attribute may be None after a log-out, which never happens here.
         self.store: Any = session
         self._message_box = DifferenceBox(self._log["messagebox"], on_too_long)
+        self._is_settled = is_settled
+        self._undelivered = 0
+
+    async def _preprocess_updates(self, updates: Any, users: Any, chats: Any) -> Any:
+        found = await super()._preprocess_updates(updates, users, chats)
+        self._undelivered += len(found)
+        return found
+
+    def delivered(self) -> None:
+        """One more update has been handed over."""
+        self._undelivered -= 1
+
+    async def _save_states_and_entities(self) -> None:
+        if not self._undelivered and self._is_settled():
+            await super()._save_states_and_entities()
+
+    async def keep_counts(self) -> None:
+        """Note on disk how far events have come, if that can be said now."""
+        await self._save_states_and_entities()
+        self.store.save()
 
     @property
     def updates_error(self) -> BaseException | None:
@@ -101,8 +132,10 @@ class AccountClient(TelegramClient):
     async def remember_self(self, me: Any) -> None:
         """Write into the session who its account is."""
         self._mb_entity_cache.set_self_user(me.id, me.bot, me.access_hash)
-        await self._save_states_and_entities()
-        self.store.save()
+        # Telethon's own spelling: an entity 0 whose access hash is our number.
+        myself: Any = tl.InputPeerUser(0, me.id)
+        self.store.process_entities(tl.contacts.ResolvedPeer(tl.PeerUser(0), [], [myself]))
+        await self.keep_counts()
 
     def learn(self, users: list[Any], chats: list[Any]) -> None:
         """Keep access hashes, without which no difference of a supergroup can be asked for."""

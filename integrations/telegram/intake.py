@@ -34,6 +34,11 @@ class Intake(Generic[Item]):
         if chat not in self._workers:
             self._workers[chat] = asyncio.create_task(self._work(chat))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything has been taken."""
+        return not self._workers
+
     async def _work(self, chat: int) -> None:
         queue = self._queues[chat]
         while queue:

@@ -45,6 +45,10 @@ class Owner(Protocol):
         """An update of Telethon's, in order."""
         ...
 
+    def is_settled(self) -> bool:
+        """Whether every update so far is written down."""
+        ...
+
     async def on_connected(self, line: Line) -> None:
         """Before the connection counts as healthy."""
         ...
@@ -120,7 +124,11 @@ class Lifeline:
         log.warning("%s", self.health.sentence)
 
     async def _use(self, owner: Owner) -> str:
-        line = Line(self._access, self._pace.call, lambda: self._spawn(owner.on_gap(too_long=True)))
+
+        def reread() -> None:
+            self._spawn(owner.on_gap(too_long=True))
+
+        line = Line(self._access, self._pace.call, reread, owner.is_settled)
         try:
             self.directory = await line.open(self.directory, owner.on_update)
             self._line = line

@@ -8,6 +8,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from telethon import errors, events, utils
@@ -46,8 +47,10 @@ class Line:
     So nothing that timed out here is ever sent later behind our back, and each connection begins with a difference.
     """
 
-    def __init__(self, access: TelegramAccess, seconds: float, on_too_long: Callable[[], None]) -> None:
-        self._client = build_client(access, on_too_long)
+    def __init__(
+        self, access: TelegramAccess, seconds: float, on_too_long: Callable[[], None], is_settled: Callable[[], bool]
+    ) -> None:
+        self._client = build_client(access, on_too_long, is_settled)
         self._edge = access.edge
         self._seconds = seconds
         self._loss: SessionError | None = None
@@ -63,6 +66,7 @@ class Line:
         async def deliver(update: Any) -> None:
             await self._ready.wait()
             on_update(update)
+            self._client.delivered()
 
         self._client.add_event_handler(deliver, events.Raw())
         with around(self._edge, "telegram.connect"):
@@ -147,6 +151,14 @@ class Line:
         for dialog in dialogs:
             if isinstance(dialog.peer, tl.PeerChannel) and dialog.pts:
                 self._client.count_from(dialog.peer.channel_id, dialog.pts)
+
+    async def keep_counts(self) -> None:
+        """Note on disk how far events have come, once everything heard so far is dealt with."""
+        await self._client.keep_counts()
+
+    async def server_time(self) -> datetime:
+        """What Telegram's clock says, to the second. Raises FrontError's children."""
+        return (await self.call(fn.updates.GetStateRequest())).date
 
     async def introduce(self, raw: Any) -> None:
         """See to it that the sender of a message is known with its usernames. Raises FrontError's children."""

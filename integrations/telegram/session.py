@@ -130,7 +130,11 @@ def forget_key(access: TelegramAccess) -> None:
     session.close()
 
 
-def build_client(access: TelegramAccess, on_too_long: Callable[[], None] = lambda: None) -> AccountClient:
+def build_client(
+    access: TelegramAccess,
+    on_too_long: Callable[[], None] = lambda: None,
+    is_settled: Callable[[], bool] = lambda: True,
+) -> AccountClient:
     """A client for one connection, not connected. Raises SessionError."""
     if access.server_key is not None:
         try:
@@ -140,7 +144,7 @@ def build_client(access: TelegramAccess, on_too_long: Callable[[], None] = lambd
     session = open_session(access.session_path)
     if access.server is not None:
         session.set_dc(access.dc_id or session.dc_id or DEFAULT_DC, *access.server)
-    return AccountClient(session, (access.api_id, access.api_hash), on_too_long)
+    return AccountClient(session, (access.api_id, access.api_hash), on_too_long, is_settled)
 
 
 def marked_peer(marked_id: int) -> Any:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from telethon import errors, utils
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 LOST_REPLIES = frozenset({"REPLY_MESSAGE_ID_INVALID", "MSG_ID_INVALID", "MESSAGE_ID_INVALID", "REPLY_TO_INVALID"})
 DIFFERENCE_REACH = timedelta(hours=24)
 REFRESH_SECONDS = 60.0
+BOOT = datetime(1970, 1, 1, tzinfo=UTC)  # as good as any other moment
 
 
 class Userbot:
@@ -53,6 +55,8 @@ class Userbot:
         self._account: Account | None = None
         self._has_dialogs = False
         self._looked_for: dict[Chat, float] = {}
+        self._rereading = 0
+        self._lead: timedelta | None = None  # of Telegram's clock before the time since boot
 
     # -- life
 
@@ -122,6 +126,15 @@ class Userbot:
         if raw is not None and raw.peer_id is not None:
             self._intake.put(utils.get_peer_id(raw.peer_id), raw)
 
+    def _now(self) -> datetime:
+        """By Telegram's clock, of which messages tell, as far as it is known: ours may be wrong, or be set."""
+        if self._lead is None:
+            return self._clock.now()
+        return BOOT + self._lead + timedelta(seconds=self._clock.boot())
+
+    def is_settled(self) -> bool:
+        return self._intake.is_idle and not self._rereading
+
     @property
     def _directory(self) -> Directory:
         """Whom the connections so far have told of; there from the first connection on."""
@@ -129,13 +142,16 @@ class Userbot:
         return self._life.directory
 
     async def on_connected(self, line: Line) -> None:
+        self._lead = await line.server_time() - BOOT - timedelta(seconds=self._clock.boot())
         if not self._has_dialogs:
             await self._refresh(line)
 
     async def on_gap(self, *, too_long: bool = False) -> None:
         assert self._receiver
         if too_long:
+            self._rereading += 1
             await self._reread_edits(self._receiver)
+            self._rereading -= 1  # not when it failed: then the next start hears of it again
         await self._receiver.catch_up(self.name)
 
     async def _take(self, raw: Any) -> None:
@@ -146,11 +162,11 @@ class Userbot:
             log.info("the sender of message %s stays unknown: %s", raw.id, error)
         message = to_message(raw, self._directory)
         if message is not None:
-            await self._receiver.receive(message)
+            await self._receiver.receive(replace(message, heard_at=self._now()))
 
     async def _reread_edits(self, receiver: Receiver) -> None:
         """What was edited while the difference was too long for Telegram to tell."""
-        since = self._clock.now() - DIFFERENCE_REACH
+        since = self._now() - DIFFERENCE_REACH
         for dialog in await self.dialogs():
             async for page in self.history(dialog.chat, 0, since):
                 for message in page:
@@ -234,10 +250,12 @@ class Userbot:
         begin = max(after, await find_before(line, peer, since))
         async for page in read_history(line, peer, begin):
             messages = (to_message(raw, line.directory) for raw in page)
-            yield [message for message in messages if message is not None and message.sent_at >= since]
+            known = (message for message in messages if message is not None and message.sent_at >= since)
+            yield [replace(message, heard_at=self._now()) for message in known]
 
     async def _refresh(self, line: Line) -> list[Dialog]:
         found = await read_dialogs(line)
+        await line.keep_counts()
         self._has_dialogs = True
         return found
 

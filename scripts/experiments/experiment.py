@@ -27,7 +27,7 @@ ROUND = 16  # deaths between two looks
 DEATHS_IN_A_PLAY = 240
 START_SECONDS = 30.0
 SECOND = 1.1  # Telegram tells whole seconds: what is said in that of the first start counts as older than it
-PATIENCE, PLANTED_PATIENCE = 40.0, 4.0
+PATIENCE, PLANTED_PATIENCE = 60.0, 4.0
 
 
 @dataclass(frozen=True, slots=True)

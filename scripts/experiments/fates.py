@@ -10,8 +10,8 @@ from scripts.experiments.lives import Life
 from scripts.experiments.play import PARTS, Play, Tally
 
 LONGEST = 0.5  # seconds that a life is left alone before it is killed
-# With more the product gives up on a message or a promise at the next death, as it should.
-MOST_STARTS, MOST_DEATHS = 2, 1
+LONGEST_SLEEP = 1.5
+STOPPED, TOGETHER = 0.2, 0.2  # shares of the kills
 PATIENCE, LONG_PATIENCE = 1.0, 2.5
 GRACE = 4.0
 
@@ -53,34 +53,18 @@ class Fate:
         if life is not None and not life.is_over:
             await self._kill(life)
             return
-        point = self._choose() if self._may_be_armed() else ""
+        point = self._choose() if self._is_armed() else ""
         life = await self._play.begin(self._part, point)
         await (self._await_point(life) if point else self._kill(life))
 
     # -- fail points
 
-    def _may_be_armed(self) -> bool:
-        """Whether a death at any moment now is one that everything open survives, and a point is to be visited."""
+    def _is_armed(self) -> bool:
+        """Whether the next life dies by its own hand: the two kinds of death keep step with what is left of each."""
         if self._first:
             return True
-        if self._quota.points <= 0:
-            return False
-        share = self._quota.points / (self._quota.points + max(self._quota.kills, 0))
-        return self._has_room() and self._play.chance.random() < share
-
-    def _has_room(self) -> bool:
-        """Whether everything open survives a death at any moment of the next life."""
-        tables = self._play.scene.tables
-        return tables.starts() < MOST_STARTS if self._part == "server" else tables.deaths()[1] <= MOST_DEATHS
-
-    def _survives(self, part: str = "", *, stopped: bool = False) -> bool:
-        """Whether everything open survives the death of a part now; a lease that runs out counts as one more."""
-        tables = self._play.scene.tables
-        return (
-            tables.starts() <= MOST_STARTS
-            if (part or self._part) == "server"
-            else tables.deaths()[0] <= MOST_DEATHS - stopped
-        )
+        points, kills = max(self._quota.points, 0), max(self._quota.kills, 0)
+        return self._play.chance.random() * (points + kills) < points
 
     def _choose(self) -> str:
         if self._first:
@@ -91,7 +75,7 @@ class Fate:
         weights = [self._weight(name) for name in mine]
         (name,) = self._play.chance.choices(mine, weights=weights)
         often = self._tally.points[name] // max(self._tally.lives_with[name], 1)
-        arrival = self._play.chance.randint(1, max(1, min(often, 4)))
+        arrival = self._play.chance.randint(1, max(1, min(often, 3)))
         return f"{name.partition(' ')[2]}#{arrival}"
 
     def _weight(self, name: str) -> float:
@@ -104,40 +88,51 @@ class Fate:
     async def _await_point(self, life: Life) -> None:
         name = f"{self._part} {life.order.die_at.partition('#')[0]}"
         is_rare = self._tally.lives_with[name] * 2 < self._tally.lives[self._part]
-        if not await life.wait(LONG_PATIENCE if is_rare else PATIENCE):
+        if not await life.wait(LONG_PATIENCE if is_rare else PATIENCE) and self._may_be_at_the_end(name):
             life.ask_to_end()
-        if not await life.wait(GRACE):
+            await life.wait(GRACE)
+        if not life.is_over:
             life.kill()
         await self._play.reap(life)
         if life.died_at_its_point:
             self._quota.points -= 1
 
+    def _may_be_at_the_end(self, name: str) -> bool:
+        """Whether a point is perhaps one that only an orderly end reaches."""
+        is_untouched = not self._tally.died_at[name] and self._tally.missed[name] > 1
+        return is_untouched or self._play.chance.random() < 0.1
+
     # -- kills
 
     async def _kill(self, life: Life) -> None:
-        chance = self._play.chance
-        await life.wait(chance.random() ** 2 * LONGEST)
+        await life.wait(self._play.chance.random() ** 2 * LONGEST)
         await self._until_worth_it(life)
-        if life.is_over:  # with the other part
-            await self._play.reap(life)
-            return
-        how = "kill"
-        if chance.random() < 0.2 and self._survives(stopped=True):
-            how = "stop"
-            life.stop()
-            await asyncio.sleep(chance.random() ** 2 * 1.5)
-            if chance.random() < 0.5:
-                life.go_on()
-                await life.wait(chance.random() * 0.1)
-        other = self._play.now.get(next(part for part in PARTS if part != self._part))
-        both = other is not None and not other.order.die_at and not other.is_over and chance.random() < 0.2
-        if both and other is not None and self._survives(other.order.part):
-            other.kill()
-        else:
-            both = False
-        self._count(f"{how} {'both' if both else self._part}")
-        life.kill()
+        if not life.is_over:
+            how = "stop" if await self._stops(life) else "kill"
+            other = self._companion()
+            self._count(f"{how} {'both' if other else self._part}")
+            for one in (other, life):
+                if one is not None:
+                    one.kill()
         await self._play.reap(life)
+
+    async def _stops(self, life: Life) -> bool:
+        """Whether it was stopped for a while first; its death may come in its sleep or when it has just woken up."""
+        chance = self._play.chance
+        if chance.random() >= STOPPED:
+            return False
+        life.stop()
+        await asyncio.sleep(chance.random() ** 2 * LONGEST_SLEEP)
+        if chance.random() < 0.5:
+            life.go_on()
+            await life.wait(chance.random() * 0.1)
+        return True
+
+    def _companion(self) -> Life | None:
+        """The other part's life, when it is to end at the same moment."""
+        other = self._play.now.get(next(part for part in PARTS if part != self._part))
+        is_free = other is not None and not other.order.die_at and not other.is_over
+        return other if is_free and self._play.chance.random() < TOGETHER else None
 
     def _count(self, how: str) -> None:
         if self._play.is_something_open():
@@ -147,10 +142,9 @@ class Fate:
             self._tally.idle_kills += 1
 
     async def _until_worth_it(self, life: Life) -> None:
-        """Wait for something open, nothing of which this death would be one too many for."""
-        until = time.monotonic() + 3 * LONG_PATIENCE
+        """Wait for something open."""
+        until = time.monotonic() + LONG_PATIENCE
         while time.monotonic() < until and not life.is_over:
-            enough = self._survives if self._quota.kills > 0 else self._has_room
-            if self._play.is_something_open() and enough():
+            if self._play.is_something_open():
                 return
             await asyncio.sleep(0.01)

@@ -23,10 +23,11 @@ from pathlib import Path
 
 from core.clock import SystemClock
 from core.settings import Settings, load_settings
-from promises import keeper
+from promises import keeper, reconciler
 from scripts.experiments import plants
 
 BUSY_SECONDS = 0.3  # instead of 5: how long a promise waits that found its directory taken
+DEATHS = 1_000_000  # instead of 3: how many deaths over one message or promise make the product give up on it
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -100,25 +101,7 @@ def preload() -> None:
 
     typeset("account", "*warm*")
     response_adapter()
-    loaded = (
-        alembic,
-        anthropic,
-        anyio,
-        genai_prices,
-        promises,
-        pydantic_ai,
-        telethon,
-        uvicorn,
-        agents,
-        cli,
-        conversations,
-        main,
-        runtime,
-        scripts,
-        web,
-        Models,
-        AgentRunner,
-    )
+    loaded = (alembic, anthropic, anyio, genai_prices, promises, pydantic_ai, telethon, uvicorn, agents, cli, conversations, main, runtime, scripts, web, Models, AgentRunner)
     assert all(loaded)
 
 
@@ -127,7 +110,7 @@ def be_born(order: Order, skew: Skew) -> int:
     import main as composition
 
     skew.bend()
-    keeper.BUSY_SECONDS = BUSY_SECONDS
+    loosen()
     plants.plant(order.plant)
     settings = load_settings(PROJECT).model_copy(
         update={"fail_points": order.die_at or None, "fail_points_log": Path(order.arrivals)}
@@ -136,6 +119,14 @@ def be_born(order: Order, skew: Skew) -> int:
         composition.run_server(settings)
         return 0
     return work(settings)
+
+
+def loosen() -> None:
+    """What is no setting and would keep an experiment from dying often."""
+    from conversations import turns
+
+    turns.DEATHS = reconciler.DEATHS = DEATHS
+    keeper.BUSY_SECONDS = BUSY_SECONDS
 
 
 def work(settings: Settings) -> int:

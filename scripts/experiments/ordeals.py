@@ -19,7 +19,7 @@ from scripts.experiments.play import Play
 from tests.acceptance.installation import until
 from tests.world.telegram import Person, TelegramWorld
 
-SEND = "messages.sendMessage"
+SEND, DIALOGS = "messages.sendMessage", "messages.getDialogs"
 PATIENCE = 5.0
 SOUND = {
     "a settled promise that nobody was told of": """
@@ -58,12 +58,6 @@ class Stand:
             await until(lambda: bool(self.play.scene.tables.query(sql, *parameters)), seconds, pause=0.01)
             return True
         return False
-
-    async def until_healthy(self) -> None:
-        """Until everything open would survive some deaths more."""
-        tables = self.play.scene.tables
-        with contextlib.suppress(TimeoutError):
-            await until(lambda: tables.starts() < 2 and tables.deaths()[1] < 2, 2 * PATIENCE)
 
     async def restart(self, part: str, die_at: str = "") -> Life:
         await self.play.end(part)
@@ -145,22 +139,19 @@ async def slept_worker(stand: Stand) -> None:
 
 async def gap(stand: Stand) -> None:
     """A message is missed while the server is away; a later one comes live before the history is read."""
-    writer, faults = stand.play.chance.choice(stand.play.scene.cast.writers[2:]), stand.world.faults
+    writer, world, valor = stand.play.chance.choice(stand.play.scene.cast.writers[2:]), stand.world, stand.valor
     people = stand.play.scene.people
     await stand.play.end("server")
-    missed = people.ask(writer, stand.valor, "ask").nonce
-    faults.difference_too_long(stand.valor)
-    faults.slow(0.5, stand.valor, "messages.getDialogs", times=1)
-    dialogs = len(stand.world.ledger.calls("messages.getDialogs", stand.valor))
+    missed = people.ask(writer, valor, "ask").nonce
+    world.faults.difference_too_long(valor)
+    world.faults.slow(0.4, valor, DIALOGS, times=2)
+    lists = len(world.ledger.calls(DIALOGS, valor)) + 2  # one when it connects, one to catch up
     await stand.play.begin("server")
     with contextlib.suppress(TimeoutError):
-        listing = "messages.getDialogs"
-        await until(lambda: len(stand.world.ledger.calls(listing, stand.valor)) > dialogs, PATIENCE, pause=0.005)
-    await until(lambda: stand.world.connected(stand.valor), PATIENCE)
-    await asyncio.sleep(0.05)
-    later = people.ask(writer, stand.valor, "ask").nonce
+        await until(lambda: len(world.ledger.calls(DIALOGS, valor)) >= lists, PATIENCE, pause=0.005)
+    later = people.ask(writer, valor, "ask").nonce
     await stand.is_answered([missed, later])
-    faults.clear()
+    world.faults.clear()
 
 
 async def late_edit(stand: Stand) -> None:
@@ -169,6 +160,8 @@ async def late_edit(stand: Stand) -> None:
     asked = people.say(cast.groups["Inner"].members[0], cast.groups["Inner"], "…", "ask")
     number = asked.message.id_for(stand.valor)
     await stand.has("SELECT 1 FROM messages WHERE chat_id LIKE '-100%' AND message_id = ? AND NOT answer", number)
+    await stand.restart("server")
+    await stand.has("SELECT 1 FROM chats WHERE chat_id LIKE '-100%' AND mark >= ?", number)
     await stand.play.end("server")
     asked.nonce = f"{stand.play.chance.getrandbits(32):08x}"
     people.open[asked.nonce] = time.monotonic()
@@ -218,6 +211,8 @@ async def telegram_away(stand: Stand) -> None:
     await stand.world.go_down()
     await asyncio.sleep(0.2 + stand.play.chance.random())
     await stand.world.come_back()
+    if stand.play.chance.random() < 0.7:  # else it waits for its own next attempt, which may be half a minute away
+        await stand.restart("server")
 
 
 async def model_away(stand: Stand) -> None:
@@ -229,7 +224,7 @@ async def model_away(stand: Stand) -> None:
 
 async def lost_answers(stand: Stand) -> None:
     """Telegram takes what is sent and never says so."""
-    stand.world.faults.lose_answer(stand.valor, SEND, times=2)
+    stand.world.faults.lose_answer(stand.valor, SEND, times=1)
     stand.world.faults.double_updates(stand.valor, 3)
     await stand.is_answered([stand.ask("ask") for _ in range(2)])
 
@@ -244,16 +239,20 @@ async def wrong_clock(stand: Stand) -> None:
 
 
 async def power_loss(stand: Stand) -> None:
-    """The files as they are at some moment, the log cut at some byte, opened elsewhere: nothing half-done is in them."""
-    await asyncio.sleep(stand.play.chance.random() * 0.5)
-    living = list(stand.play.now.values())
-    for life in living:
-        life.stop()
-    folder = stand.play.scene.home.parent / "elsewhere"
-    copy = copy_files(stand.play.scene.home, folder, stand.play.chance)
-    for life in living:
-        life.go_on()
-    stand.play.tally.violations += [f"after a power loss: {line}" for line in look_at(copy)]
+    """The files as they are when the server has died at a commit, a torn write at their end, opened elsewhere."""
+    play = stand.play
+    commits = [name.partition(" ")[2] for name in sorted(play.tally.points) if name.startswith("server ")]
+    life = await stand.restart("server", play.chance.choice([name for name in commits if "-commit" in name]))
+    for _ in range(3):
+        stand.ask(play.chance.choice(("ask", "work", "keep")))
+    await life.wait(1.5)
+    living = [one for one in play.now.values() if not one.is_over]
+    for one in living:
+        one.stop()
+    copy = copy_files(play.scene.home, play.scene.home.parent / "elsewhere", play.chance)
+    for one in living:
+        one.go_on()
+    play.tally.violations += [f"after a power loss: {line}" for line in look_at(copy)]
 
 
 def copy_files(home: Path, folder: Path, chance: random.Random) -> Path:
@@ -262,10 +261,8 @@ def copy_files(home: Path, folder: Path, chance: random.Random) -> Path:
     for name in ("system.db", "system.db-wal"):
         if (home / name).exists():
             shutil.copy(home / name, folder / name)
-    log = folder / "system.db-wal"
-    if log.exists() and chance.random() < 0.5:
-        with log.open("r+b") as file:
-            file.truncate(chance.randint(0, log.stat().st_size))
+    with (folder / "system.db-wal").open("ab") as log:
+        log.write(chance.randbytes(chance.randrange(6_000)))
     return folder / "system.db"
 
 
@@ -296,7 +293,6 @@ async def undergo(stand: Stand, name: str) -> float:
     """Undergo an ordeal; how many seconds it took."""
     began = time.monotonic()
     await stand.play.ensure()
-    await stand.until_healthy()
     stand.play.tally.ordeals[name] += 1
     await ORDEALS[name](stand)
     return time.monotonic() - began

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from scripts.experiments.experiment import Plan
-from scripts.experiments.nursery import BUSY_SECONDS
+from scripts.experiments.nursery import BUSY_SECONDS, DEATHS
 from scripts.experiments.play import Tally
 from scripts.experiments.stage import SETTINGS
 
@@ -17,7 +17,8 @@ def tell_terms(plan: Plan) -> str:
     planted = f", planted: {plan.plant}" if plan.plant else ""
     return (
         f"seed {plan.seed}: {plan.kills} kills, {plan.points} fail points{planted}\n"
-        f"limits raised and times shortened: {raised}, wait for a taken directory {BUSY_SECONDS:g} s"
+        f"limits raised and times shortened: {raised}, "
+        f"wait for a taken directory {BUSY_SECONDS:g} s, deaths over one message or promise {DEATHS}"
     )
 
 
@@ -31,18 +32,12 @@ def tell_counts(tally: Tally) -> str:
     rows = [
         ("killed from outside", _list(tally.kills)),
         ("killed with nothing open (not counted)", str(tally.idle_kills)),
-        (
-            "died at a fail point",
-            f"{tally.died_at.total()} at {len(tally.died_at)} of {len(tally.points)} known points",
-        ),
+        ("died at a fail point", f"{tally.died_at.total()} at {len(tally.died_at)} of {len(tally.points)} known points"),
         ("armed in vain", str(tally.missed.total())),
         ("ordeals", _list(tally.ordeals)),
         ("messages", f"{tally.messages}; share of promises that append a line {tally.share_appended:.0%}"),
         ("outcomes", _list(tally.outcomes_in_all)),
-        (
-            "model",
-            f"{tally.requests} requests, {tally.repeated} of them again after a death before the step was on disk",
-        ),
+        ("model", f"{tally.requests} requests, {tally.repeated} of them again after a death before the step was on disk"),
         ("run in-process", "nothing: every death is a process's"),
     ]
     return "\n".join(f"  {name}: {value}" for name, value in rows)

@@ -28,10 +28,6 @@ UNFINISHED = """
            (SELECT COUNT(*) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting'))
 """
 
-DEATHS = """
-    SELECT MAX(deaths), MAX(deaths + (status = 'in_progress')) FROM promises
-    WHERE status IN ('pending', 'in_progress', 'waiting')"""
-
 
 @dataclass(frozen=True, slots=True)
 class Cast:
@@ -83,9 +79,7 @@ def configuration(home: Path, cast: Cast) -> dict[str, Any]:
         }
         for one in cast.writers
     }
-    own = {
-        place.name.title(): {"working_directory": str(place)} for name, place in places.items() if name not in GROUPS
-    }
+    own = {place.name.title(): {"working_directory": str(place)} for name, place in places.items() if name not in GROUPS}
     return {"workspaces": groups | own, "dm_whitelist": {"allowed_users": people}}
 
 
@@ -118,15 +112,6 @@ class Tables:
         """How many deliveries, turns and promises are open."""
         rows = self.query(UNFINISHED)
         return tuple(rows[0]) if rows else (0, 0, 0)
-
-    def starts(self) -> int:
-        """How often the most unlucky open turn was begun."""
-        return self.value("SELECT MAX(attempts) FROM turns WHERE status IN ('open', 'running')") or 0
-
-    def deaths(self) -> tuple[int, int]:
-        """How many workers died over the most unlucky open promise: as it is counted, and if what is held counts too."""
-        rows = self.query(DEATHS)
-        return (rows[0][0] or 0, rows[0][1] or 0) if rows else (0, 0)
 
     def is_on_disk(self, responses: list[str]) -> bool:
         """Whether one of these answers of the model is a finished step."""

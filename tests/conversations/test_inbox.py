@@ -320,3 +320,24 @@ async def test_a9_stop_may_be_said_by_the_requester_and_the_owner(stage: Stage) 
         await stage.say(DEV, OLGA, "stop")
         await stage.quiet()
     assert stage.front.texts("-20")[1:] == ["Stopped. Nothing had been done yet."]
+
+
+async def test_b1_of_two_edits_within_a_second_both_count_and_neither_twice(stage: Stage) -> None:
+    """Telegram tells whole seconds, and a message may first ask with the later of the two."""
+    message = await stage.say(TEAM, OLGA, "hello all")
+    stage.clock.advance(1)
+    first = await stage.edit(message, "hello you")
+    await stage.edit(message, "@valor_ai hello")
+    await stage.quiet()
+    assert stage.front.texts("-10") == ["re: hello"]
+    await stage.reception.receive(first)
+    await stage.quiet()
+    assert stage.front.texts("-10") == ["re: hello"]
+
+
+async def test_b8_how_old_a_message_is_tells_the_clock_it_was_dated_by(stage: Stage) -> None:
+    message = stage.front.say("1", OLGA, "hello")
+    stage.clock.jump(24 * 3600 + 1)
+    await stage.reception.receive(replace(message, heard_at=message.sent_at))
+    await stage.quiet()
+    assert stage.front.texts("1") == ["re: hello"]

@@ -21,9 +21,12 @@ QUICK = Pace(call=2.0, watch=60.0, retries=(0.0, 0.02, 0.05), good=5.0)
 
 
 class Desk:
-    """Implements core.protocols.Receiver; `fail_on` is a text whose message it cannot take."""
+    """Implements core.protocols.Receiver; `fail_on` is a text whose message it cannot take, `holds` one whose message
+    it is never done with."""
 
-    def __init__(self, fail_on: str | None = None) -> None:
+    def __init__(self, fail_on: str | None = None, holds: str | None = None) -> None:
+        self.is_holding = False
+        self._holds = holds
         self.messages: list[Message] = []
         self.catch_ups: list[str] = []
         self._fail_on = fail_on
@@ -33,6 +36,10 @@ class Desk:
         await asyncio.sleep(0)
         if message.text == self._fail_on:
             raise RuntimeError("the desk is full")
+        if message.text == self._holds:
+            self.is_holding = True
+            self._wake()
+            await asyncio.Event().wait()
         self.messages.append(message)
         self._wake()
 

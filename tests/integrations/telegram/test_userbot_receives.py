@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from telethon.tl import types as tl
 
+from core.clock import FakeClock
 from core.message import ChatKind, Part, Person
 from integrations.telegram.lifeline import Pace
 from integrations.telegram.userbot import Userbot
@@ -279,3 +280,33 @@ async def test_b9_a_path_that_stays_silent_is_replaced(home: Home, caplog: pytes
             await desk.hear("unheard")
             assert bot.health().status == "healthy"
     assert any("do not arrive" in record.message for record in caplog.records)
+
+
+@pytest.mark.parametrize("supergroup", [True, False])
+async def test_b8_what_was_heard_and_not_written_down_is_heard_again(home: Home, supergroup: bool) -> None:
+    """As when a process dies between hearing an edit, which no history tells, and its row."""
+    said = home.world.say(home.anna, home.world.group("Dev", [home.anna, home.valor], supergroup=supergroup), "helo")
+    async with home.userbot(Desk()):
+        pass
+    home.world.edit(said, "hello")
+    full = Desk(holds="hello")
+    async with home.userbot(full):
+        await full.until(lambda: full.is_holding)
+    desk = Desk()
+    async with home.userbot(desk):
+        assert (await desk.hear("hello")).edited_at is not None
+
+
+async def test_b8_messages_say_what_telegrams_clock_says(home: Home) -> None:
+    desk, clock = Desk(), FakeClock()
+    bot = Userbot(home.access, QUICK, clock)
+    await bot.start(desk)
+    try:
+        await desk.until(lambda: bool(desk.catch_ups))
+        clock.jump(86_400)
+        home.world.say(home.anna, home.valor, "now")
+        heard = await desk.hear("now")
+        assert heard.heard_at is not None
+        assert abs((heard.heard_at - heard.sent_at).total_seconds()) < 60
+    finally:
+        await bot.stop()
