@@ -16,14 +16,14 @@ from sqlalchemy import Connection
 
 from conversations import store
 from conversations.inbox import Inbox, Receipt, entries_for
+from conversations.moves import Moves
 from conversations.store import ChatRow
 from core.access import Accounts
 from core.clock import Clock
 from core.database import Database
 from core.errors import FloodWait, Undeliverable
-from core.message import ChatKind, Person
+from core.message import ChatKind, Move, Person
 from core.protocols import Dialog, Front
-from core.workspaces import WorkspaceConfig
 
 log = structlog.get_logger("telegram.catchup")
 AT_ONCE = 4  # chats read side by side
@@ -39,7 +39,7 @@ class CatchUpDoors:
     database: Database
     clock: Clock
     inbox: Inbox
-    config: Callable[[], WorkspaceConfig]
+    moves: Moves
     accounts: Callable[[], Accounts]
 
 
@@ -77,7 +77,11 @@ class CatchUp:
             self._asked.discard(front.name)
 
     async def _read_all(self, front: Front, arrived: Arrived) -> int:
-        dialogs = [dialog for dialog in await self._patiently(front.dialogs) if self._is_admitted(dialog)]
+        listed = await self._patiently(front.dialogs)
+        for dialog in listed:
+            if dialog.moved_to is not None:
+                await self._leave(_Reading(front, dialog, arrived), Move(dialog.chat, dialog.moved_to))
+        dialogs = [dialog for dialog in listed if dialog.moved_to is None and self._is_admitted(dialog)]
         gate = asyncio.Semaphore(AT_ONCE)
         readings = [_Reading(front, dialog, arrived) for dialog in dialogs]
         ends = await asyncio.gather(*(self._read_chat(one, gate) for one in readings), return_exceptions=True)
@@ -87,6 +91,14 @@ class CatchUp:
             if isinstance(end, BaseException):
                 raise end
         return sum(counts)
+
+    async def _leave(self, reading: _Reading, move: Move) -> None:
+        """Read a group that became a supergroup to its end, then go on there."""
+        if self._doors.moves.destination_of(move.old) == move.new:
+            return
+        if self._is_admitted(reading.dialog):
+            await self._read_chat(reading, asyncio.Semaphore())
+        await self._doors.moves.follow(move)
 
     async def _patiently(self, read: Callable[[], Awaitable[T]]) -> T:
         """What `read` returns, asked again after each wait that the service wants."""
@@ -98,7 +110,7 @@ class CatchUp:
                 await self._doors.clock.sleep(wait.seconds)
 
     def _is_admitted(self, dialog: Dialog) -> bool:
-        config = self._doors.config()
+        config = self._doors.moves.config
         if dialog.kind is ChatKind.DM:
             return config.workspace_of_person(_person(dialog)) is not None
         if dialog.kind is not ChatKind.GROUP:
@@ -129,7 +141,7 @@ class CatchUp:
 
     async def _row(self, dialog: Dialog) -> ChatRow:
         """The chat's row, made on first sight: it begins when the configuration first admitted it."""
-        entries = entries_for(dialog.kind, dialog.chat.key, _person(dialog), self._doors.config())
+        entries = entries_for(dialog.kind, dialog.chat.key, _person(dialog), self._doors.moves.config)
         now = self._doors.clock.now()
 
         def find_or_add(connection: Connection) -> ChatRow:

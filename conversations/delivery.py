@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -41,7 +42,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A row of `deliveries` as the outbox sees it: still to be sent, or with a `message_id` to be edited."""
+    """A row of `deliveries` as the outbox sees it: still to be sent, or with a `message_id` to be edited.
+
+    `came_from` is the group that its chat was when the row was written.
+    """
 
     id: int
     chat: Chat
@@ -58,6 +62,7 @@ class Delivery:
     turn_id: int | None
     promise_id: int | None
     former: tuple[str, ...] = ()
+    came_from: Chat | None = None
 
     @property
     def part(self) -> Part:
@@ -66,7 +71,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A delivery stands in its chat, under a number where the front tells it, with the row's text or a former one."""
+    """A delivery stands in `chat`, under a number where the front tells it, with the row's text or a former one."""
 
+    chat: Chat
     message_id: int | None
     is_current: bool = True
+
+
+def new_key() -> int:
+    """The key of a send: 64 bits, signed, not 0."""
+    return secrets.randbits(64) - (1 << 63) or 1

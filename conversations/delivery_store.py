@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from conversations.delivery import Delivery, Draft, Shown
+from conversations import move_store
+from conversations.delivery import Delivery, Draft, Shown, new_key
 from core.message import Chat, Entity, Piece
 from core.schema import Moment, deliveries
 
@@ -41,8 +41,9 @@ OWED_IN = select(deliveries).where(
 IS_TOLD = and_(deliveries.c.version == bindparam("shown_version"), bindparam("is_current", type_=Boolean))
 MARK_SENT = (
     update(deliveries)
-    .where(deliveries.c.id == bindparam("number"))
+    .where(deliveries.c.id == bindparam("number"), deliveries.c.message_id.is_not_distinct_from(bindparam("stood")))
     .values(
+        chat_id=bindparam("chat"),
         message_id=bindparam("message"),
         sent_at=func.coalesce(deliveries.c.sent_at, bindparam("now", type_=Moment)),
         attempts=0,
@@ -56,7 +57,14 @@ MARK_SENT = (
 
 def owe(connection: Connection, draft: Draft, now: datetime) -> list[int]:
     """Write a draft's rows, one a piece; their ids, in order."""
+    draft = _following(connection, draft)
     return [_insert(connection, draft, number, piece, now) for number, piece in enumerate(draft.pieces)]
+
+
+def _following(connection: Connection, draft: Draft) -> Draft:
+    """The draft for what its chat has become: numbers of messages stay behind with a group that is a supergroup now."""
+    key = move_store.destination_of(connection, draft.chat.key)
+    return draft if key is None else replace(draft, chat=Chat(draft.chat.front, key), reply_to=None)
 
 
 def _insert(connection: Connection, draft: Draft, number: int, piece: Piece, now: datetime) -> int:
@@ -69,7 +77,7 @@ def _insert(connection: Connection, draft: Draft, number: int, piece: Piece, now
         "turn_id": draft.turn_id,
         "promise_id": draft.promise_id,
         "status": "held" if draft.held else "ready",
-        "random_id": _random_id(),
+        "random_id": new_key(),
         "created_at": now,
         **_content(piece),
     }
@@ -113,6 +121,7 @@ def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int
 
     What was promised is told with its number, whether or not the model thought of it.
     """
+    draft = _following(connection, draft)
     assert draft.turn_id is not None
     held = _held(connection, draft.turn_id)
     if not held:
@@ -146,11 +155,11 @@ def owed_chats(connection: Connection, fronts: Iterable[str]) -> list[Chat]:
     return [Chat(row.front, row.chat_id) for row in connection.execute(query.distinct())]
 
 
-def told_before(connection: Connection, delivery: Delivery) -> int:
-    """The newest message that stood in the chat before this row was written; 0 for none: where a look may begin."""
+def told_before(connection: Connection, delivery: Delivery, chat: Chat) -> int:
+    """The newest message that stood in a chat before this row was written; 0 for none: where a look may begin."""
     written = select(deliveries.c.created_at).where(deliveries.c.id == delivery.id).scalar_subquery()
     before = (deliveries.c.id < delivery.id, deliveries.c.sent_at < written)
-    query = select(func.max(deliveries.c.message_id)).where(*_of(delivery.chat), *before)
+    query = select(func.max(deliveries.c.message_id)).where(*_of(chat), *before)
     return connection.execute(query).scalar() or 0
 
 
@@ -167,8 +176,12 @@ def last_id(connection: Connection) -> int:
 
 
 def mark_sent(connection: Connection, delivery: Delivery, shown: Shown, now: datetime) -> None:
-    """The front shows it. Where that is not the row's text (any more) it stays ready: the message is edited next."""
+    """The front shows it. Where that is not the row's text (any more) it stays ready: the message is edited next.
+
+    One that was sent while its group became a supergroup stays with the group; an edit of it there counts no more.
+    """
     values = {"number": delivery.id, "message": shown.message_id, "now": now}
+    values |= {"chat": shown.chat.key, "stood": delivery.message_id}
     connection.execute(MARK_SENT, {**values, "shown_version": delivery.version, "is_current": shown.is_current})
 
 
@@ -182,8 +195,9 @@ def postpone(connection: Connection, delivery: Delivery, until: datetime, error:
 
 
 def bury(connection: Connection, delivery: Delivery, error: str) -> None:
-    """It will never arrive: a dead letter."""
-    connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(status="dead", error=error))
+    """It will never arrive: a dead letter, unless its chat has become another one meanwhile."""
+    still = (deliveries.c.id == delivery.id, deliveries.c.chat_id == delivery.chat.key)
+    connection.execute(update(deliveries).where(*still).values(status="dead", error=error))
 
 
 def claimed(connection: Connection, chat: Chat, message_ids: Iterable[int]) -> set[int]:
@@ -252,11 +266,8 @@ def _delivery(row: Row[Any]) -> Delivery:
         turn_id=row.turn_id,
         promise_id=row.promise_id,
         former=tuple(row.former or ()),
+        came_from=Chat(row.front, row.former_chat) if row.former_chat else None,
     )
-
-
-def _random_id() -> int:
-    return secrets.randbits(64) - (1 << 63) or 1
 
 
 def _key(primary_key: Any) -> int:

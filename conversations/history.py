@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from conversations import store
+from conversations import move_store, store
 from conversations.turn import Turn
 from core.database import Database
 from core.message import Chat
@@ -15,6 +15,7 @@ from core.protocols import Said
 
 CHAIN = 10  # how many replies are followed back
 WORDLESS = "[a message without words]"  # a bare mention: models refuse an empty prompt
+LAST = 2**62  # above every number of a message
 CHARACTERS_PER_TOKEN = 3  # a cautious estimate: English has about four, code and other scripts fewer
 
 
@@ -38,22 +39,42 @@ class History:
         return await self._database.read(lambda connection: self._read(connection, turn))
 
     def _read(self, connection: Connection, turn: Turn) -> Context:
-        asking = {asked.message_id for asked in turn.asked}
+        asking = set(turn.numbers)
         chain = _newest_within(_chain(connection, turn), self._characters)
         shown = asking | {said.message_id for said in chain}
-        past = store.recent(connection, turn.chat, max(asking, default=turn.reply_to), self._lines, turn.workspace)
+        past = self._past(connection, turn, max(asking, default=turn.reply_to))
         left = self._characters - sum(_length(said) for said in chain)
         return Context(chain, _newest_within([said for said in past if said.message_id not in shown], left))
+
+    def _past(self, connection: Connection, turn: Turn, before: int) -> list[Said]:
+        """The last lines of the chat, with those of the group that it was where there are not enough."""
+        past = store.recent(connection, turn.chat, before, self._lines, turn.workspace)
+        former = move_store.former_of(connection, turn.chat.key)
+        if former is None or len(past) >= self._lines:
+            return past
+        there = Chat(turn.chat.front, former)
+        older = store.recent(connection, there, LAST, self._lines - len(past), turn.workspace)
+        asked = {one.message_id for one in turn.asked if not one.is_here}
+        return [replace(said, message_id=None) for said in older if said.message_id not in asked] + past
 
     async def search(self, chat: Chat, query: str, limit: int = 20) -> list[Said]:
         """Implements core.protocols.HistorySearch."""
         words = query.split()
-        return await self._database.read(lambda connection: store.search(connection, chat, words, limit))
+        return await self._database.read(lambda connection: _search(connection, chat, words, limit))
+
+
+def _search(connection: Connection, chat: Chat, words: list[str], limit: int) -> list[Said]:
+    """Of the chat, and of the group that it was."""
+    found = store.search(connection, chat, words, limit)
+    former = move_store.former_of(connection, chat.key)
+    if former is not None and len(found) < limit:
+        found += store.search(connection, Chat(chat.front, former), words, limit - len(found))
+    return found
 
 
 def _chain(connection: Connection, turn: Turn) -> tuple[Said, ...]:
     """What the newest asking message replies to, and what that replied to, oldest first."""
-    asking = {asked.message_id for asked in turn.asked}
+    asking = set(turn.numbers)
     parent = next((asked.reply_to for asked in reversed(turn.asked) if asked.reply_to), None)
     chain: list[Said] = []
     while parent is not None and parent not in asking and len(chain) < CHAIN:

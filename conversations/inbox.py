@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from conversations import store, turn_store
-from conversations.alerts import write_alert
+from conversations import move_store, store, turn_store
+from conversations.alert_store import write_alert
 from conversations.commands import read_command
+from conversations.moves import follow
 from conversations.store import ChatRow, Filing, Known
 from conversations.turn import Turn, TurnKind
 from core.access import Accounts, Action, Admission, Reason, Refusal, admit, may
@@ -44,7 +45,8 @@ class Receipt:
     """What became of a message.
 
     `is_new`: it gets an answer that it did not have coming. `turn_id` is the turn that gives it; `joined` when that one
-    runs already, `stopped` when it is to end now. `alert` is a sentence for the owner.
+    runs already, `stopped` when it is to end now. `moved`: it told, first of all, that its group became a supergroup.
+    `alert` is a sentence for the owner.
     """
 
     message: Message
@@ -54,6 +56,7 @@ class Receipt:
     kind: TurnKind = TurnKind.AGENT
     joined: bool = False
     stopped: bool = False
+    moved: bool = False
     alert: str | None = None
 
 
@@ -104,6 +107,18 @@ class Inbox:
         return await self._database.write("receive-page", take)
 
     def _take(self, connection: Connection, message: Message, via: str) -> Receipt:
+        if not self._follow(connection, message):
+            return self._store(connection, message, via)
+        if message.move and message.chat == message.move.new:
+            return Receipt(message, Reason.SERVICE, moved=True)  # its chat is ours from now on: it will be read
+        return replace(self._store(connection, message, via), moved=True)
+
+    def _follow(self, connection: Connection, message: Message) -> bool:
+        if message.move is None or move_store.destination_of(connection, message.move.old.key) is not None:
+            return False
+        return follow(connection, message.move, self._config(), self._clock.now())
+
+    def _store(self, connection: Connection, message: Message, via: str) -> Receipt:
         replied = store.is_reply_to_us(connection, message)
         verdict = self._judge(connection, message, replied)
         if isinstance(verdict, Refusal):

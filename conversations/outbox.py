@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -11,11 +13,12 @@ from sqlalchemy import Connection
 from conversations import delivery_store as rows
 from conversations import turn_store
 from conversations.delivery import Delivery, Shown
+from conversations.moves import Moves
 from conversations.signs import Signs
 from conversations.turn import TurnEnd
 from core.clock import Clock
 from core.database import Database, Work
-from core.errors import AlreadySent, DatabaseError, FloodWait, SessionError, Undeliverable, Unreachable
+from core.errors import AlreadySent, DatabaseError, FloodWait, Moved, SessionError, Undeliverable, Unreachable
 from core.events import Events, Told
 from core.message import Chat, Sent, Sign
 from core.protocols import Front
@@ -32,8 +35,10 @@ class Outbox:
     chat before it is sent again, always under the same key.
     """
 
-    def __init__(self, database: Database, clock: Clock, events: Events, signs: Signs) -> None:
+    def __init__(self, database: Database, clock: Clock, events: Events, signs: Signs, moves: Moves) -> None:
         self._database = database
+        self._moves = moves
+        moves.listeners.append(self.wake)
         self._clock = clock
         self._events = events
         self._signs = signs
@@ -60,7 +65,7 @@ class Outbox:
     def wake(self, chat: Chat | None = None) -> None:
         """Something is owed: in `chat`, or somewhere."""
         if chat is not None:
-            self._serve(chat)
+            self._serve(self._moves.destination_of(chat))
         else:
             self._rung.set()
 
@@ -118,8 +123,16 @@ class Outbox:
             due = next_due(await self._database.read(lambda connection: rows.owed_in(connection, chat)))
             if due is None:
                 return
+            if due.came_from is not None and due.came_from in self._senders:
+                await self._let_end(due.came_from)
+                continue
             if await self._is_due(due, woken) and (front := self._fronts.get(chat.front)) is not None:
                 await self._deliver(front, due)
+
+    async def _let_end(self, chat: Chat) -> None:
+        """Wait for the sender of a chat that has become another: what it is at belongs to nobody else meanwhile."""
+        self._woken[chat].set()
+        await asyncio.wait([self._senders[chat]])
 
     async def _is_due(self, delivery: Delivery, woken: asyncio.Event) -> bool:
         """Wait for the row's time; False when something else may be due first by now."""
@@ -154,6 +167,8 @@ class Outbox:
             await self._postpone(delivery, wait.seconds, str(wait))
         except (Unreachable, SessionError) as error:
             await self._postpone(delivery, _backoff(delivery.attempts), str(error))
+        except Moved as error:
+            await self._follow(delivery, error)
         except Undeliverable as error:
             await self._bury(delivery, str(error))
         else:
@@ -166,27 +181,41 @@ class Outbox:
         """Edit, or send once: what may have arrived already is looked for first."""
         if delivery.message_id is not None:
             await front.edit(delivery.chat, delivery.message_id, delivery.text, delivery.entities)
-            return Shown(delivery.message_id)
+            return Shown(delivery.chat, delivery.message_id)
         if delivery.id <= (self._before or 0) or delivery.id in self._tried:
             found = await self._look(front, delivery)
             if found is not None:
                 return found
         self._tried.add(delivery.id)
         try:
-            return Shown(await front.send(delivery.part))
+            return Shown(delivery.chat, await front.send(delivery.part))
         except AlreadySent:
-            return await self._look(front, delivery) or Shown(None)
+            return await self._look(front, delivery) or Shown(delivery.chat, None)
 
     async def _look(self, front: Front, delivery: Delivery) -> Shown | None:
         """The message that this delivery has become already, if any, that no other row has."""
+        found = None
+        if delivery.came_from is not None:
+            with suppress(Undeliverable):  # a group that became a supergroup may be closed to us
+                found = await self._look_in(front, replace(delivery, reply_to=None), delivery.came_from)
+        return found or await self._look_in(front, delivery, delivery.chat)
+
+    async def _look_in(self, front: Front, delivery: Delivery, chat: Chat) -> Shown | None:
         since = delivery.reply_to
         if since is None:
-            since = await self._database.read(lambda connection: rows.told_before(connection, delivery))
-        seen = [sent for sent in await front.sent_after(delivery.chat, since) if _is_it(sent, delivery)]
+            since = await self._database.read(lambda connection: rows.told_before(connection, delivery, chat))
+        seen = [sent for sent in await front.sent_after(chat, since) if _is_it(sent, delivery, chat)]
         ids = [sent.id for sent in seen]
-        taken = await self._database.read(lambda connection: rows.claimed(connection, delivery.chat, ids))
+        taken = await self._database.read(lambda connection: rows.claimed(connection, chat, ids))
         found = next((sent for sent in seen if sent.id not in taken), None)
-        return None if found is None else Shown(found.id, _reads(found, delivery.text))
+        return None if found is None else Shown(chat, found.id, _reads(found, delivery.text))
+
+    async def _follow(self, delivery: Delivery, error: Moved) -> None:
+        """What was owed to a group is owed to the supergroup that it has become, where that is ours to answer."""
+        if await self._moves.follow(error.move):
+            self.wake(error.move.new)
+        else:
+            await self._bury(delivery, str(error))
 
     async def _bury(self, delivery: Delivery, error: str) -> None:
         log.warning("A message will never arrive.", delivery=delivery.id, chat=delivery.chat.key, error=error)
@@ -238,10 +267,11 @@ def sign_of(end: TurnEnd) -> Sign:
     return Sign.DONE if end.has_arrived and end.status in {"done", "stopped"} else Sign.FAILED
 
 
-def _is_it(sent: Sent, delivery: Delivery) -> bool:
-    """A message whose target is gone is sent without one (see Front.send)."""
+def _is_it(sent: Sent, delivery: Delivery, chat: Chat) -> bool:
+    """A message whose target is gone is sent without one (see Front.send); what a moved row replied to is not known."""
     texts = (delivery.text, *delivery.former)
-    return sent.reply_to in {delivery.reply_to, None} and any(_reads(sent, text) for text in texts)
+    is_reply = chat != delivery.chat or sent.reply_to in {delivery.reply_to, None}
+    return is_reply and any(_reads(sent, text) for text in texts)
 
 
 def _reads(sent: Sent, text: str) -> bool:

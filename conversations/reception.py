@@ -10,6 +10,7 @@ import structlog
 
 from conversations.catchup import CatchUp
 from conversations.inbox import Inbox, Receipt
+from conversations.moves import Moves
 from conversations.signs import Signs
 from conversations.turn import TurnKind
 from conversations.turns import Turns
@@ -33,6 +34,7 @@ class Reception:
     catchup: CatchUp
     fronts: dict[str, Front]
     alert: Alert
+    moves: Moves
 
     async def receive(self, message: Message) -> None:
         """Returns when the message is a row, however long the database cannot be written."""
@@ -42,6 +44,8 @@ class Reception:
         """The same for a front that wants to know what became of it."""
         receipt = await self.inbox.receive(message)
         self._act_on(receipt)
+        if receipt.moved:
+            await self._go_on_there(message.chat.front)
         if receipt.alert is not None:
             await self.alert(receipt.alert)
         if receipt.is_new:
@@ -63,9 +67,14 @@ class Reception:
         try:
             await _when_writable(lambda: self.catchup.read(self.fronts[front], arrived))
         finally:
-            await self.turns.begin_all([front])
+            await self._go_on_there(front)
         for sentence in alerts:
             await self.alert(sentence)
+
+    async def _go_on_there(self, front: str) -> None:
+        """Begin the turns of all chats, those that have become others included."""
+        await self.moves.load()
+        await self.turns.begin_all([front])
 
     def _arrived(self, receipts: list[Receipt]) -> list[str]:
         for receipt in receipts:

@@ -25,6 +25,7 @@ class Asked:
     prompt: str
     reply_to: int | None
     sent_at: datetime
+    is_here: bool = True  # False: written in the group that its chat was
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,14 @@ class Turn:
 
     @property
     def asker(self) -> Asker:
-        return Asker(self.chat, self.reply_to, self.requester_id, self.requester_name, self.role, self.workspace)
+        return Asker(
+            self.chat, self.reply_to or None, self.requester_id, self.requester_name, self.role, self.workspace
+        )
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The messages of its chat that it answers."""
+        return tuple(asked.message_id for asked in self.asked if asked.is_here)
 
     @property
     def prompt(self) -> str:

@@ -194,14 +194,15 @@ def count_unfinished(connection: Connection) -> dict[str, int]:
 
 def told_end(connection: Connection, turn_id: int) -> TurnEnd | None:
     """How an ended turn went, once nothing more of it is to be told; None before."""
-    row = connection.execute(select(turns.c.status).where(turns.c.id == turn_id)).first()
+    row = connection.execute(select(turns.c.status, turns.c.chat_id).where(turns.c.id == turn_id)).first()
     if row is None or row.status in UNFINISHED:
         return None
     query = select(deliveries.c.status).where(deliveries.c.turn_id == turn_id).distinct()
     left = set(connection.execute(query).scalars())
     if left & {"held", "open", "ready"}:
         return None
-    asked = connection.execute(select(messages.c.message_id).where(messages.c.turn_id == turn_id)).scalars()
+    here = (messages.c.turn_id == turn_id, messages.c.chat_id == row.chat_id)
+    asked = connection.execute(select(messages.c.message_id).where(*here)).scalars()
     return TurnEnd(row.status, tuple(asked), has_arrived="dead" not in left)
 
 
@@ -237,8 +238,13 @@ def _turn(connection: Connection, row: Row[Any]) -> Turn:
         epoch=row.epoch,
         attempts=row.attempts,
         stop_requested_by=row.stop_requested_by,
-        asked=tuple(Asked(one.message_id, one.sender_name, one.prompt, one.reply_to, one.sent_at) for one in asked),
+        asked=tuple(_asked(one, one.chat_id == row.chat_id) for one in asked),
     )
+
+
+def _asked(row: Row[Any], is_here: bool) -> Asked:
+    reply_to = row.reply_to if is_here else None
+    return Asked(row.message_id, row.sender_name, row.prompt, reply_to, row.sent_at, is_here)
 
 
 def _in(chat: Chat) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -17,6 +17,7 @@ from conversations import turn_store
 from conversations.delivery import Draft
 from conversations.delivery_store import answer_turn, owe, release
 from conversations.history import History, write_prompt
+from conversations.moves import Moves
 from conversations.outbox import Outbox
 from conversations.signs import Signs
 from conversations.turn import Ending, Turn, TurnKind
@@ -61,6 +62,7 @@ class TurnDoors:
     answer_agent: Answer
     answer_command: Answer
     done_so_far: DoneSoFar
+    moves: Moves
 
 
 @dataclass(slots=True)
@@ -113,7 +115,7 @@ class Turns:
     def take_in(self, turn_id: int, message_id: int) -> None:
         """A message joined the running turn: its model call, which has shown nothing, starts again with it."""
         running = self._running.get(turn_id)
-        if running is not None and message_id not in _numbers(running.turn):
+        if running is not None and message_id not in running.turn.numbers:
             running.joined = True
             running.work.cancel()
 
@@ -144,6 +146,8 @@ class Turns:
         elif chat in self._again:
             self._again.discard(chat)
             self.wake(chat)
+        elif (there := self._doors.moves.destination_of(chat)) != chat:
+            self.wake(there)  # what waited for this chat's turn went there meanwhile
 
     def _begin_command(self, turn_id: int, *, again: bool = False) -> None:
         if not self._closing:
@@ -224,7 +228,7 @@ class Turns:
         if turn.kind is TurnKind.COMMAND:
             return await self._doors.answer_command(turn, turn.prompt, _no_gate)
         context = await self._doors.history.context(turn)
-        async with self._doors.signs.working(turn.chat, _numbers(turn)):
+        async with self._doors.signs.working(turn.chat, turn.numbers):
             return await self._doors.answer_agent(turn, write_prompt(turn, context), self._gate_of(turn))
 
     def _gate_of(self, turn: Turn) -> Gate:
@@ -245,7 +249,7 @@ class Turns:
 
     async def _end(self, turn: Turn, ending: Ending) -> bool:
         """Commit the end and what is told of it; False when the turn has changed meanwhile."""
-        draft = Draft(turn.chat, "answer", ending.text, reply_to=turn.reply_to, turn_id=turn.id)
+        draft = Draft(turn.chat, "answer", ending.text, reply_to=turn.reply_to or None, turn_id=turn.id)
         now = self._doors.clock.now()
 
         def end(connection: Connection) -> bool | None:
@@ -257,7 +261,7 @@ class Turns:
         self._doors.events.publish(TurnEnded(turn.id, turn.chat, ending.status))
         self._doors.outbox.wake(turn.chat)
         if not is_told:
-            self._doors.signs.show(turn.chat, _numbers(turn), Sign.SILENT)
+            self._doors.signs.show(turn.chat, turn.numbers, Sign.SILENT)
         return True
 
     async def _read(self, work: Work[T]) -> T:
@@ -282,10 +286,6 @@ def _tell(connection: Connection, draft: Draft, ending: Ending, now: datetime) -
         return bool(answer_turn(connection, draft, now))
     released = release(connection, draft.turn_id)
     return bool(owe(connection, draft, now) or released)
-
-
-def _numbers(turn: Turn) -> tuple[int, ...]:
-    return tuple(asked.message_id for asked in turn.asked)
 
 
 def _is_cancelled_itself() -> bool:

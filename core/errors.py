@@ -17,6 +17,7 @@ ValorError                  the root; `str(error)` is one sentence a person can 
 │   ├── FloodWait           the service asks for patience; carries the seconds
 │   ├── AlreadySent         the service has this send's key already; its message id is not known
 │   ├── Undeliverable       this part will never arrive (kicked, deleted chat, too long)
+│   │   └── Moved           not in this chat: it has become another one, which the error names
 │   └── Unreachable         no answer: the outcome of the call is unknown
 ├── ConsentNeeded           the work waits until somebody with the right allows one tool call
 └── Cancelled               a person stopped the work
@@ -25,6 +26,8 @@ ValorError                  the root; `str(error)` is one sentence a person can 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from core.message import Move
 
 
 class ValorError(Exception):
@@ -105,6 +108,14 @@ class AlreadySent(FrontError):
 
 class Undeliverable(FrontError):
     """This part will never arrive."""
+
+
+class Moved(Undeliverable):
+    """The group has become a supergroup: what it is owed goes there."""
+
+    def __init__(self, move: Move) -> None:
+        super().__init__(f"The group {move.old.key} has become the supergroup {move.new.key}.")
+        self.move = move
 
 
 class Unreachable(FrontError):

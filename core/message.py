@@ -19,6 +19,13 @@ class Chat(NamedTuple):
     key: str
 
 
+class Move(NamedTuple):
+    """A basic group became a supergroup: another chat, with another id and numbers of its own for messages."""
+
+    old: Chat
+    new: Chat
+
+
 class ChatKind(StrEnum):
     DM = "dm"
     GROUP = "group"
@@ -44,7 +51,8 @@ class Message:
     mentions without a username, the numeric id as text; `mention_spans` their (offset, length) in Python characters of
     `text`, so that they can be cut out. `service` names a service message's kind, None for ordinary ones.
     `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for, `heard_at` what
-    the clock that `sent_at` was read from said when the message was heard; None where that clock is ours.
+    the clock that `sent_at` was read from said when the message was heard; None where that clock is ours. `move` is
+    what a service message tells of a group that became a supergroup.
     """
 
     chat: Chat
@@ -63,6 +71,7 @@ class Message:
     inbound_key: str | None = None
     workspace: str | None = None
     heard_at: datetime | None = None
+    move: Move | None = None
 
 
 @dataclass(frozen=True, slots=True)

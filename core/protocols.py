@@ -14,19 +14,21 @@ from core.workspaces import Role
 
 @dataclass(frozen=True, slots=True)
 class Dialog:
-    """A chat that a front's account takes part in."""
+    """A chat that a front's account takes part in; `moved_to` is what a group that became a supergroup is now."""
 
     chat: Chat
     kind: ChatKind
     title: str
     username: str | None = None
     last_message: int = 0
+    moved_to: Chat | None = None
 
 
 class Front(Protocol):
     """A way in and out of chats.
 
-    Every call may raise FloodWait, Undeliverable or Unreachable (core.errors); `send` also AlreadySent.
+    Every call may raise FloodWait, Undeliverable or Unreachable (core.errors); `send` also AlreadySent, and Moved where
+    the chat is a group that became a supergroup.
     """
 
     @property

@@ -83,6 +83,14 @@ admitted_since = Table(
     Column("since", Moment, nullable=False),
 )
 
+chat_moves = Table(
+    "chat_moves",
+    metadata,
+    Column("former_id", Text, primary_key=True),  # the basic group that it was
+    Column("chat_id", Text, nullable=False, unique=True),  # the supergroup that it has become, for every front
+    Column("noticed_at", Moment, nullable=False),
+)
+
 turns = Table(
     "turns",
     metadata,
@@ -95,7 +103,7 @@ turns = Table(
     Column("requester_id", BigInteger, nullable=False),
     Column("requester_name", Text, nullable=False, server_default=""),
     Column("role", Text, nullable=False),
-    Column("reply_to", BigInteger, nullable=False),  # the message the answer replies to
+    Column("reply_to", BigInteger, nullable=False),  # the message the answer replies to; 0: none of this chat's
     Column("joinable", Boolean, nullable=False, server_default=text("1")),  # nothing shown or done yet
     Column("joined", Integer, nullable=False, server_default="1"),  # how many messages it answers
     Column("run_id", Text, nullable=False),
@@ -252,6 +260,7 @@ deliveries = Table(
     Column("former", JSON),  # texts that it may stand in the chat with, when it was changed before its send was known
     Column("random_id", BigInteger, nullable=False, unique=True),  # the key of the send
     Column("message_id", BigInteger),  # what the front made of it
+    Column("former_chat", Text),  # the group that its chat was: a send of before the move may stand there
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("not_before", Moment),
     Column("error", Text),

@@ -90,6 +90,7 @@ def build_config(root: Node, private_root: Path) -> WorkspaceConfig:
         ),
         whitelist=build_whitelist(root.node("dm_whitelist")),
         groups=groups,
+        places={claim.entry: claim.path for claim in claims},
         topics=read_topic_table(root.node("telegram_topics"), built),
         bots_allowed=frozenset(root.list("bots_allowed", as_person, "usernames or ids")),
     )

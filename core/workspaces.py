@@ -86,7 +86,9 @@ class Whitelist:
 class WorkspaceConfig:
     """The configuration, checked. `groups` maps group keys and bare numbers to workspace names, `topics` CHAT/TOPIC.
 
-    `narrowed` are the entries that the file has and TELEGRAM_ALLOWED_GROUPS leaves out. The default admits nobody.
+    `places` says where the file has an entry. `narrowed` are the entries that the file has and TELEGRAM_ALLOWED_GROUPS
+    leaves out. `moved` maps supergroups to the groups they were: the file may still name those. The default admits
+    nobody.
     """
 
     private_root: Path
@@ -97,6 +99,8 @@ class WorkspaceConfig:
     narrowed: frozenset[str] = frozenset()
     bots_allowed: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict[str, str])
+    moved: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def named(self, name: str) -> Workspace:
         """The workspace of exactly this name, private ones included. Raises Unknown."""
@@ -121,18 +125,28 @@ class WorkspaceConfig:
 
     def entry_of(self, key: str) -> str | None:
         """The configuration's spelling of a group: CHAT/TOPIC, its key, or the bare number that stands for it."""
-        return next((form for form in forms_of(key) if form in self.topics or form in self.groups), None)
+        return next((form for form in self.forms_of(key) if form in self.topics or form in self.groups), None)
 
     def is_narrowed(self, key: str) -> bool:
         """Tell whether the file has this group and TELEGRAM_ALLOWED_GROUPS leaves it out."""
-        return not self.narrowed.isdisjoint(forms_of(key))
+        return not self.narrowed.isdisjoint(self.forms_of(key))
+
+    def forms_of(self, key: str) -> tuple[str, ...]:
+        """Every way the file may name a group; one that became a supergroup last by what it was."""
+        former = self.former_of(key)
+        return (*forms_of(key), *(forms_of(former) if former else ()))
+
+    def former_of(self, key: str) -> str | None:
+        """The group that a supergroup was, as far as it is known to have been one."""
+        return self.moved.get(canonical_key(key.partition("/")[0]))
 
     def twins_of(self, key: str) -> frozenset[str]:
         """The other group that the bare number standing for this one in the configuration could mean as well."""
         entry = self.entry_of(key)
         if entry is None or not entry.isdecimal():
             return frozenset()
-        return frozenset({f"-{entry}", f"-100{entry}"}) - {canonical_key(key.partition("/")[0])}
+        meant = key if entry in forms_of(key) else self.former_of(key) or key
+        return frozenset({f"-{entry}", f"-100{entry}"}) - {canonical_key(meant.partition("/")[0])}
 
     def workspace_of(self, message: Message) -> Workspace | None:
         """The workspace that the message's chat reaches (W3); None when the chat or the sender is not configured."""
@@ -184,6 +198,11 @@ def list_names(workspaces: tuple[Workspace, ...] | list[Workspace]) -> str:
 def fold_username(username: str | None) -> str | None:
     """A username for comparison: lower case, without @; None for none."""
     return (username or "").strip().removeprefix("@").lower() or None
+
+
+def is_basic_group(key: str) -> bool:
+    """Tell whether a key is of a group that may become a supergroup."""
+    return bool(re.fullmatch(r"-\d+", key)) and -int(key) <= 10**12
 
 
 def canonical_key(key: str) -> str:

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from core.clock import Clock
-from core.errors import AlreadySent, Undeliverable, Unreachable
-from core.message import Chat, ChatKind, Entity, Message, Part, Person, Sent
+from core.errors import AlreadySent, Moved, Undeliverable, Unreachable
+from core.message import Chat, ChatKind, Entity, Message, Move, Part, Person, Sent
 from core.protocols import Dialog
 
 PAGE = 100
@@ -35,6 +35,7 @@ class Line:
     reaction: str | None = None
     edited_at: datetime | None = None
     mentions: tuple[str, ...] = ()
+    moved_to: str | None = None  # of the service message that says so
 
 
 def _no_edge(point: str) -> None:
@@ -61,6 +62,7 @@ class MemoryFront:
         self._keys: set[int] = set()
         self._last = 0
         self._kinds: dict[str, ChatKind] = {}
+        self._moved: dict[str, str] = {}
         self._failures: dict[str, list[Exception]] = defaultdict(list)
         self._lost: dict[str, int] = defaultdict(int)
         self._held: dict[str, asyncio.Event] = {}
@@ -77,10 +79,16 @@ class MemoryFront:
         """Somebody writes: in a chat not met before as a DM when its key is a person's number, else as a group."""
         self._kinds.setdefault(key, ChatKind.GROUP if key.startswith("-") else ChatKind.DM)
         mentions = tuple(word[1:].lower() for word in text.split() if word.startswith("@"))
-        number = self._next_number()
-        return self._message(
-            self._keep(Line(key, number, sender, text, self._clock.now(), reply_to, mentions=mentions))
-        )
+        line = Line(key, self._next_number(key), sender, text, self._clock.now(), reply_to, mentions=mentions)
+        return self._message(self._keep(line))
+
+    def move(self, key: str, there: str, sender: Person) -> list[Message]:
+        """A group becomes a supergroup: the service messages on either side."""
+        self._kinds[key] = self._kinds[there] = ChatKind.GROUP
+        now = self._clock.now()
+        here = Line(key, self._next_number(key), sender, "[moved]", now, moved_to=there)
+        begun = Line(there, self._next_number(there), sender, "[moved]", now, moved_to=there)
+        return [self._message(self._keep(line)) for line in (here, begun)]
 
     def change(self, message: Message, text: str) -> Message:
         """Somebody edits what they wrote."""
@@ -135,16 +143,18 @@ class MemoryFront:
 
     async def send(self, part: Part) -> int:
         async with self._asked("send", part.text):
+            self._refuse_moved(part.chat)
             _check(part.text)
             if part.random_id in self._keys:
                 raise AlreadySent("This was sent already.")
             self._kinds.setdefault(part.chat.key, ChatKind.SELF if part.chat == self.own_chat else ChatKind.DM)
-            now, number = self._clock.now(), self._next_number()
+            now, number = self._clock.now(), self._next_number(part.chat.key)
             self._keep(Line(part.chat.key, number, OWN, part.text, now, part.reply_to, part.random_id))
         return number
 
     async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
         async with self._asked("edit", text):
+            self._refuse_moved(chat)
             _check(text)
             self._keep(replace(self.line(chat, message_id), text=text))
 
@@ -209,7 +219,12 @@ class MemoryFront:
         here = [line for line in self.lines if line.chat == key]
         names = [line.sender.username for line in here if str(line.sender.id) == key]
         last = max((line.id for line in here), default=0)
-        return Dialog(Chat(self.name, key), kind, f"chat {key}", names[-1] if names else None, last)
+        moved = Chat(self.name, self._moved[key]) if key in self._moved else None
+        return Dialog(Chat(self.name, key), kind, f"chat {key}", names[-1] if names else None, last, moved)
+
+    def _refuse_moved(self, chat: Chat) -> None:
+        if chat.key in self._moved:
+            raise Moved(Move(chat, Chat(self.name, self._moved[chat.key])))
 
     def _message(self, line: Line) -> Message:
         return Message(
@@ -223,9 +238,18 @@ class MemoryFront:
             reply_to=line.reply_to,
             edited_at=line.edited_at,
             mentions=frozenset(line.mentions),
+            service=None if line.moved_to is None else "chat_migrate_to",
+            move=self._move(line),
         )
 
-    def _next_number(self) -> int:
+    def _move(self, line: Line) -> Move | None:
+        moves = (Move(Chat(self.name, old), Chat(self.name, new)) for old, new in self._moved.items())
+        return next((move for move in moves if line.moved_to == move.new.key), None)
+
+    def _next_number(self, key: str) -> int:
+        """Supergroups count by themselves, all other chats together."""
+        if key.startswith("-100"):
+            return max((line.id for line in self.lines if line.chat == key), default=0) + 1
         return self._last + 1
 
     def _keep(self, line: Line) -> Line:
@@ -240,7 +264,10 @@ class MemoryFront:
     def _take(self, line: Line, kind: ChatKind) -> None:
         self._kinds[line.chat] = kind
         self._keys |= {line.key} - {0}
-        self._last = max(self._last, line.id)
+        if not line.chat.startswith("-100"):
+            self._last = max(self._last, line.id)
+        if line.moved_to is not None and line.moved_to != line.chat:
+            self._moved[line.chat] = line.moved_to
         for place, known in enumerate(self.lines):
             if (known.chat, known.id) == (line.chat, line.id):
                 self.lines[place] = line

@@ -114,6 +114,7 @@ class Server:
                 log.warning("The database cannot be used yet.", error=str(error))
                 await self.services.ground.clock.sleep(RETRY)
         board.report(checks.DATABASE, Status.HEALTHY, "system.db is up to date.")
+        await self.services.moves.load()
         await self.services.inbox.note_configuration()
         await self.services.outbox.open()
         await self._sweep()

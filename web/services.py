@@ -10,6 +10,7 @@ from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
+from conversations.moves import Moves
 from conversations.outbox import Outbox
 from conversations.reception import Reception
 from conversations.self_ping import SelfPing
@@ -82,6 +83,7 @@ class Services:
     accounts: OwnAccounts
     local: LocalFront
     fronts: dict[str, Front]
+    moves: Moves
     inbox: Inbox
     outbox: Outbox
     signs: Signs
@@ -105,7 +107,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     promises = Promises(database, ground.rings, clock)
     agents = build_agents(promises, history, events)
     signs = Signs(clock)
-    outbox = Outbox(database, clock, events, signs)
+    moves = Moves(database, clock, lambda: ground.configuration.config)
+    outbox = Outbox(database, clock, events, signs, moves)
     status = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
     doors = TurnDoors(
         database=database,
@@ -118,13 +121,12 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         answer_agent=agents.answer,
         answer_command=CommandAnswers(database, clock, promises, status),
         done_so_far=agents.done_so_far,
+        moves=moves,
     )
-    turns, inbox = Turns(doors), _build_inbox(ground, accounts)
-    catchup = CatchUp(
-        CatchUpDoors(database, clock, inbox, lambda: ground.configuration.config, lambda: accounts.current)
-    )
+    turns, inbox = Turns(doors), _build_inbox(ground, accounts, moves)
+    catchup = CatchUp(CatchUpDoors(database, clock, inbox, moves, lambda: accounts.current))
     alerts = Alerts(database, clock, outbox)
-    reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner)
+    reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves)
     return Services(
         ground=ground,
         events=events,
@@ -132,6 +134,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         accounts=accounts,
         local=LocalFront(),
         fronts=fronts,
+        moves=moves,
         inbox=inbox,
         outbox=outbox,
         signs=signs,
@@ -145,7 +148,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     )
 
 
-def _build_inbox(ground: Ground, accounts: OwnAccounts) -> Inbox:
+def _build_inbox(ground: Ground, accounts: OwnAccounts, moves: Moves) -> Inbox:
     settings = ground.settings
     limits = Limits(settings.catchup_hours, settings.answers_per_minute, settings.turn_join_seconds)
-    return Inbox(ground.database, ground.clock, lambda: ground.configuration.config, lambda: accounts.current, limits)
+    return Inbox(ground.database, ground.clock, lambda: moves.config, lambda: accounts.current, limits)

@@ -10,7 +10,7 @@ from typing import Any
 from telethon import utils
 from telethon.tl import types as tl
 
-from core.message import Chat, ChatKind, Message, Person, Sent
+from core.message import Chat, ChatKind, Message, Move, Person, Sent
 from integrations.telegram.directory import Account, Directory
 from integrations.telegram.entities import from_telethon
 from integrations.telegram.mentions import find_mentions
@@ -76,7 +76,30 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
         mention_spans=mentions.spans,
         service=service,
         title=directory.person(chat_id).name,
+        move=_move(raw, directory.own.front),
     )
+
+
+def move_of(group: Any, front: str) -> Move | None:
+    """What a basic group, as Telethon has it, has become; None for one that is what it was."""
+    channel = getattr(group, "migrated_to", None)
+    if not isinstance(group, tl.Chat) or not isinstance(channel, tl.InputChannel):
+        return None
+    return _moved(front, group.id, channel.channel_id)
+
+
+def _move(raw: Any, front: str) -> Move | None:
+    action = getattr(raw, "action", None)
+    if isinstance(action, tl.MessageActionChatMigrateTo) and isinstance(raw.peer_id, tl.PeerChat):
+        return _moved(front, raw.peer_id.chat_id, action.channel_id)
+    if isinstance(action, tl.MessageActionChannelMigrateFrom) and isinstance(raw.peer_id, tl.PeerChannel):
+        return _moved(front, action.chat_id, raw.peer_id.channel_id)
+    return None
+
+
+def _moved(front: str, chat_id: int, channel_id: int) -> Move:
+    numbers = utils.get_peer_id(tl.PeerChat(chat_id)), utils.get_peer_id(tl.PeerChannel(channel_id))
+    return Move(*(Chat(front, str(number)) for number in numbers))
 
 
 def to_sent(raw: Any) -> Sent:

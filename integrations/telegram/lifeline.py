@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -126,7 +126,7 @@ class Lifeline:
     async def _use(self, owner: Owner) -> str:
 
         def reread() -> None:
-            self._spawn(owner.on_gap(too_long=True))
+            self._spawn(lambda: owner.on_gap(too_long=True))
 
         line = Line(self._access, self._pace.call, reread, owner.is_settled)
         try:
@@ -137,7 +137,7 @@ class Lifeline:
             log.info("%s", self.health.sentence)
             self._settled.set()
             line.listen()
-            self._spawn(owner.on_gap())
+            self._spawn(owner.on_gap)
             return await self._watch(line, owner)
         finally:
             self._line = None
@@ -148,7 +148,7 @@ class Lifeline:
 
         def mend(keys: list[int]) -> None:
             line.ask_differences(keys)
-            self._spawn(owner.on_gap())
+            self._spawn(owner.on_gap)
 
         watch = Watch(lambda: line.standing(self._pace.watch), self._clock, self._pace.watch)
         ends = [asyncio.create_task(line.ended()), asyncio.create_task(watch.run(mend))]
@@ -160,7 +160,14 @@ class Lifeline:
                 task.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
 
-    def _spawn(self, deed: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(guard(deed, "Catching up"))
+    def notice_gap(self, owner: Owner) -> None:
+        """Something may have been missed: have the histories read."""
+        self._spawn(owner.on_gap)
+
+    def _spawn(self, deed: Callable[[], Awaitable[None]]) -> None:
+        async def do() -> None:
+            await guard(deed(), "Catching up")
+
+        task = asyncio.create_task(do())
         self._deeds.add(task)
         task.add_done_callback(self._deeds.discard)

@@ -17,8 +17,9 @@ from telethon.tl import types as tl
 
 from core.edges import around
 from core.errors import SessionError, Undeliverable, Unreachable
-from core.message import Chat
+from core.message import Chat, Move
 from integrations.telegram.client import ACCOUNT
+from integrations.telegram.convert import move_of
 from integrations.telegram.directory import Account, Directory, to_account
 from integrations.telegram.refusals import SESSION_LOSS, translate
 from integrations.telegram.session import TelegramAccess, build_client, marked_peer
@@ -179,6 +180,15 @@ class Line:
         listed = await self.call(first, seconds)
         server = {d.peer.channel_id: d.pts for d in listed.dialogs if isinstance(d.peer, tl.PeerChannel) and d.pts}
         return Standing(server | {ACCOUNT: state.pts}, self._client.counts())
+
+    async def move(self, peer: Any) -> Move | None:
+        """What a basic group has become; None for everything else. Raises FrontError's children."""
+        if not isinstance(peer, tl.InputPeerChat):
+            return None
+        asked = await self.call(fn.messages.GetChatsRequest([peer.chat_id]))
+        self.learn([], asked.chats)
+        moves = [move_of(chat, self.directory.own.front) for chat in asked.chats]
+        return next((move for move in moves if move is not None), None)
 
     def ask_differences(self, keys: list[int]) -> None:
         """Have fetched what is missing; it arrives as updates do."""

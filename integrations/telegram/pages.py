@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,9 @@ from telethon import utils
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from core.message import Chat
+from core.message import Chat, Move
 from core.protocols import Dialog
-from integrations.telegram.convert import kind_of
+from integrations.telegram.convert import kind_of, move_of
 from integrations.telegram.line import Line
 
 PAGE = 100
@@ -25,18 +26,26 @@ async def read_dialogs(line: Line) -> list[Dialog]:
     """Every chat the account takes part in, the latest first; whom they name is remembered by the line."""
     found: dict[int, Dialog] = {}
     gone: set[int] = set()
+    moves: dict[Chat, Chat] = {}
     request: Any = fn.messages.GetDialogsRequest(None, 0, tl.InputPeerEmpty(), PAGE, 0)
     while request is not None:
         page = await line.call(request)
         line.learn(page.users, page.chats)
         line.count_from(page.dialogs)
+        moves |= dict(moves_in(page.chats, line.directory.own.front))
         gone |= {utils.get_peer_id(chat) for chat in page.chats if _is_left(chat)}
         listed = {utils.get_peer_id(one.peer): one for one in page.dialogs if isinstance(one, tl.Dialog)}
         fresh = {key: _dialog(key, one, line) for key, one in listed.items() if key not in found}
         found |= fresh
         more = isinstance(page, tl.messages.DialogsSlice) and fresh
         request = _next_request(page, line) if more else None
-    return [dialog for key, dialog in found.items() if key not in gone]
+    there = [dialog for key, dialog in found.items() if key not in gone]
+    return [replace(dialog, moved_to=moves.get(dialog.chat)) for dialog in there]
+
+
+def moves_in(chats: list[Any], front: str) -> list[Move]:
+    """Which of these groups have become supergroups."""
+    return [move for move in (move_of(chat, front) for chat in chats) if move is not None]
 
 
 def _dialog(key: int, listed: Any, line: Line) -> Dialog:
@@ -45,9 +54,11 @@ def _dialog(key: int, listed: Any, line: Line) -> Dialog:
 
 
 def _is_left(chat: Any) -> bool:
-    """A chat that the account is no part of any more, or that has become a supergroup."""
+    """A chat that the account is no part of any more; one that became a supergroup is there to be read to its end."""
     gone = (tl.ChatForbidden, tl.ChannelForbidden, tl.ChatEmpty)
-    return isinstance(chat, gone) or any(getattr(chat, name, None) for name in ("left", "deactivated", "migrated_to"))
+    if isinstance(chat, gone) or getattr(chat, "left", None):
+        return True
+    return bool(getattr(chat, "deactivated", None)) and not getattr(chat, "migrated_to", None)
 
 
 def _next_request(page: Any, line: Line) -> Any | None:

@@ -15,7 +15,7 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from core.clock import Clock, SystemClock
-from core.errors import FrontError, SessionError, Undeliverable, Unreachable
+from core.errors import FrontError, Moved, SessionError, Undeliverable, Unreachable
 from core.message import Chat, Entity, Message, Part, Sent
 from core.protocols import Dialog, Receiver
 from integrations.telegram.convert import find_message, to_message, to_sent
@@ -163,6 +163,8 @@ class Userbot:
         message = to_message(raw, self._directory)
         if message is not None:
             await self._receiver.receive(replace(message, heard_at=self._now()))
+            if message.move is not None:
+                self._life.notice_gap(self)
 
     async def _reread_edits(self, receiver: Receiver) -> None:
         """What was edited while the difference was too long for Telegram to tell."""
@@ -181,10 +183,18 @@ class Userbot:
         try:
             return await self._send(line, peer, part, part.reply_to)
         except Undeliverable as refusal:
+            await self._raise_moved(line, peer)
             if part.reply_to is None or name_of(refusal.__cause__ or refusal) not in LOST_REPLIES:
                 raise
         # The message to answer is gone. Nothing was accepted, so the same random_id still counts once.
         return await self._send(line, peer, part, None)
+
+    async def _raise_moved(self, line: Line, peer: Any) -> None:
+        """After a refusal: raise Moved where the chat is a group that became a supergroup."""
+        move = await line.move(peer)
+        if move is not None:
+            self._life.notice_gap(self)
+            raise Moved(move)
 
     async def _send(self, line: Line, peer: Any, part: Part, reply_to: int | None) -> int:
         result = await line.call(
@@ -200,10 +210,13 @@ class Userbot:
 
     async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
         line = self._life.line
-        request = fn.messages.EditMessageRequest(
-            await self._peer(line, chat), message_id, message=text, entities=to_telethon(entities) or None
-        )
-        await _unless_done(line, request)
+        peer = await self._peer(line, chat)
+        request = fn.messages.EditMessageRequest(peer, message_id, message=text, entities=to_telethon(entities) or None)
+        try:
+            await _unless_done(line, request)
+        except Undeliverable:
+            await self._raise_moved(line, peer)
+            raise
 
     async def delete(self, chat: Chat, message_ids: Sequence[int]) -> None:
         line = self._life.line

@@ -44,6 +44,7 @@ LONG = "delta " * 1_000
 ONCE = {"1": ("alpha", "beta"), "2": ("gamma", "pong"), "-20": ("epsilon",)}
 WORKERS = 4
 TOLD_IN_ALL = {"2": 2, "-20": 3}
+GROUP, SUPERGROUP = "-20", "-1005"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ async def live(life: Life) -> None:
         stage.outbox._before = 0
     stage.attach(stage.front)
     heard = [stage.front._message(line) for line in stage.front.lines if line.sender.id < 100]
-    await asyncio.gather(stage.reception.catch_up(FRONT), hear(stage, heard))
+    await asyncio.gather(stage.reception.catch_up(FRONT), hear(stage, heard), move(stage, life))
+    if life.planted == "moved group":
+        await stage.reception.catch_up(FRONT)
     await stage.turns.begin_all([FRONT])
     await stage.quiet()
     await stage.die()
@@ -96,6 +99,14 @@ async def live(life: Life) -> None:
 async def hear(stage: Stage, messages: list[Message]) -> None:
     for message in messages:
         await stage.reception.receive(message)
+
+
+async def move(stage: Stage, life: Life) -> None:
+    """The group becomes a supergroup in the middle of an answer."""
+    if life.planted == "moved group":
+        await stage.front.until(lambda: bool(stage.front.texts(GROUP)))
+        if GROUP not in stage.front._moved:
+            await hear(stage, stage.front.move(GROUP, SUPERGROUP, OLGA))
 
 
 async def answer(stage: Stage, turn: Turn, gate: Gate) -> str:
@@ -135,13 +146,14 @@ def judge(folder: Path) -> list[str]:
     """What is wrong in the chats: asked ⊆ told, each exactly once, whole and in order."""
     front = MemoryFront(SystemClock(), folder / "service.jsonl")
     wrong: list[str] = []
+    texts = {chat: front.texts(chat) + (front.texts(SUPERGROUP) if chat == GROUP else []) for chat in ONCE}
     for chat, words in ONCE.items():
-        told = "\n".join(front.texts(chat))
+        told = "\n".join(texts[chat])
         wrong += [f"{word} in {chat}: {told.count(word)} times" for word in words if told.count(word) != 1]
     for chat, number in TOLD_IN_ALL.items():
-        if len(front.texts(chat)) != number:
-            wrong.append(f"{len(front.texts(chat))} messages in {chat}")
-    delta = [text for text in front.texts("-20") if "delta" in text]
+        if len(texts[chat]) != number:
+            wrong.append(f"{len(texts[chat])} messages in {chat}")
+    delta = [text for text in texts[GROUP] if "delta" in text]
     if " ".join(delta).split() != LONG.split():
         wrong.append(f"delta {Counter(map(len, delta))}")
     return wrong

@@ -19,6 +19,7 @@ from conversations.delivery import Draft
 from conversations.delivery_store import owe
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
+from conversations.moves import Moves
 from conversations.outbox import Outbox
 from conversations.reception import Reception
 from conversations.signs import Signs
@@ -179,9 +180,10 @@ class Stage:
     def build(self) -> None:
         self.database = Database(sqlite_url(self.folder / "system.db"), self.edge, self.busy)
         database, clock = self.database, self.clock
-        self.inbox = Inbox(database, clock, lambda: self.config, lambda: self.accounts, self.limits)
+        self.moves = Moves(database, clock, lambda: self.config)
+        self.inbox = Inbox(database, clock, lambda: self.moves.config, lambda: self.accounts, self.limits)
         self.signs = Signs(clock)
-        self.outbox = Outbox(database, clock, self.events, self.signs)
+        self.outbox = Outbox(database, clock, self.events, self.signs, self.moves)
         self.promises = PlayedPromises(database, clock)
         self.owner = Owner("boot", "ns", self.pid, 1.0)
         self.history = History(database, 50, 8_000)
@@ -197,17 +199,19 @@ class Stage:
                 answer_agent=self.agent,
                 answer_command=CommandAnswers(database, clock, self.promises, _status),
                 done_so_far=self.agent.done_so_far,
+                moves=self.moves,
             )
         )
-        doors = CatchUpDoors(database, clock, self.inbox, lambda: self.config, lambda: self.accounts)
+        doors = CatchUpDoors(database, clock, self.inbox, self.moves, lambda: self.accounts)
         self.catchup = CatchUp(doors)
         self.alerts = Alerts(database, clock, self.outbox)
         self.reception = Reception(
-            self.inbox, self.turns, self.signs, self.catchup, self.fronts, self.alerts.tell_owner
+            self.inbox, self.turns, self.signs, self.catchup, self.fronts, self.alerts.tell_owner, self.moves
         )
 
     async def open(self, *, attached: bool = True) -> None:
         """As the server starts: note, open, recover, attach."""
+        await self.moves.load()
         await self.inbox.note_configuration()
         await self.outbox.open()
         await self.turns.recover()

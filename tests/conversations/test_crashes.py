@@ -31,6 +31,12 @@ def test_b1_killed_at_any_edge_every_message_is_answered_once(tmp_path: Path, pl
     assert {"sent:before-commit", "sent:after-commit", "front.send"} <= edges
 
 
+def test_p3_killed_at_any_edge_while_a_group_becomes_a_supergroup(tmp_path: Path) -> None:
+    found = kill(tmp_path, r"follow:.*|(receive|turn\.end|sent):after-commit|front\.send", "moved group")
+    assert [one for one in found if one["wrong"]] == []
+    assert sum(one["died"] for one in found) >= 10
+
+
 def test_b1_the_checker_sees_what_a_missing_look_does(tmp_path: Path) -> None:
     found = kill(tmp_path, "sent:before-commit", "no look")
     assert found[0]["wrong"] == []

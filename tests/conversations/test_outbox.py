@@ -220,7 +220,7 @@ async def test_p6_a_wait_from_before_the_start_is_kept_within_reason(folder: Pat
 
 
 async def test_b1_nothing_is_sent_before_the_outbox_is_open(stage: Stage) -> None:
-    fresh = Outbox(stage.database, stage.clock, stage.events, stage.signs)
+    fresh = Outbox(stage.database, stage.clock, stage.events, stage.signs, stage.moves)
     fresh.attach(stage.front)
     fresh.wake(DM)
     assert fresh._senders == {}
@@ -287,7 +287,7 @@ async def test_bad_input_a_database_locked_after_a_send_sends_nothing_twice(stag
 
 async def test_bad_input_a_ledger_that_cannot_be_read_is_read_again(stage: Stage, tmp_path: Path) -> None:
     empty = Database(sqlite_url(tmp_path / "empty.db"))
-    outbox = Outbox(empty, stage.clock, stage.events, stage.signs)
+    outbox = Outbox(empty, stage.clock, stage.events, stage.signs, stage.moves)
     with pytest.raises(DatabaseError):
         await outbox.open()
     await outbox._serve_all()

@@ -20,6 +20,7 @@ WHEN, PHOTO = datetime(2026, 1, 1, tzinfo=UTC), tl.ChatPhotoEmpty()
         (tl.Chat(1, "a", PHOTO, 2, WHEN, 1), False),
         (tl.Chat(1, "a", PHOTO, 2, WHEN, 1, left=True), True),
         (tl.Chat(1, "a", PHOTO, 2, WHEN, 1, deactivated=True), True),
+        (tl.Chat(1, "a", PHOTO, 2, WHEN, 1, deactivated=True, migrated_to=tl.InputChannel(1, 2)), False),
         (tl.ChatForbidden(1, "a"), True),
         (tl.Channel(1, "a", PHOTO, WHEN), False),
         (tl.Channel(1, "a", PHOTO, WHEN, left=True), True),

@@ -151,6 +151,8 @@ class Chat:
     created: datetime
     creator: Person | None = None
     box: Box | None = None
+    moved_to: Chat | None = None
+    moved_from: Chat | None = None
 
     @property
     def key(self) -> str:

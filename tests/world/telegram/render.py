@@ -92,6 +92,8 @@ def chat(group: Chat, viewer: Person) -> tl.Chat | tl.Channel:
             1,
             creator=creator,
             left=(viewer not in group.members) or None,
+            deactivated=group.moved_to is not None or None,
+            migrated_to=_input_channel(group.moved_to, viewer),
         )
     return tl.Channel(
         group.id,
@@ -104,6 +106,10 @@ def chat(group: Chat, viewer: Person) -> tl.Chat | tl.Channel:
         access_hash=viewer.secret_of(group),
         participants_count=len(group.members),
     )
+
+
+def _input_channel(group: Chat | None, viewer: Person) -> tl.InputChannel | None:
+    return None if group is None else tl.InputChannel(group.id, viewer.secret_of(group))
 
 
 def peer(of: Chat, viewer: Person):
@@ -174,7 +180,11 @@ def _reply_header(post: Post, viewer: Person) -> tl.MessageReplyHeader | None:
 
 def _service(post: Post, viewer: Person) -> tl.MessageService:
     ids = [person.id for person in post.chat.members]
-    if post.action == "joined":
+    if post.action == "moved" and post.chat.moved_to:
+        action = tl.MessageActionChatMigrateTo(post.chat.moved_to.id)
+    elif post.action == "founded" and post.chat.moved_from:
+        action = tl.MessageActionChannelMigrateFrom(post.chat.title, post.chat.moved_from.id)
+    elif post.action == "joined":
         action = tl.MessageActionChatAddUser([post.sender.id])
     elif post.chat.kind is ChatKind.GROUP:
         action = tl.MessageActionChatCreate(post.chat.title, ids)

@@ -81,6 +81,18 @@ class Society:
         chat.members.append(person)
         self.send(Draft(chat, person, "", action="joined"))
 
+    def upgrade(self, group: Chat) -> Chat:
+        """A basic group becomes a supergroup, with the service message on either side; nothing can be sent to it."""
+        number = next(self.numbers.channels)
+        there = Chat(number, ChatKind.SUPERGROUP, group.title, list(group.members), self.clock(), group.creator, Box())
+        there.moved_from = group
+        self.chats[there.kind, there.id] = there
+        creator = group.creator or group.members[0]
+        group.moved_to = there
+        self.send(Draft(group, creator, "", action="moved"))
+        self.send(Draft(there, creator, "", action="founded"))
+        return there
+
     def chats_of(self, person: Person) -> list[Chat]:
         """Chats in which the person has at least one message, or of which it is a member."""
         shared = [chat for chat in self.chats.values() if person in chat.members]
@@ -90,6 +102,8 @@ class Society:
         """Accept a message and tell everybody in the chat. Raises RefusalError with Telegram's name of the reason."""
         if draft.sender not in draft.chat.members:
             raise RefusalError("CHAT_WRITE_FORBIDDEN", 403)
+        if draft.chat.moved_to and draft.action != "moved":
+            raise RefusalError("PEER_ID_INVALID")
         post = self._accept(draft)
         self._remember(draft)
         self.ledger.keep(post)
@@ -144,6 +158,8 @@ class Society:
             raise RefusalError("MESSAGE_ID_INVALID")
         if post.sender is not act.person:
             raise RefusalError("MESSAGE_AUTHOR_REQUIRED", 403)
+        if post.chat.moved_to:
+            raise RefusalError("PEER_ID_INVALID")
         text, entities = texts.accept(text, entities, texts.CAPTION_LIMIT if post.media else texts.LIMIT)
         if (text, entities) == (post.text, post.entities):
             raise RefusalError("MESSAGE_NOT_MODIFIED")

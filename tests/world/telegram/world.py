@@ -95,6 +95,10 @@ class TelegramWorld:
         number = next(self.society.numbers.channels if supergroup else self.society.numbers.chats)
         return self.society.found(Chat(number, kind, title, people, self.society.clock(), people[0]))
 
+    def upgrade(self, group: Chat) -> Chat:
+        """A basic group becomes a supergroup: another chat, which is returned."""
+        return self.society.upgrade(group)
+
     def join(self, chat: Chat, person: Person) -> None:
         """Add a person to a group, with the service message that tells it."""
         self.society.join(chat, person)

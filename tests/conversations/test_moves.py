@@ -1,0 +1,237 @@
+"""Groups that become supergroups: nothing is lost or told twice, and the owner is told the line to change."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from conversations.delivery import Draft
+from conversations.turn import Turn
+from core.errors import Unreachable
+from core.message import Chat, Message
+from core.protocols import Call
+from tests.conversations.stage import CONFIG, DEV, DM, FRONT, GUS, MAX, OLGA, Stage, make_promise, opened
+
+THERE = Chat(FRONT, "-1005")
+LINE = (
+    "A group has become a supergroup, and I go on there. Please change config/workspace_config.json: "
+    'in workspaces.Dev.telegram_chat_ids write "-1005" instead of "-20".'
+)
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Stage:
+    stage.config = replace(CONFIG, places={"-20": "workspaces.Dev.telegram_chat_ids"})
+    return stage
+
+
+def moved(stage: Stage) -> list[Message]:
+    return stage.front.move(DEV.key, THERE.key, OLGA)
+
+
+async def caught_up(stage: Stage) -> None:
+    await stage.reception.catch_up(FRONT)
+    await stage.quiet()
+
+
+@pytest.mark.parametrize("side", [0, 1])
+async def test_b8_a_group_that_became_a_supergroup_is_answered_there(stage: Stage, side: int) -> None:
+    await stage.say(DEV, MAX, "before")
+    await stage.quiet()
+    await stage.reception.receive(moved(stage)[side])
+    await caught_up(stage)
+    await stage.say(THERE, MAX, "after")
+    await stage.quiet()
+    assert (stage.front.texts(DEV.key), stage.front.texts(THERE.key)) == (["re: before"], ["re: after"])
+    assert [row.former_id for row in await stage.rows("chat_moves")] == ["-20"]
+    assert [(row.since, row.floor) for row in await stage.rows("chats", chat_id="-1005")] == [
+        (row.since, row.floor) for row in await stage.rows("chats", chat_id="-20")
+    ]
+    assert await stage.rows("audit") == []
+
+
+async def test_b8_a_move_while_away_is_found_and_both_sides_are_read(stage: Stage) -> None:
+    stage.front.say(DEV.key, MAX, "last words")
+    moved(stage)
+    stage.front.say(THERE.key, MAX, "first words")
+    await caught_up(stage)
+    assert stage.front.texts(THERE.key) == ["re: last words\nfirst words"]
+    assert stage.front.texts(DEV.key) == []
+    await caught_up(stage)
+    assert len(stage.front.texts(THERE.key)) == 1
+
+
+async def test_a3_the_owner_is_told_the_line_to_change_once(stage: Stage) -> None:
+    await stage.say(DM, OLGA, "hello")
+    messages = moved(stage)
+    for message in (*messages, *messages):
+        await stage.reception.receive(message)
+    await caught_up(stage)
+    assert [text for text in stage.front.texts(DM.key) if "supergroup" in text] == [LINE]
+    stage.clock.advance(3600)
+    async with opened(stage.again()) as following:
+        await caught_up(following)
+        await following.say(THERE, GUS, "still there?")
+        await following.quiet()
+        assert following.front.texts(THERE.key) == ["re: still there?"]
+        assert following.front.texts(DM.key).count(LINE) == 1
+
+
+async def test_a3_the_changed_line_is_taken_as_it_stands(stage: Stage) -> None:
+    await stage.reception.receive(moved(stage)[0])
+    stage.config = replace(CONFIG, groups={"-1005": "Dev"})
+    await stage.say(THERE, MAX, "hello")
+    await stage.quiet()
+    assert stage.front.texts(THERE.key) == ["re: hello"]
+    assert stage.moves.config.entry_of("-1005") == "-1005"
+
+
+async def test_a3_a_group_that_nobody_configured_is_not_followed(stage: Stage) -> None:
+    for message in stage.front.move("-77", "-10077", OLGA):
+        await stage.reception.receive(message)
+    await stage.say(Chat(FRONT, "-10077"), OLGA, "hello")
+    await caught_up(stage)
+    assert await stage.rows("chat_moves") == []
+    assert stage.front.texts("-10077") == []
+
+
+async def test_a3_a_bare_number_that_means_a_known_supergroup_is_not_followed(stage: Stage) -> None:
+    await stage.say(Chat(FRONT, "-10030"), OLGA, "@valor_ai the group of that number")
+    await stage.quiet()
+    for message in stage.front.move("-30", "-10099", GUS):
+        await stage.reception.receive(message)
+    assert await stage.rows("chat_moves") == []
+
+
+async def test_a3_a_bare_number_follows_its_group(stage: Stage) -> None:
+    await stage.say(Chat(FRONT, "-30"), OLGA, "@valor_ai hello")
+    await stage.quiet()
+    for message in stage.front.move("-30", "-10099", OLGA):
+        await stage.reception.receive(message)
+    await stage.say(Chat(FRONT, "-10099"), OLGA, "@valor_ai and now?")
+    await stage.quiet()
+    assert stage.front.texts("-10099") == ["re: and now?"]
+
+
+async def test_p3_what_a_running_turn_tells_and_what_waits_goes_to_the_supergroup(stage: Stage) -> None:
+    with stage.agent.holding() as release:
+        asked = await stage.say(DEV, MAX, "long work")
+        await stage.agent.next_begun()
+        await stage.say(DEV, OLGA, "and mine")
+        for message in moved(stage):
+            await stage.reception.receive(message)
+        release.set()
+        await stage.quiet()
+    await stage.quiet()
+    assert stage.front.texts(THERE.key) == ["re: long work", "re: and mine"]
+    assert {line.reply_to for line in stage.front.told(THERE.key)} == {None}
+    assert stage.front.texts(DEV.key) == []
+    assert stage.front.line(asked.chat, asked.id).reaction in {"👀", "✍"}
+    assert {line.reaction for line in stage.front.lines if line.chat == THERE.key} == {None}
+
+
+async def test_b6_a_turn_that_moved_with_its_group_can_be_stopped_there(stage: Stage) -> None:
+    with stage.agent.holding():
+        await stage.say(DEV, MAX, "long work")
+        await stage.agent.next_begun()
+        for message in moved(stage):
+            await stage.reception.receive(message)
+        await stage.say(THERE, MAX, "stop")
+        await stage.quiet()
+    assert stage.front.texts(THERE.key) == ["Stopped. Nothing had been done yet."]
+
+
+async def test_p3_a_refused_send_finds_the_supergroup(stage: Stage) -> None:
+    moved(stage)
+    await stage.owe(Draft(DEV, "notice", "news"))
+    await stage.quiet()
+    assert (stage.front.texts(DEV.key), stage.front.texts(THERE.key)) == ([], ["news"])
+
+
+async def test_p3_a_promise_goes_on_with_its_live_line(stage: Stage) -> None:
+    asker = (await _turn_of(stage, await stage.say(DEV, MAX, "go"))).asker
+    number = await make_promise(stage.database, stage.clock, asker, "gamma", Call("run", "1"))
+    await stage.owe(Draft(DEV, "progress", "half", promise_id=number))
+    await stage.quiet()
+    assert stage.front.texts(DEV.key)[-1] == "half"
+    for message in moved(stage):
+        await stage.reception.receive(message)
+    await stage.owe(Draft(DEV, "result", "whole", reply_to=asker.message_id, promise_id=number))
+    await stage.quiet()
+    assert stage.front.texts(THERE.key) == ["half", "whole"]
+    assert [(row.chat_id, row.message_id) for row in await stage.rows("promises")] == [("-1005", None)]
+
+
+async def test_p3_a_send_that_arrived_before_the_move_is_found_in_the_group(stage: Stage) -> None:
+    stage.front.lose_answers("send")
+    await stage.owe(Draft(DEV, "notice", "once"))
+    await stage.front.until(lambda: stage.front.texts(DEV.key) == ["once"])
+    for message in moved(stage):
+        await stage.reception.receive(message)
+    await _past_the_wait(stage)
+    assert (stage.front.texts(DEV.key), stage.front.texts(THERE.key)) == (["once"], [])
+    assert [(row.chat_id, row.status) for row in await stage.rows("deliveries", kind="notice")] == [("-20", "sent")]
+
+
+async def test_p3_a_send_under_way_while_the_group_moves_is_not_sent_again(stage: Stage) -> None:
+    release = stage.front.hold("send")
+    await stage.owe(Draft(DEV, "notice", "once"))
+    await stage.front.until(lambda: ("send", "once") in stage.front.calls)
+    await stage.reception.receive(moved(stage)[0])
+    stage.front._moved.clear()  # Telegram took it just before
+    release.set()
+    await stage.quiet()
+    assert (stage.front.texts(DEV.key), stage.front.texts(THERE.key)) == (["once"], [])
+
+
+async def test_p3_a_restart_looks_on_both_sides(stage: Stage) -> None:
+    stage.front.lose_answers("send")
+    await stage.owe(Draft(DEV, "notice", "once"))
+    await stage.owe(Draft(DEV, "notice", "twice"))
+    await stage.front.until(lambda: stage.front.texts(DEV.key) == ["once"])
+    await stage.die()
+    moved(stage)
+    stage.front.forget_keys()
+    async with opened(stage.again()) as following:
+        await following.reception.catch_up(FRONT)
+        await _past_the_wait(following)
+        assert (stage.front.texts(DEV.key), stage.front.texts(THERE.key)) == (["once"], ["twice"])
+
+
+async def test_b7_the_supergroup_remembers_what_was_said_in_the_group(stage: Stage) -> None:
+    await stage.say(DEV, MAX, "the word is plum")
+    await stage.quiet()
+    for message in moved(stage):
+        await stage.reception.receive(message)
+    await stage.say(THERE, MAX, "which word?")
+    await stage.quiet()
+    prompt = stage.agent.asked[-1][1]
+    assert "> Max: the word is plum" in prompt
+    assert prompt.count("which word?") == 1
+    found = await stage.history.search(THERE, "plum")
+    assert {said.text for said in found} == {"the word is plum", "re: the word is plum"}
+
+
+async def test_b8_an_unreachable_service_at_the_move_is_asked_again(stage: Stage) -> None:
+    stage.front.say(DEV.key, MAX, "last words")
+    moved(stage)
+    stage.front.refuse("history", Unreachable("gone"))
+    with pytest.raises(Unreachable):
+        await stage.reception.catch_up(FRONT)
+    await caught_up(stage)
+    assert stage.front.texts(THERE.key) == ["re: last words"]
+
+
+async def _turn_of(stage: Stage, message: Message) -> Turn:
+    await stage.quiet()
+    return stage.agent.asked[-1][0]
+
+
+async def _past_the_wait(stage: Stage) -> None:
+    """Let a row that waits for another try have it."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+        stage.clock.advance(61)
+    await stage.quiet()
