@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import store
+from conversations.alert_store import write_alert
 from conversations.inbox import Inbox, Receipt, entries_for
 from conversations.moves import Moves
 from conversations.store import ChatRow
@@ -22,11 +23,15 @@ from core.access import Accounts
 from core.clock import Clock
 from core.database import Database
 from core.errors import FloodWait, Undeliverable
-from core.message import ChatKind, Move, Person
+from core.message import Chat, ChatKind, Move, Person
 from core.protocols import Dialog, Front
 
 log = structlog.get_logger("telegram.catchup")
 AT_ONCE = 4  # chats read side by side
+GONE = (
+    "The account is no longer in the group {title} ({key}): add it there again, "
+    "or take the group out of config/workspace_config.json."
+)
 T = TypeVar("T")
 
 Arrived = Callable[[list[Receipt]], None]
@@ -81,6 +86,7 @@ class CatchUp:
         for dialog in listed:
             if dialog.moved_to is not None:
                 await self._leave(_Reading(front, dialog, arrived), Move(dialog.chat, dialog.moved_to))
+        await self._note_gone(front, [dialog.chat for dialog in listed])
         dialogs = [dialog for dialog in listed if dialog.moved_to is None and self._is_admitted(dialog)]
         gate = asyncio.Semaphore(AT_ONCE)
         readings = [_Reading(front, dialog, arrived) for dialog in dialogs]
@@ -91,6 +97,18 @@ class CatchUp:
             if isinstance(end, BaseException):
                 raise end
         return sum(counts)
+
+    async def _note_gone(self, front: Front, present: list[Chat]) -> None:
+        """Tell the owner, once, of groups that the configuration admits and the account is no part of any more."""
+        config, now = self._doors.moves.config, self._doors.clock.now()
+        keys = {chat.key.partition("/")[0] for chat in present} | set(self._doors.moves.known.values())
+
+        def note(connection: Connection) -> None:
+            for key, title in store.note_gone(connection, front.name, keys, now).items():
+                if config.entry_of(key) is not None:
+                    write_alert(connection, GONE.format(title=title or key, key=key), now)
+
+        await self._doors.database.write("gone", note)
 
     async def _leave(self, reading: _Reading, move: Move) -> None:
         """Read a group that became a supergroup to its end, then go on there."""

@@ -98,6 +98,18 @@ def set_mark(connection: Connection, chat: Chat, mark: int) -> None:
     connection.execute(update(chats).where(*_is(chats, chat), chats.c.mark < mark).values(mark=mark))
 
 
+def note_gone(connection: Connection, front: str, present: Iterable[str], now: datetime) -> dict[str, str]:
+    """Keep which groups a front's account is no part of any more; the titles of those that are newly gone, by key."""
+    there, groups = frozenset(present), (chats.c.front == front, chats.c.kind == ChatKind.GROUP)
+    rows = connection.execute(select(chats.c.chat_id, chats.c.title, chats.c.gone_at).where(*groups)).all()
+    back = [row.chat_id for row in rows if row.gone_at and _group_of(row.chat_id) in there]
+    gone = {row.chat_id: row.title for row in rows if not row.gone_at and _group_of(row.chat_id) not in there}
+    for keys, moment in ((back, None), (gone, now)):
+        changed = update(chats).where(*groups, chats.c.chat_id.in_(tuple(keys)))
+        connection.execute(changed.values(gone_at=moment))
+    return gone
+
+
 def set_stopped(connection: Connection, chat: Chat, reason: str | None, now: datetime) -> None:
     """Stop answering in a chat, or with None begin again."""
     values = {"stopped_at": now, "stopped_reason": reason} if reason else {"lifted_at": now, **NOT_STOPPED}
@@ -314,6 +326,10 @@ def _merged(theirs: list[Said], ours: list[Said]) -> list[Said]:
 
 def _chat_row(chat: Chat, row: Row[Any]) -> ChatRow:
     return ChatRow(chat, row.since, row.mark, row.floor, row.stopped_reason, row.lifted_at)
+
+
+def _group_of(key: str) -> str:
+    return key.partition("/")[0]
 
 
 def _number(said: Said) -> int:

@@ -74,6 +74,7 @@ chats = Table(
     Column("stopped_at", Moment),  # A6: too many answers; set until the owner lifts it
     Column("stopped_reason", Text),
     Column("lifted_at", Moment),  # answers given before this do not count any more
+    Column("gone_at", Moment),  # a group that the account is no part of: since when, as far as was seen
 )
 
 admitted_since = Table(

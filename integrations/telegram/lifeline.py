@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Times in seconds: how long a call may take, how often the watch looks, how long to wait before each new attempt
-    to connect (the last one repeats), and how long a connection must have lived to count as a good one."""
+    to connect (the last one repeats), how long a connection must have lived to count as a good one, and for how long
+    news of gaps are gathered."""
 
     call: float = 20.0
     watch: float = 9.0
     retries: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
     good: float = 30.0
+    gather: float = 0.5
 
 
 class Health(NamedTuple):
@@ -69,6 +71,7 @@ class Lifeline:
         self._keeper: asyncio.Task[None] | None = None
         self._deeds: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
+        self._gap_noticed = False
         self.directory: Directory | None = None
         self.health = Health("off", "The Telegram account is not started.")
 
@@ -161,8 +164,16 @@ class Lifeline:
             await asyncio.gather(*ends, return_exceptions=True)
 
     def notice_gap(self, owner: Owner) -> None:
-        """Something may have been missed: have the histories read."""
-        self._spawn(owner.on_gap)
+        """Something may have been missed: have the histories read, once for all that is noticed within a moment."""
+
+        async def read() -> None:
+            await self._clock.sleep(self._pace.gather)
+            self._gap_noticed = False
+            await owner.on_gap()
+
+        if not self._gap_noticed:
+            self._gap_noticed = True
+            self._spawn(read)
 
     def _spawn(self, deed: Callable[[], Awaitable[None]]) -> None:
         async def do() -> None:

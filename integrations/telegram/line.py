@@ -37,6 +37,11 @@ class Standing:
     server: dict[int, int]
     ours: dict[int, int]
 
+    @property
+    def met(self) -> bool:
+        """Whether the server names chats whose events are not counted here yet."""
+        return not self.server.keys() <= self.ours.keys()
+
     def behind(self) -> dict[int, int]:
         """Where the server is ahead of us: our count there."""
         return {key: pts for key, pts in self.ours.items() if self.server.get(key, 0) > pts}
@@ -179,7 +184,11 @@ class Line:
         first = fn.messages.GetDialogsRequest(None, 0, tl.InputPeerEmpty(), WATCHED_DIALOGS, 0)
         listed = await self.call(first, seconds)
         server = {d.peer.channel_id: d.pts for d in listed.dialogs if isinstance(d.peer, tl.PeerChannel) and d.pts}
-        return Standing(server | {ACCOUNT: state.pts}, self._client.counts())
+        standing = Standing(server | {ACCOUNT: state.pts}, self._client.counts())
+        if standing.met:
+            self.learn(listed.users, listed.chats)
+            self.count_from(listed.dialogs)
+        return standing
 
     async def move(self, peer: Any) -> Move | None:
         """What a basic group has become; None for everything else. Raises FrontError's children."""

@@ -37,6 +37,8 @@ from integrations.telegram.session import (
 
 log = logging.getLogger(__name__)
 LOST_REPLIES = frozenset({"REPLY_MESSAGE_ID_INVALID", "MSG_ID_INVALID", "MESSAGE_ID_INVALID", "REPLY_TO_INVALID"})
+# What Telegram says where the account joins, leaves or is thrown out of a group, or something else changes there.
+MEMBERSHIP = (tl.UpdateChannel, tl.UpdateChat)
 DIFFERENCE_REACH = timedelta(hours=24)
 REFRESH_SECONDS = 60.0
 BOOT = datetime(1970, 1, 1, tzinfo=UTC)  # as good as any other moment
@@ -122,6 +124,8 @@ class Userbot:
     def on_update(self, update: Any) -> None:
         entities = getattr(update, "_entities", None) or {}
         self._directory.learn(entities.values())
+        if isinstance(update, MEMBERSHIP):
+            self._life.notice_gap(self)
         raw = find_message(update, self.account.id)
         if raw is not None and raw.peer_id is not None:
             self._intake.put(utils.get_peer_id(raw.peer_id), raw)

@@ -13,7 +13,10 @@ log = logging.getLogger(__name__)
 
 
 class Reading(Protocol):
-    """One comparison; `behind` is our count wherever the server's is higher."""
+    """One comparison; `behind` is our count wherever the server's is higher, `met` tells of chats not known before."""
+
+    @property
+    def met(self) -> bool: ...
 
     def behind(self) -> dict[int, int]: ...
 
@@ -33,7 +36,8 @@ class Watch:
         while True:
             await self._clock.sleep(self._interval)
             try:
-                behind = (await self._look()).behind()
+                reading = await self._look()
+                behind = reading.behind()
             except FloodWait as patience:
                 await self._clock.sleep(patience.seconds)
                 continue
@@ -41,7 +45,7 @@ class Watch:
                 return f"nothing is received: {error}"
             if any(before.get(key) == pts for key, pts in behind.items()):
                 return "the server holds messages that do not arrive"
-            if behind:
+            if behind or reading.met:
                 log.info("behind the server in %s: asking for the difference", sorted(behind))
                 mend(sorted(behind))
             before = behind

@@ -1,4 +1,4 @@
-"""Groups that become supergroups."""
+"""Groups that become supergroups, and those that the account is no part of."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,4 +18,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("former_id", name=op.f("pk_chat_moves")),
         sa.UniqueConstraint("chat_id", name=op.f("uq_chat_moves_chat_id")),
     )
+    op.add_column("chats", sa.Column("gone_at", Moment(), nullable=True))
     op.add_column("deliveries", sa.Column("former_chat", sa.Text(), nullable=True))

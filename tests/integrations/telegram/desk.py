@@ -17,7 +17,7 @@ from tests.world.telegram import Person, TelegramWorld
 from tests.world.telegram import model as world_model
 from tests.world.telegram.client import API_HASH, API_ID
 
-QUICK = Pace(call=2.0, watch=60.0, retries=(0.0, 0.02, 0.05), good=5.0)
+QUICK = Pace(call=2.0, watch=60.0, retries=(0.0, 0.02, 0.05), good=5.0, gather=0.0)
 
 
 class Desk:

@@ -85,3 +85,9 @@ async def test_b9_a_flood_is_waited_for() -> None:
 @pytest.mark.parametrize("ours", [{}, {0: 7}])
 def test_only_what_we_count_can_be_behind(ours: dict[int, int]) -> None:
     assert Standing({0: 6, 9: 1}, ours).behind() == {}
+
+
+async def test_b8_a_chat_that_is_not_counted_yet_has_its_history_read() -> None:
+    bench = Bench([Standing({0: 5, 9: 1}, {0: 5}), LEVEL])
+    assert await bench.run([9, 9]) is None
+    assert bench.asked == [[]]

@@ -37,6 +37,7 @@ class EventKind(enum.Enum):
     READ_OUT = "read_out"
     REACTION = "reaction"
     TYPING = "typing"
+    MEMBERSHIP = "membership"
 
 
 @dataclass(frozen=True)

@@ -224,6 +224,12 @@ def _reaction(event: Event, viewer: Person):
     return tl.UpdateMessageReactions(peer(post.chat, viewer), post.id_for(viewer), reactions(post, viewer))
 
 
+def _membership(event: Event, viewer: Person):
+    assert event.chat
+    is_supergroup = event.chat.kind is ChatKind.SUPERGROUP
+    return tl.UpdateChannel(event.chat.id) if is_supergroup else tl.UpdateChat(event.chat.id)
+
+
 COUNTED = {
     EventKind.NEW: lambda e, v: tl.UpdateNewMessage(message(e.post, v), e.pts, e.count),
     EventKind.EDIT: lambda e, v: tl.UpdateEditMessage(message(e.post, v), e.pts, e.count),
@@ -232,6 +238,7 @@ COUNTED = {
     EventKind.READ_OUT: lambda e, v: tl.UpdateReadHistoryOutbox(peer(e.chat, v), e.ids[0], e.pts, e.count),
     EventKind.REACTION: _reaction,
     EventKind.TYPING: _typing,
+    EventKind.MEMBERSHIP: _membership,
 }
 CHANNEL = {
     EventKind.NEW: lambda e, v: tl.UpdateNewChannelMessage(message(e.post, v), e.pts, e.count),
@@ -241,6 +248,7 @@ CHANNEL = {
     EventKind.READ_OUT: lambda e, v: tl.UpdateReadChannelOutbox(e.chat.id, e.ids[0]),
     EventKind.REACTION: _reaction,
     EventKind.TYPING: _typing,
+    EventKind.MEMBERSHIP: _membership,
 }
 
 

@@ -79,7 +79,12 @@ class Society:
 
     def join(self, chat: Chat, person: Person) -> None:
         chat.members.append(person)
+        self._hear(person, Event(EventKind.MEMBERSHIP, chat), Act(person))
         self.send(Draft(chat, person, "", action="joined"))
+
+    def leave(self, chat: Chat, person: Person) -> None:
+        chat.members.remove(person)
+        self._hear(person, Event(EventKind.MEMBERSHIP, chat), Act(chat.creator or person))
 
     def upgrade(self, group: Chat) -> Chat:
         """A basic group becomes a supergroup, with the service message on either side; nothing can be sent to it."""

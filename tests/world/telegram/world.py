@@ -104,7 +104,8 @@ class TelegramWorld:
         self.society.join(chat, person)
 
     def leave(self, chat: Chat, person: Person) -> None:
-        chat.members.remove(person)
+        """A person leaves a group, or is thrown out of it; only that person's connections are told."""
+        self.society.leave(chat, person)
 
     # -- deeds of played persons, without a client
 
