@@ -147,14 +147,16 @@ class CatchUp:
 
     async def _read_pages(self, reading: _Reading) -> int:
         """From the mark, which each page moves: a wait in the middle loses nothing."""
-        row, count = await self._row(reading.dialog), 0
-        if reading.dialog.last_message and reading.dialog.last_message <= row.mark:
+        row, last, count = await self._row(reading.dialog), reading.dialog.last_message, 0
+        if last and last <= row.mark:
             return 0
         async for page in reading.front.history(row.chat, row.mark, row.since):
             if page:
                 receipts = await self._doors.inbox.receive_page(row.chat, page)
                 count += len(receipts)
                 reading.arrived(receipts)
+        # The last one may be none that the history tells, such as the one that opened a topic.
+        await self._doors.database.write("mark", lambda connection: store.set_mark(connection, row.chat, last))
         return count
 
     async def _row(self, dialog: Dialog) -> ChatRow:

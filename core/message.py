@@ -12,7 +12,7 @@ class Chat(NamedTuple):
     """A chat as one front sees it.
 
     `front` is `account:ID`, `bot:ID` or `local`. `key` is text: Telegram's marked id (`5` a user, `-5` a basic group,
-    `-1005` a supergroup; later `/TOPIC` behind it), or a name the local page chose.
+    `-1005` a supergroup, `-1005/7` topic 7 of its forum), or a name the local page chose.
     """
 
     front: str

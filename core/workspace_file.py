@@ -21,6 +21,7 @@ from core.workspaces import (
     bare_numbers,
     canonical_key,
     fold_username,
+    forms_of,
     list_names,
     names_of,
 )
@@ -301,7 +302,7 @@ def narrow_to_id(item: str, config: WorkspaceConfig, findings: Findings) -> Work
     """What one id leaves: spelled, just itself, where the file has the bare number too; bare, the first it means."""
     wanted = canonical_key(item)
     groups: dict[str, str] = {}
-    entry = config.entry_of(wanted)
+    entry = next((form for form in forms_of(wanted) if form in config.groups), None)
     if entry is not None:
         groups[wanted] = config.groups[entry]
     meant = [form for form in config.groups if wanted in bare_numbers(form)]

@@ -12,6 +12,7 @@ from core.errors import Unknown
 from core.message import ChatKind, Message, Person
 
 PRIVATE = "private-"
+GENERAL = "1"  # the topic of a forum that is no topic to its messages: its chat has the group's own key
 
 
 class Role(StrEnum):
@@ -215,7 +216,7 @@ def forms_of(key: str) -> tuple[str, ...]:
     """Every way the configuration may name a group, the most exact first."""
     chat, _, topic = key.partition("/")
     chat = canonical_key(chat)
-    return (*((f"{chat}/{topic}",) if topic else ()), chat, *bare_numbers(chat))
+    return (f"{chat}/{topic or GENERAL}", chat, *bare_numbers(chat))
 
 
 def bare_numbers(key: str) -> tuple[str, ...]:

@@ -28,6 +28,9 @@ _ATTRIBUTES = (
 _NEWS = (tl.UpdateNewMessage, tl.UpdateNewChannelMessage, tl.UpdateEditMessage, tl.UpdateEditChannelMessage)
 
 
+GENERAL = 1  # the topic of every message in a forum that is in no other
+
+
 def find_message(update: Any, own_id: int) -> Any | None:
     """The Telethon message that an update brings, None for every other kind of update."""
     if isinstance(update, _NEWS):
@@ -63,7 +66,7 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
     sender = _sender(raw, directory)
     chat_id = utils.get_peer_id(raw.peer_id)
     return Message(
-        chat=Chat(directory.own.front, str(chat_id)),
+        chat=Chat(directory.own.front, key_of(chat_id, _topic(raw))),
         id=raw.id,
         kind=kind_of(chat_id, directory.own),
         sender=sender,
@@ -100,6 +103,19 @@ def _move(raw: Any, front: str) -> Move | None:
 def _moved(front: str, chat_id: int, channel_id: int) -> Move:
     numbers = utils.get_peer_id(tl.PeerChat(chat_id)), utils.get_peer_id(tl.PeerChannel(channel_id))
     return Move(*(Chat(front, str(number)) for number in numbers))
+
+
+def key_of(marked_id: int, topic: int) -> str:
+    """A chat's key: a forum's topics are chats of their own, its general topic has the group's."""
+    return str(marked_id) if topic in {0, GENERAL} else f"{marked_id}/{topic}"
+
+
+def _topic(raw: Any) -> int:
+    """The topic that a message is in; 0 outside of forums and in their general topic."""
+    header = raw.reply_to
+    if isinstance(header, tl.MessageReplyHeader) and header.forum_topic:
+        return header.reply_to_top_id or header.reply_to_msg_id or 0
+    return raw.id if isinstance(getattr(raw, "action", None), tl.MessageActionTopicCreate) else 0
 
 
 def to_sent(raw: Any) -> Sent:

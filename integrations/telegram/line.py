@@ -204,6 +204,12 @@ class Line:
         self._client.ask_differences(keys)
 
 
+def topic_of(chat: Chat) -> int:
+    """The topic in a chat's key, 0 for none."""
+    topic = chat.key.partition("/")[2]
+    return int(topic) if topic.isdecimal() else 0
+
+
 def marked_id_of(chat: Chat) -> int:
     """The marked id in a chat's key, whatever topic follows it. Raises Undeliverable for a key that holds none."""
     number = chat.key.partition("/")[0]

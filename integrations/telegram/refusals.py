@@ -33,8 +33,11 @@ _SENTENCES = {
     errors.MessageIdInvalidError: "The message does not exist any more.",
     errors.MsgIdInvalidError: "The message does not exist any more.",
     errors.MessageEditTimeExpiredError: "The message is too old to be changed.",
+    errors.TopicDeletedError: "This topic does not exist any more.",
     errors.ReactionInvalidError: "This reaction is not allowed in this chat.",
 }
+# Those that Telethon has no class for.
+_NAMED = {"TOPIC_CLOSED": "This topic is closed: only its admins can write there."}
 _LOSSES = {
     errors.AuthKeyDuplicatedError: "The Telegram session was used in two places at once and Telegram has ended it",
     errors.SessionRevokedError: "The Telegram session was ended from another device",
@@ -54,7 +57,8 @@ def translate(error: BaseException) -> ValorError:
     if isinstance(error, errors.FloodError):
         return FloodWait(UNSAID_PATIENCE)
     if isinstance(error, errors.RPCError) and not isinstance(error, _UNKNOWN_OUTCOME):
-        return Undeliverable(_SENTENCES.get(type(error)) or f"Telegram refused it: {name_of(error)}.")
+        name = name_of(error)
+        return Undeliverable(_SENTENCES.get(type(error)) or _NAMED.get(name) or f"Telegram refused it: {name}.")
     return Unreachable(f"Telegram did not answer: {str(error) or type(error).__name__}.")
 
 

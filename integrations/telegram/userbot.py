@@ -23,8 +23,8 @@ from integrations.telegram.directory import Account, Directory
 from integrations.telegram.entities import to_telethon
 from integrations.telegram.intake import Intake
 from integrations.telegram.lifeline import Health, Lifeline, Pace
-from integrations.telegram.line import Line, marked_id_of
-from integrations.telegram.pages import find_before, read_dialogs, read_history
+from integrations.telegram.line import Line, marked_id_of, topic_of
+from integrations.telegram.pages import Thread, find_before, read_dialogs, read_history
 from integrations.telegram.refusals import name_of
 from integrations.telegram.session import (
     SIGN_IN,
@@ -205,7 +205,7 @@ class Userbot:
             fn.messages.SendMessageRequest(
                 peer,
                 part.text,
-                reply_to=tl.InputReplyToMessage(reply_to) if reply_to else None,
+                reply_to=_reply(reply_to, topic_of(part.chat)),
                 random_id=part.random_id,
                 entities=to_telethon(part.entities) or None,
             )
@@ -239,7 +239,9 @@ class Userbot:
     async def mark_read(self, chat: Chat, message_id: int) -> None:
         line = self._life.line
         peer = await self._peer(line, chat)
-        if isinstance(peer, tl.InputPeerChannel):
+        if topic := topic_of(chat):
+            await line.call(fn.messages.ReadDiscussionRequest(peer, topic, message_id))
+        elif isinstance(peer, tl.InputPeerChannel):
             await line.call(fn.channels.ReadHistoryRequest(_channel(peer), message_id))
         else:
             await line.call(fn.messages.ReadHistoryRequest(peer, message_id))
@@ -247,15 +249,16 @@ class Userbot:
     async def show_typing(self, chat: Chat) -> None:
         line = self._life.line
         peer = await self._peer(line, chat)
-        await line.call(fn.messages.SetTypingRequest(peer, tl.SendMessageTypingAction()))
+        topic = topic_of(chat) or None
+        await line.call(fn.messages.SetTypingRequest(peer, tl.SendMessageTypingAction(), top_msg_id=topic))
 
     async def sent_after(self, chat: Chat, message_id: int) -> list[Sent]:
         line = self._life.line
-        peer = await self._peer(line, chat)
+        thread = Thread(await self._peer(line, chat), topic_of(chat))
         found: list[Sent] = []
-        async for page in read_history(line, peer, message_id):
+        async for page in read_history(line, thread, message_id):
             converted = ((raw, to_message(raw, line.directory)) for raw in page)
-            found += [to_sent(raw) for raw, ours in converted if ours and ours.outgoing and ours.service is None]
+            found += [to_sent(raw) for raw, one in converted if one and _is_ours(one, chat)]
         return found
 
     async def dialogs(self) -> list[Dialog]:
@@ -263,11 +266,13 @@ class Userbot:
 
     async def history(self, chat: Chat, after: int, since: datetime) -> AsyncIterator[list[Message]]:
         line = self._life.line
-        peer = await self._peer(line, chat)
-        begin = max(after, await find_before(line, peer, since))
-        async for page in read_history(line, peer, begin):
+        thread = Thread(await self._peer(line, chat), topic_of(chat))
+        begin = max(after, await find_before(line, thread, since))
+        async for page in read_history(line, thread, begin):
             messages = (to_message(raw, line.directory) for raw in page)
-            known = (message for message in messages if message is not None and message.sent_at >= since)
+            # A forum's own history holds its topics' messages too, which are read with their topics.
+            here = (message for message in messages if message is not None and message.chat == chat)
+            known = (message for message in here if message.sent_at >= since)
             yield [replace(message, heard_at=self._now()) for message in known]
 
     async def _refresh(self, line: Line) -> list[Dialog]:
@@ -289,6 +294,17 @@ class Userbot:
         except LookupError:
             number = marked_id_of(chat)
             raise Undeliverable(f"The account has never met chat {number}: write to it once from Telegram.") from None
+
+
+def _is_ours(message: Message, chat: Chat) -> bool:
+    return message.chat == chat and message.outgoing and message.service is None
+
+
+def _reply(message_id: int | None, topic: int) -> Any:
+    """What a message answers; in a topic at least the topic."""
+    if topic:
+        return tl.InputReplyToMessage(message_id or topic, top_msg_id=topic if message_id else None)
+    return tl.InputReplyToMessage(message_id) if message_id else None
 
 
 def _channel(peer: tl.InputPeerChannel) -> tl.InputChannel:

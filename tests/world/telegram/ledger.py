@@ -32,6 +32,7 @@ class SentMessage:
     edits: tuple[Edit, ...]
     deleted: bool
     reactions: tuple[Reaction, ...]
+    topic: int
     post: Post = field(repr=False)
 
     @classmethod
@@ -50,6 +51,7 @@ class SentMessage:
             edits=tuple(post.edits),
             deleted=post.deleted,
             reactions=tuple(post.reactions.values()),
+            topic=post.topic,
             post=post,
         )
 

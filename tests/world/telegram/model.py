@@ -154,6 +154,8 @@ class Chat:
     box: Box | None = None
     moved_to: Chat | None = None
     moved_from: Chat | None = None
+    forum: bool = False
+    topics: dict[int, Topic] = field(default_factory=dict, repr=False)
 
     @property
     def key(self) -> str:
@@ -183,6 +185,16 @@ class Chat:
 
 
 @dataclass(eq=False)
+class Topic:
+    """A topic of a forum: `id` is the number of the service message that made it."""
+
+    chat: Chat
+    id: int
+    title: str
+    closed: bool = False
+
+
+@dataclass(eq=False)
 class Post:
     """One message as all see it; each box that holds it has its own number for it."""
 
@@ -197,6 +209,7 @@ class Post:
     tick: float
     media: Media | None = None
     action: str = ""
+    topic: int = 0
     ids: dict[Box, int] = field(default_factory=dict, repr=False)
     mentions: frozenset[int] = frozenset()
     edits: list[Edit] = field(default_factory=list)
@@ -226,6 +239,7 @@ class Event:
     who: Person | None = None
     action: str = ""
     at: datetime | None = None
+    topic: int = 0
 
 
 @dataclass(frozen=True)
@@ -241,6 +255,7 @@ class Draft:
     media: Media | None = None
     action: str = ""
     at: datetime | None = None
+    topic: int = 0
 
 
 @dataclass

@@ -103,6 +103,7 @@ def chat(group: Chat, viewer: Person) -> tl.Chat | tl.Channel:
         creator=creator,
         left=(viewer not in group.members) or None,
         megagroup=True,
+        forum=group.forum or None,
         access_hash=viewer.secret_of(group),
         participants_count=len(group.members),
     )
@@ -175,6 +176,9 @@ def message(post: Post, viewer: Person):
 
 def _reply_header(post: Post, viewer: Person) -> tl.MessageReplyHeader | None:
     number = post.reply_to.id_for(viewer) if post.reply_to else 0
+    if post.topic:
+        top = post.topic if number else None
+        return tl.MessageReplyHeader(forum_topic=True, reply_to_msg_id=number or post.topic, reply_to_top_id=top)
     return tl.MessageReplyHeader(reply_to_msg_id=number) if number else None
 
 
@@ -184,6 +188,8 @@ def _service(post: Post, viewer: Person) -> tl.MessageService:
         action = tl.MessageActionChatMigrateTo(post.chat.moved_to.id)
     elif post.action == "founded" and post.chat.moved_from:
         action = tl.MessageActionChannelMigrateFrom(post.chat.title, post.chat.moved_from.id)
+    elif post.action == "topic":
+        action = tl.MessageActionTopicCreate(post.text, 0)
     elif post.action == "joined":
         action = tl.MessageActionChatAddUser([post.sender.id])
     elif post.chat.kind is ChatKind.GROUP:
@@ -212,7 +218,7 @@ def _typing(event: Event, viewer: Person):
     action = ACTIONS.get(event.action, tl.SendMessageTypingAction)()
     who = tl.PeerUser(event.who.id)
     if event.chat.kind is ChatKind.SUPERGROUP:
-        return tl.UpdateChannelUserTyping(event.chat.id, who, action)
+        return tl.UpdateChannelUserTyping(event.chat.id, who, action, top_msg_id=event.topic or None)
     if event.chat.kind is ChatKind.GROUP:
         return tl.UpdateChatUserTyping(event.chat.id, who, action)
     return tl.UpdateUserTyping(event.who.id, action)

@@ -7,7 +7,7 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from tests.world.telegram import render
-from tests.world.telegram.model import Chat, ChatKind, Post
+from tests.world.telegram.model import Chat, ChatKind, Post, RefusalError
 from tests.world.telegram.rpc import Answer, Call, company_of, moment
 
 
@@ -81,6 +81,42 @@ def get_pinned_dialogs(call: Call):
     return tl.messages.PeerDialogs([], [], [], [], state(call))
 
 
+def get_forum_topics(call: Call):
+    """Topics, the one that moved last first; the general one is number 1."""
+    request = call.request
+    chat = call.chat(request.peer)
+    if not chat.forum or not chat.box:
+        raise RefusalError("CHANNEL_FORUM_MISSING")
+    last: dict[int, Post] = {}
+    for number in chat.box.thread(chat):
+        post = chat.box.posts[number]
+        last[post.topic or (number if post.action == "topic" else 1)] = post
+    listed = sorted(last.items(), key=lambda item: item[1].number, reverse=True)
+    if request.offset_topic:
+        listed = listed[[number for number, _ in listed].index(request.offset_topic) + 1 :]
+    page = listed[: min(request.limit, FORUM_PAGE)]
+    topics = [_forum_topic(call, chat, number, post) for number, post in page]
+    users, groups = render.company([chat], company_of(post for _, post in page)[1], call.me)
+    messages = [render.message(post, call.me) for _, post in page]
+    return tl.messages.ForumTopics(len(last), topics, messages, groups, users, chat.box.pts)
+
+
+def _forum_topic(call: Call, chat: Chat, number: int, post: Post) -> tl.ForumTopic:
+    known = chat.topics.get(number)
+    return tl.ForumTopic(
+        number,
+        chat.created,
+        render.peer(chat, call.me),
+        known.title if known else "General",
+        0,
+        post.id_for(call.me),
+        *(0,) * 6,
+        from_id=tl.PeerUser(chat.members[0].id),
+        notify_settings=tl.PeerNotifySettings(),
+        closed=(known.closed if known else False) or None,
+    )
+
+
 def get_chats(call: Call):
     return tl.messages.Chats([render.chat(call.group(number), call.me) for number in call.request.id])
 
@@ -143,7 +179,9 @@ def get_common_chats(call: Call):
     return tl.messages.Chats([render.chat(chat, call.me) for chat in shared if chat.kind is not ChatKind.DM])
 
 
+FORUM_PAGE = 20  # small, so that tests see more than one
 ANSWERS: dict[type, Answer] = {
+    fn.messages.GetForumTopicsRequest: get_forum_topics,
     fn.messages.GetDialogsRequest: get_dialogs,
     fn.messages.GetPeerDialogsRequest: get_peer_dialogs,
     fn.messages.GetPinnedDialogsRequest: get_pinned_dialogs,

@@ -12,7 +12,7 @@ from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from tests.world.telegram import render
-from tests.world.telegram.model import Box, Chat, Post
+from tests.world.telegram.model import Box, Chat, Post, RefusalError
 from tests.world.telegram.rpc import Answer, Call, company_of, moment
 
 PAGE = 100
@@ -57,6 +57,19 @@ def get_history(call: Call):
     return answer(call, [box.posts[number] for number in cut(box, ids, window)], len(ids), chat)
 
 
+def get_replies(call: Call):
+    """A topic's history."""
+    request = call.request
+    chat = call.chat(request.peer)
+    if request.msg_id not in chat.topics:
+        raise RefusalError("TOPIC_ID_INVALID")
+    box = chat.box_of(call.me)
+    date = moment(request.offset_date)
+    window = Window(request.offset_id, date, request.add_offset, request.limit, request.max_id, request.min_id)
+    ids = [number for number in box.thread(chat) if box.posts[number].topic == request.msg_id]
+    return answer(call, [box.posts[number] for number in cut(box, ids, window)], len(ids), chat)
+
+
 def search(call: Call):
     request = call.request
     chat = call.chat(request.peer)
@@ -71,6 +84,8 @@ def _found(call: Call, post: Post) -> bool:
     if post.action or request.q.lower() not in post.text.lower():
         return False
     if request.from_id and call.person(request.from_id) is not post.sender:
+        return False
+    if request.top_msg_id and post.topic != request.top_msg_id:
         return False
     oldest, newest = moment(request.min_date), moment(request.max_date)
     after = oldest is None or post.at > oldest
@@ -132,6 +147,7 @@ def _picked(call: Call, box: Box, numbers: list[int]) -> tl.messages.Messages:
 
 ANSWERS: dict[type, Answer] = {
     fn.messages.GetHistoryRequest: get_history,
+    fn.messages.GetRepliesRequest: get_replies,
     fn.messages.SearchRequest: search,
     fn.messages.GetMessagesRequest: get_messages,
     fn.channels.GetMessagesRequest: get_channel_messages,

@@ -23,12 +23,25 @@ def draft(call: Call, chat: Chat, *, media=None) -> Draft:
         _replied(call, chat),
         request.random_id,
         media,
+        topic=_topic(call, chat),
     )
+
+
+def _topic(call: Call, chat: Chat) -> int:
+    """The topic that a send is for: named, or that of the message it replies to."""
+    given = call.request.reply_to
+    if not chat.forum or not isinstance(given, tl.InputReplyToMessage):
+        return 0
+    if given.top_msg_id or given.reply_to_msg_id in chat.topics:
+        return given.top_msg_id or given.reply_to_msg_id
+    return call.post(chat, given.reply_to_msg_id).topic
 
 
 def _replied(call: Call, chat: Chat) -> Post | None:
     given = call.request.reply_to
     if not isinstance(given, tl.InputReplyToMessage) or not given.reply_to_msg_id:
+        return None
+    if given.reply_to_msg_id in chat.topics:
         return None
     try:
         return call.post(chat, given.reply_to_msg_id)
@@ -130,6 +143,14 @@ def read_history(call: Call):
     return tl.messages.AffectedMessages(event.pts if event else call.me.box.pts, event.count if event else 0)
 
 
+def read_discussion(call: Call) -> bool:
+    chat = call.chat(call.request.peer)
+    if call.request.msg_id not in chat.topics:
+        raise RefusalError("TOPIC_ID_INVALID")
+    call.society.read(call.act, chat, call.request.read_max_id)
+    return True
+
+
 def read_channel(call: Call) -> bool:
     _read(call, call.channel(call.request.channel))
     return True
@@ -138,7 +159,7 @@ def read_channel(call: Call) -> bool:
 def set_typing(call: Call) -> bool:
     kinds = {maker: name for name, maker in render.ACTIONS.items()}
     action = kinds.get(type(call.request.action), type(call.request.action).__name__)
-    call.society.type(call.act, call.chat(call.request.peer), action)
+    call.society.type(call.act, call.chat(call.request.peer), action, call.request.top_msg_id or 0)
     return True
 
 
@@ -162,6 +183,7 @@ ANSWERS: dict[type, Answer] = {
     fn.messages.GetMessageReactionsListRequest: list_reactions,
     fn.messages.ReadHistoryRequest: read_history,
     fn.channels.ReadHistoryRequest: read_channel,
+    fn.messages.ReadDiscussionRequest: read_discussion,
     fn.messages.SetTypingRequest: set_typing,
     fn.messages.ReadMentionsRequest: nothing_more,
     fn.messages.ReadReactionsRequest: nothing_more,

@@ -25,6 +25,7 @@ from tests.world.telegram.model import (
     Post,
     Reaction,
     RefusalError,
+    Topic,
 )
 
 
@@ -82,6 +83,15 @@ class Society:
         self._hear(person, Event(EventKind.MEMBERSHIP, chat), Act(person))
         self.send(Draft(chat, person, "", action="joined"))
 
+    def open_topic(self, chat: Chat, person: Person, title: str) -> Topic:
+        """A topic of a forum; the group becomes one with its first."""
+        assert chat.box
+        chat.forum = True
+        self.send(Draft(chat, person, title, action="topic"))
+        topic = Topic(chat, chat.box.last_id, title)
+        chat.topics[topic.id] = topic
+        return topic
+
     def leave(self, chat: Chat, person: Person) -> None:
         chat.members.remove(person)
         self._hear(person, Event(EventKind.MEMBERSHIP, chat), Act(chat.creator or person))
@@ -109,6 +119,10 @@ class Society:
             raise RefusalError("CHAT_WRITE_FORBIDDEN", 403)
         if draft.chat.moved_to and draft.action != "moved":
             raise RefusalError("PEER_ID_INVALID")
+        if draft.topic and (topic := draft.chat.topics.get(draft.topic)) is None:
+            raise RefusalError("TOPIC_DELETED")
+        if draft.topic and topic.closed:
+            raise RefusalError("TOPIC_CLOSED")
         post = self._accept(draft)
         self._remember(draft)
         self.ledger.keep(post)
@@ -135,6 +149,7 @@ class Society:
             tick=time.perf_counter(),
             media=draft.media,
             action=draft.action,
+            topic=draft.topic,
             mentions=self._mentioned(text, entities, draft.reply_to),
         )
 
@@ -236,9 +251,9 @@ class Society:
         box, mark = chat.box_of(person), person.read_in.get(chat, 0)
         return sum(1 for number in box.thread(chat) if number > mark and box.posts[number].sender is not person)
 
-    def type(self, act: Act, chat: Chat, action: str) -> None:
-        self._record("typing", act.person, chat, None, action)
-        event = Event(EventKind.TYPING, chat, who=act.person, action=action)
+    def type(self, act: Act, chat: Chat, action: str, topic: int = 0) -> None:
+        self._record("typing", act.person, chat, None, f"{action} in {topic}" if topic else action)
+        event = Event(EventKind.TYPING, chat, who=act.person, action=action, topic=topic)
         for person in chat.members:
             if person is not act.person:
                 self._hear(person, event, act)

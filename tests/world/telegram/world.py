@@ -12,7 +12,7 @@ from tests.world.telegram import client
 from tests.world.telegram.faults import Faults
 from tests.world.telegram.keys import process_key
 from tests.world.telegram.ledger import Ledger, SentMessage
-from tests.world.telegram.model import Chat, ChatKind, Draft, Entity, Person
+from tests.world.telegram.model import Chat, ChatKind, Draft, Entity, Person, Topic
 from tests.world.telegram.players import Player
 from tests.world.telegram.server import Server
 from tests.world.telegram.society import Act, Society, wall_clock
@@ -109,10 +109,14 @@ class TelegramWorld:
 
     # -- deeds of played persons, without a client
 
+    def topic(self, chat: Chat, person: Person, title: str) -> Topic:
+        """A person opens a topic: the supergroup is a forum from then on."""
+        return self.society.open_topic(chat, person, title)
+
     def say(
         self,
         person: Person,
-        chat: Chat | Person,
+        chat: Chat | Person | Topic,
         text: str,
         reply_to: SentMessage | None = None,
         *,
@@ -120,9 +124,11 @@ class TelegramWorld:
         at: datetime | None = None,
     ) -> SentMessage:
         """A person says something (`at` dates it back). Raises RefusalError."""
-        where = self.dm(person, chat) if isinstance(chat, Person) else chat
+        topic = chat.id if isinstance(chat, Topic) else 0
+        where = self.dm(person, chat) if isinstance(chat, Person) else chat.chat if isinstance(chat, Topic) else chat
         answered = reply_to.post if reply_to else None
-        return SentMessage.of(self.society.send(Draft(where, person, text, tuple(entities), answered, at=at)))
+        draft = Draft(where, person, text, tuple(entities), answered, at=at, topic=topic)
+        return SentMessage.of(self.society.send(draft))
 
     def edit(self, message: SentMessage, text: str, entities: Sequence[Entity] = ()) -> SentMessage:
         """The sender changes a message."""
