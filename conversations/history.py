@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import structlog
 from sqlalchemy import Connection
 
 from conversations import move_store, store
 from conversations.turn import Turn
 from core.database import Database
+from core.errors import FrontError, SessionError
 from core.message import Chat
-from core.protocols import Said
+from core.protocols import PastSearch, Said
 
+log = structlog.get_logger("telegram.history")
 CHAIN = 10  # how many replies are followed back
 WORDLESS = "[a message without words]"  # a bare mention: models refuse an empty prompt
 LAST = 2**62  # above every number of a message
@@ -28,9 +31,13 @@ class Context:
 
 
 class History:
-    """Reads the ledger for agents; `lines` and `tokens` bound what one turn is given."""
+    """Reads the ledger for agents; `lines` and `tokens` bound what one turn is given.
+
+    `pasts` are the fronts, by name, that can be asked for what is older than the ledger.
+    """
 
     def __init__(self, database: Database, lines: int, tokens: int) -> None:
+        self.pasts: dict[str, PastSearch] = {}
         self._database = database
         self._lines = lines
         self._characters = tokens * CHARACTERS_PER_TOKEN
@@ -59,17 +66,30 @@ class History:
 
     async def search(self, chat: Chat, query: str, limit: int = 20) -> list[Said]:
         """Implements core.protocols.HistorySearch."""
+        found = [said for place in await self._places(chat) for said in await self._search_in(place, query, limit)]
+        return found[:limit]
+
+    async def _places(self, chat: Chat) -> list[Chat]:
+        """The chat, and the group that it was."""
+        former = await self._database.read(lambda connection: move_store.former_of(connection, chat.key))
+        return [chat] if former is None else [chat, Chat(chat.front, former)]
+
+    async def _search_in(self, chat: Chat, query: str, limit: int) -> list[Said]:
         words = query.split()
-        return await self._database.read(lambda connection: _search(connection, chat, words, limit))
+        found = await self._database.read(lambda connection: store.search(connection, chat, words, limit))
+        if len(found) >= limit or not words or chat.front not in self.pasts:
+            return found
+        oldest = await self._database.read(lambda connection: store.oldest(connection, chat))
+        return found + await self._search_past(chat, query, oldest, limit - len(found))
 
-
-def _search(connection: Connection, chat: Chat, words: list[str], limit: int) -> list[Said]:
-    """Of the chat, and of the group that it was."""
-    found = store.search(connection, chat, words, limit)
-    former = move_store.former_of(connection, chat.key)
-    if former is not None and len(found) < limit:
-        found += store.search(connection, Chat(chat.front, former), words, limit - len(found))
-    return found
+    async def _search_past(self, chat: Chat, query: str, before: int, limit: int) -> list[Said]:
+        """What was said before the ledger knew the chat, from those who remember it."""
+        try:
+            past = await self.pasts[chat.front].search_past(chat, query, before, limit)
+        except (FrontError, SessionError) as error:
+            log.info("The past of a chat was not searched.", chat=chat.key, error=str(error))
+            return []
+        return [Said(one.id, store.OURS if one.outgoing else one.sender.name, one.sent_at, one.text) for one in past]
 
 
 def _chain(connection: Connection, turn: Turn) -> tuple[Said, ...]:

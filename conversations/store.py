@@ -284,6 +284,11 @@ def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> 
     return sorted(_merged(theirs, ours), key=lambda said: said.at, reverse=True)[:limit]
 
 
+def oldest(connection: Connection, chat: Chat) -> int:
+    """The oldest message of a chat that is stored; 0 for none."""
+    return connection.execute(select(func.min(messages.c.message_id)).where(*_is(messages, chat))).scalar() or 0
+
+
 def why(connection: Connection, key: str, message_id: int) -> list[Why]:
     """What each front that stored this message says of it."""
     joined = messages.outerjoin(turns, messages.c.turn_id == turns.c.id)

@@ -190,6 +190,17 @@ class HistorySearch(Protocol):
         ...
 
 
+class PastSearch(Protocol):
+    """A front whose service remembers more of a chat than we do."""
+
+    async def search_past(self, chat: Chat, query: str, before: int, limit: int) -> list[Message]:
+        """What the service finds in this chat, older than message `before` (0: of any age), newest first.
+
+        Raises the errors of Front.
+        """
+        ...
+
+
 class Progress(Protocol):
     async def report(self, line: str) -> None:
         """Show one line of how far the work is."""

@@ -183,6 +183,7 @@ class Server:
 
     def _meet(self, userbot: Userbot) -> None:
         self.services.accounts.know(userbot)
+        self.services.history.pasts[userbot.name] = userbot
         self._attach(userbot)
 
     async def _follow_account(self, userbot: Userbot) -> None:

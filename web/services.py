@@ -83,6 +83,7 @@ class Services:
     accounts: OwnAccounts
     local: LocalFront
     fronts: dict[str, Front]
+    history: History
     moves: Moves
     inbox: Inbox
     outbox: Outbox
@@ -134,6 +135,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         accounts=accounts,
         local=LocalFront(),
         fronts=fronts,
+        history=history,
         moves=moves,
         inbox=inbox,
         outbox=outbox,

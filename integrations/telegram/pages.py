@@ -133,6 +133,17 @@ async def read_history(line: Line, thread: Thread, after: int) -> AsyncIterator[
         after = fresh[-1].id
 
 
+async def search_history(line: Line, thread: Thread, query: str, before: int, limit: int) -> list[Any]:
+    """Telethon's messages that the server finds for these words, older than message `before`, newest first."""
+    everything, topic = tl.InputMessagesFilterEmpty(), thread.topic or None
+    request: Any = fn.messages.SearchRequest(
+        thread.peer, query, everything, None, None, before, 0, min(limit, PAGE), 0, 0, 0, top_msg_id=topic
+    )
+    page = await line.call(request)
+    line.learn(page.users, page.chats)
+    return page.messages
+
+
 async def find_before(line: Line, thread: Thread, moment: datetime) -> int:
     """The number of the last message before a moment, 0 when there is none."""
     if moment <= BEGINNING:

@@ -24,7 +24,7 @@ from integrations.telegram.entities import to_telethon
 from integrations.telegram.intake import Intake
 from integrations.telegram.lifeline import Health, Lifeline, Pace
 from integrations.telegram.line import Line, marked_id_of, topic_of
-from integrations.telegram.pages import Thread, find_before, read_dialogs, read_history
+from integrations.telegram.pages import Thread, find_before, read_dialogs, read_history, search_history
 from integrations.telegram.refusals import name_of
 from integrations.telegram.session import (
     SIGN_IN,
@@ -274,6 +274,15 @@ class Userbot:
             here = (message for message in messages if message is not None and message.chat == chat)
             known = (message for message in here if message.sent_at >= since)
             yield [replace(message, heard_at=self._now()) for message in known]
+
+    # -- PastSearch
+
+    async def search_past(self, chat: Chat, query: str, before: int, limit: int) -> list[Message]:
+        line = self._life.line
+        thread = Thread(await self._peer(line, chat), topic_of(chat))
+        found = await search_history(line, thread, query, before, limit)
+        messages = (to_message(raw, line.directory) for raw in found)
+        return [one for one in messages if one is not None and one.chat == chat and one.service is None]
 
     async def _refresh(self, line: Line) -> list[Dialog]:
         found = await read_dialogs(line)
