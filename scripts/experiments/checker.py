@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from scripts.experiments.mind import ANSWERS, LINES, PROMISED, STAMPS, Mind, words_of
+from scripts.experiments.mind import ANSWERS, PROMISED, Mind, words_of
+from scripts.experiments.order import find_disorder
 from scripts.experiments.people import Asked, People
 from scripts.experiments.stage import Cast, Tables, directories
+from scripts.experiments.writers import count_lines, find_overlaps
 from tests.world.telegram import Chat, SentMessage, TelegramWorld
 
 MESSAGES = """
     SELECT m.chat_id, m.message_id, m.answer, m.reason, m.turn_id, t.status, t.kind, t.reply_to, t.error
     FROM messages m LEFT JOIN turns t ON t.id = m.turn_id WHERE m.front <> 'local'"""
-DELIVERIES = "SELECT * FROM deliveries WHERE front <> 'local' AND status <> 'dropped' ORDER BY id"
+DELIVERIES = "SELECT * FROM deliveries WHERE front <> 'local' ORDER BY id"
 PROMISES = "SELECT id, task_description, status, error_message FROM promises"
-STEPS_UNENDED = "SELECT run_id, key FROM steps WHERE status = 'intent'"
 TWICE = 'SELECT run_id, "key", COUNT(*) FROM steps GROUP BY run_id, "key" HAVING COUNT(*) > 1'
 SETTLED = ("completed", "failed", "cancelled")
 Key = tuple[str, int]
@@ -38,13 +39,14 @@ class Scene:
 
 
 class Checker:
-    """One look at a quiet scene. `allows_failures`: something outside was out of order for long."""
+    """One look at a quiet scene. The turns and promises that are excused may have failed."""
 
-    def __init__(self, scene: Scene, *, allows_failures: bool) -> None:
+    def __init__(self, scene: Scene, turns: Collection[int] = (), promises: Collection[int] = ()) -> None:
         self._scene = scene
-        self._allows_failures = allows_failures
+        self._excused = turns, promises
         self._rows = {(row["chat_id"], row["message_id"]): row for row in scene.tables.query(MESSAGES)}
-        self._deliveries = scene.tables.query(DELIVERIES)
+        self._written = scene.tables.query(DELIVERIES)
+        self._deliveries = [row for row in self._written if row["status"] != "dropped"]
         self._promises = {word.nonce: row for row in scene.tables.query(PROMISES) for word in words_of(row[1])}
         self.counts: Counter[str] = Counter()
 
@@ -54,7 +56,7 @@ class Checker:
             *(self._of_message(asked) for asked in self._scene.people.asked),
             self._of_promises(),
             self._of_tables(),
-            self._of_order(),
+            find_disorder(self._written, {key: one.number for key, one in self._said.items()}),
             self._of_directories(),
             (f"paid twice: {what}" for what in self._scene.mind.paid_twice),
         )
@@ -65,9 +67,7 @@ class Checker:
     @cached_property
     def _said(self) -> dict[Key, SentMessage]:
         """What Valor said and did not take back, by chat and its number."""
-        valor, own = self._scene.cast.valor, self._scene.world.dm(self._scene.cast.valor, self._scene.cast.valor)
-        said = self._scene.world.messages(sender=valor)
-        return {self._key(one): one for one in said if one.chat is not own and not one.deleted}
+        return {key_of(one, self._scene.cast): one for one in said_by_valor(self._scene)}
 
     @cached_property
     def _given_back(self) -> dict[str, list[SentMessage]]:
@@ -88,13 +88,11 @@ class Checker:
                 found[one.reply_to].append(one)
         return found
 
-    def _key(self, message: SentMessage) -> Key:
-        return chat_id(message.chat, self._scene.cast), message.id_for(self._scene.cast.valor)
-
     # -- messages
 
     def _of_message(self, asked: Asked) -> Iterator[str]:
-        row, what = self._rows.get(self._key(asked.message)), f"{asked.kind} {asked.nonce or asked.message.number}"
+        row = self._rows.get(key_of(asked.message, self._scene.cast))
+        what = f"{asked.kind} {asked.nonce or asked.message.number}"
         answers = self._given_back.get(f"re:{asked.nonce}", []) if asked.nonce else []
         if not asked.wanted:
             if answers:
@@ -123,28 +121,26 @@ class Checker:
             yield f"lost: {what} is no promise"
 
     def _turn_of(self, message: SentMessage) -> int | None:
-        row = self._rows.get(self._key(message))
-        return row and row["turn_id"]
+        row = self._rows.get(key_of(message, self._scene.cast))
+        return None if row is None else row["turn_id"]
 
     def _of_other_end(self, asked: Asked, row: sqlite3.Row, what: str) -> Iterator[str]:
         """A command, or a turn that was stopped or failed: one reply, and no nonce."""
         self.counts[row["status"] if row["kind"] == "agent" else "commands"] += 1
         if asked.nonce and self._given_back.get(f"re:{asked.nonce}"):
             yield f"answered and {row['status']}: {what}"
-        if row["status"] == "aside" or (row["status"] == "failed" and asked.nonce and not self._allows_failures):
+        is_excused = row["turn_id"] in self._excused[0] or not asked.nonce
+        if row["status"] == "aside" or (row["status"] == "failed" and not is_excused):
             yield f"{row['status']}: {what} ({row['error']})"
-        newest = self._number_in_world(asked.chat, row["reply_to"])
+        newest = asked.chat.box_of(self._scene.cast.valor).posts[row["reply_to"]].number
         replies = self._replies.get(newest, [])
         if len(replies) != 1:
             yield f"answered {len(replies)} times: {what} ({row['status']})"
 
-    def _number_in_world(self, chat: Chat, number: int) -> int:
-        return chat.box_of(self._scene.cast.valor).posts[number].number
-
     # -- promises
 
     def _of_promises(self) -> Iterator[str]:
-        told = Counter(row["promise_id"] for row in self._deliveries if self._is_end(row))
+        told = Counter(row["promise_id"] for row in self._deliveries if _is_end(row))
         for nonce, row in self._promises.items():
             what, kept = f"promise {row['id']} ({nonce})", self._given_back.get(f"kept:{nonce}", [])
             self.counts[f"promises {row['status']}"] += 1
@@ -155,12 +151,8 @@ class Checker:
                 yield f"told {told[row['id']]} times: {what} in the tables"
             if len(kept) != (row["status"] == "completed"):
                 yield f"told {len(kept)} times: {what} is {row['status']}"
-            if row["status"] == "failed" and not self._allows_failures:
+            if row["status"] == "failed" and row["id"] not in self._excused[1]:
                 yield f"failed: {what}: {row['error_message']}"
-
-    @staticmethod
-    def _is_end(row: sqlite3.Row) -> bool:
-        return row["kind"] in {"result", "notice"} and row["part"] == 0 and row["promise_id"] is not None
 
     # -- tables against the world
 
@@ -179,64 +171,43 @@ class Checker:
         for row in self._scene.tables.query(TWICE):
             yield f"a step twice: {tuple(row)}"
 
-    def _of_order(self) -> Iterator[str]:
-        """Rows of turns in their order; of a promise the acknowledgement first."""
-        last: dict[tuple[str, object], int] = {}
-        for row in self._deliveries:
-            said = self._said.get((row["chat_id"], row["message_id"]))
-            if said is None:
-                continue
-            thread = (row["chat_id"], row["promise_id"])
-            if said.number < last.get(thread, 0):
-                yield f"out of order: {row['kind']} {row['id']} in {row['chat_id']}"
-            last[thread] = max(said.number, last.get(thread, 0))
-
     # -- directories
 
     def _of_directories(self) -> Iterator[str]:
         places = set(directories(self._scene.home, self._scene.cast).values())
-        lines = Counter(line for place in places for line in _lines(place / LINES))
+        lines = count_lines(places)
         for asked in self._scene.people.asked:
             if asked.kind in {"keep", "work", "doze"}:
                 yield from self._of_line(asked, lines[asked.nonce])
-        for place in places:
-            yield from overlaps(place, [other for other in places if _is_related(place, other)])
+        yield from find_overlaps(places)
 
     def _of_line(self, asked: Asked, count: int) -> Iterator[str]:
+        """Not more than one line; one when the work was done, none being told as not done."""
         row = self._promises.get(asked.nonce)
+        answers = self._given_back.get(f"{'kept' if asked.kind in PROMISED else 're'}:{asked.nonce}", [])
+        is_done = any("Not done" not in one.text for one in answers)
         if asked.kind in PROMISED:
-            is_done = row is not None and row["status"] == "completed"
-        else:
-            answers = self._given_back.get(f"re:{asked.nonce}", [])
-            is_done = any("Not done" not in one.text for one in answers)
-        refused = [one for one in self._given_back.get(f"kept:{asked.nonce}", []) if "Not done" in one.text]
-        if count > 1 or (is_done and not refused and count != 1):
+            is_done = is_done and row is not None and row["status"] == "completed"
+        if count > 1 or (is_done and count != 1):
             yield f"{count} lines: {asked.kind} {asked.nonce}"
         self.counts["lines"] += count
+
+
+def said_by_valor(scene: Scene) -> list[SentMessage]:
+    """What stands in the chats with others."""
+    valor = scene.cast.valor
+    own = scene.world.dm(valor, valor)
+    return [one for one in scene.world.messages(sender=valor) if one.chat is not own and not one.deleted]
+
+
+def key_of(message: SentMessage, cast: Cast) -> Key:
+    """Chat and number of a message as the product's tables have them."""
+    return chat_id(message.chat, cast), message.id_for(cast.valor)
 
 
 def chat_id(chat: Chat, cast: Cast) -> str:
     return str(chat.peer_id(cast.valor))
 
 
-def _lines(file: Path) -> list[str]:
-    return file.read_text().split("\n")[:-1] if file.exists() else []
-
-
-def _is_related(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
-
-
-def overlaps(place: Path, related: Iterable[Path]) -> Iterator[str]:
-    """Where somebody else began to write before a writer had ended, by their own stamps."""
-    stamps = [line.split() for one in related for line in _lines(one / STAMPS)]
-    own = [line.split() for line in _lines(place / STAMPS)]
-    begun = sorted((int(at), nonce) for sign, nonce, at in stamps if sign == "+")
-    since: dict[str, int] = {}
-    for sign, nonce, at in own:
-        if sign == "+":
-            since[nonce] = int(at)
-            continue
-        between = [other for moment, other in begun if since[nonce] < moment < int(at) and other != nonce]
-        if between:
-            yield f"two writers: {between[0]} began while {nonce} wrote in {place.name}"
+def _is_end(row: sqlite3.Row) -> bool:
+    return row["kind"] in {"result", "notice"} and row["part"] == 0 and row["promise_id"] is not None

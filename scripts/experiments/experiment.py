@@ -1,4 +1,4 @@
-"""One run: plays one after the other, until enough processes have died."""
+"""One run: plays one after the other, until enough processes have died or the time is over."""
 
 from __future__ import annotations
 
@@ -12,33 +12,46 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.experiments.checker import Scene
-from scripts.experiments.fates import Fate, Quota
-from scripts.experiments.lives import Lives
+from scripts.experiments.fates import Fate, Quota, Round
+from scripts.experiments.lives import BrokenError, Lives, nursing
 from scripts.experiments.mind import Mind
-from scripts.experiments.ordeals import ORDEALS, Stand, undergo
+from scripts.experiments.ordeals import ORDEALS, undergo
+from scripts.experiments.pace import Pace
 from scripts.experiments.people import People
-from scripts.experiments.plants import PLANTS
-from scripts.experiments.play import PARTS, BrokenError, Play, Tally
+from scripts.experiments.plants import PLANTS, Plant
+from scripts.experiments.play import PARTS, Play, Terms
 from scripts.experiments.stage import Tables, cast_in, furnish
+from scripts.experiments.stand import Stand
+from scripts.experiments.tally import Tally
+from tests.acceptance.installation import Installation
 from tests.world.anthropic import AnthropicWorld
 from tests.world.telegram import TelegramWorld
 
-ROUND = 16  # deaths between two looks
-DEATHS_IN_A_PLAY = 240
-START_SECONDS = 30.0
+ROUND = 24  # deaths between two looks
+DEATHS_IN_A_PLAY = 150
+START_SECONDS = 60.0
 SECOND = 1.1  # Telegram tells whole seconds: what is said in that of the first start counts as older than it
-PATIENCE, PLANTED_PATIENCE = 60.0, 4.0
+PATIENCE, PLANTED_PATIENCE = 75.0, 3.0
+FULL = 1_000  # fail points; in a run of so many each point that is known must have been died at
+EXTENSIONS = 12  # how often a full run goes on for points that nobody died at yet
+TIMES = 3  # how often what a plant concerns is visited
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was asked for."""
+    """What was asked for. `minutes`: so long instead of so many; `stands`: so many plays side by side."""
 
     kills: int
     points: int
     seed: int
-    plant: str
+    plant: str = ""
     ordeal: str | None = None
+    minutes: float | None = None
+    stands: int = 1
+
+    @property
+    def is_full(self) -> bool:
+        return self.points >= FULL and not self.minutes
 
 
 @dataclass(slots=True)
@@ -46,102 +59,79 @@ class Experiment:
     """`tally` is what has come of it so far."""
 
     plan: Plan
-    lives: Lives
     folder: Path
     note: Callable[[str], None]
     tally: Tally = field(default_factory=Tally)
+    pace: Pace = field(default_factory=Pace)
+    began: float = field(default_factory=time.monotonic)
+    quota: Quota = field(init=False)
+    _deck: list[str] = field(default_factory=list[str])
+    _extensions: int = 0
+
+    def __post_init__(self) -> None:
+        self.quota = Quota(self.plan.kills, self.plan.points)
 
     async def run(self) -> None:
         """Until everything planned is done or something was found. Raises BrokenError."""
-        quota = Quota(self.plan.kills, self.plan.points)
-        number = 0
-        while not quota.is_met and not self.tally.violations:
-            number += 1
-            chance = random.Random(f"{self.plan.seed}/{number}")
-            async with self._stand(chance) as stand:
-                await self._play(stand, quota)
+        async with self.pace.measured(), asyncio.TaskGroup() as group:
+            for number in range(self.plan.stands):
+                group.create_task(self._run_stand(f"{self.plan.seed}/{number}"))
 
-    async def _play(self, stand: Stand, quota: Quota) -> None:
-        last = self._deaths() + DEATHS_IN_A_PLAY
-        await self._visit_planted(stand, quota)
-        if self.plan.ordeal:
-            quota.kills = quota.points = 0
-            for _ in range(3):
-                await self._undergo(stand, self.plan.ordeal)
-        while not quota.is_met and not self.tally.violations and self._deaths() < last:
-            await self._round(stand, quota)
-        people = stand.play.scene.people
-        self.tally.messages += len(people.asked)
-        self.tally.appended.append(people.appended)
+    async def _run_stand(self, seed: str) -> None:
+        installation = Installation(self.folder / seed.rpartition("/")[2] / "home", {})
+        async with nursing(installation, self.plan.plant) as lives:
+            number = 0
+            while not self.is_done():
+                number += 1
+                terms = Terms(f"{seed}/{number}", self._patience, self.pace, self.tally)
+                async with self._stand(lives, terms) as stand:
+                    await Course(self, stand).run()
 
-    def _deaths(self) -> int:
-        return self.tally.kills.total() + self.tally.died_at.total()
+    @property
+    def _patience(self) -> float:
+        return PLANTED_PATIENCE if self.plan.plant else PATIENCE
 
-    async def _visit_planted(self, stand: Stand, quota: Quota) -> None:
-        """What a plant concerns comes first, with a look after each."""
-        plant = PLANTS.get(self.plan.plant)
-        for name in plant.ordeals * 3 if plant else ():
-            await self._undergo(stand, name)
-            if self.tally.violations:
-                return
-        for name in plant.points * 3 if plant else ():
-            part, _, point = name.partition(" ")
-            quota.round = 1
-            await stand.play.ensure()
-            await stand.play.end(part)
-            for kind in ("keep", "work", "keep", "work"):
-                stand.ask(kind)
-            await Fate(part, stand.play, quota, [point]).rule()
-            await self._look(stand)
-            if self.tally.violations:
-                return
+    def is_done(self) -> bool:
+        if self.tally.violations:
+            return True
+        if self.plan.minutes:
+            return time.monotonic() - self.began > self.plan.minutes * 60
+        self._extend()
+        return self.quota.is_met
 
-    async def _round(self, stand: Stand, quota: Quota) -> None:
-        play, chance = stand.play, stand.play.chance
-        await play.ensure()
-        play.scene.people.begin()
-        quota.round = ROUND
-        parts = chance.choice([PARTS, PARTS, PARTS[:1], PARTS[1:]])
-        began = time.monotonic()
-        await asyncio.gather(*(Fate(part, play, quota, []).rule() for part in parts))
-        self.note(f"{ROUND} lives of {' and '.join(parts)}: {time.monotonic() - began:.1f} s")
-        play.scene.people.begin()
-        await self._undergo(stand, chance.choice(list(ORDEALS)))
+    def next_ordeal(self, chance: random.Random) -> str:
+        """Each once before any comes again."""
+        if not self._deck:
+            self._deck = list(ORDEALS)
+            chance.shuffle(self._deck)
+        return self._deck.pop()
 
-    async def _undergo(self, stand: Stand, name: str) -> None:
-        seconds = await undergo(stand, name)
-        began = time.monotonic()
-        await self._look(stand)
-        self.note(f"{name}: {seconds:.1f} s, at rest after {time.monotonic() - began:.1f} s; {self._deaths()} deaths")
+    def _extend(self) -> None:
+        """In a full run, go on for the points that nobody died at yet."""
+        never = len(self.tally.never_died_at)
+        if self.quota.is_met and self.plan.is_full and never and self._extensions < EXTENSIONS:
+            self._extensions += 1
+            self.quota.points += 2 * never
 
-    async def _look(self, stand: Stand) -> None:
-        self.tally.looks += 1
-        self.tally.violations += await stand.play.come_to_rest()
+    # -- the stand
 
     @asynccontextmanager
-    async def _stand(self, chance: random.Random) -> AsyncGenerator[Stand]:
+    async def _stand(self, lives: Lives, terms: Terms) -> AsyncGenerator[Stand]:
         """A new world, a new installation, everything up."""
-        installation = self.lives.installation
-        for name in ("system.db", "system.db-wal", "system.db-shm", "huey.db", "huey.db-wal", "huey.db-shm"):
-            (installation.home / name).unlink(missing_ok=True)
-        for name in ("work", "data", "logs"):
-            shutil.rmtree(installation.home / name, ignore_errors=True)
-        (installation.home / "data").mkdir()
+        empty(lives.installation.home)
         async with AsyncExitStack() as stack:
-            world = await stack.enter_async_context(TelegramWorld(self.folder))
+            world = await stack.enter_async_context(TelegramWorld(lives.installation.home.parent))
             model = await stack.enter_async_context(AnthropicWorld())
             cast = cast_in(world)
-            furnish(installation, world, cast, model.url)
-            tables = Tables(installation)
+            furnish(lives.installation, world, cast, model.url)
+            tables = Tables(lives.installation)
             stack.callback(tables.close)
-            people = People(world, cast, chance)
-            scene = Scene(world, cast, installation.home, tables, people, Mind(model, chance, tables.is_on_disk))
-            patience = PLANTED_PATIENCE if self.plan.plant else PATIENCE
-            play = Play(scene, self.lives, chance, self.tally, patience)
+            people = People(world, cast, terms.chance("people"), self.pace)
+            mind = Mind(model, terms.chance("mind"), tables.is_on_disk)
+            play = Play(Scene(world, cast, lives.installation.home, tables, people, mind), lives, terms)
             stack.push_async_callback(play.end_all)
             stack.push_async_callback(people.rest)
-            await play.ensure()
-            await self._until_up(tables)
+            await self._open(play)
 
             async def stop_model() -> None:
                 await model.__aexit__()
@@ -149,12 +139,91 @@ class Experiment:
             async def start_model() -> None:
                 await model.__aenter__()
 
-            yield Stand(play, world, stop_model, start_model)
+            yield Stand(play, terms.chance("ordeals"), world, stop_model, start_model)
 
-    async def _until_up(self, tables: Tables) -> None:
-        until = time.monotonic() + START_SECONDS
-        while not tables.value("SELECT COUNT(*) FROM admitted_since"):
-            if time.monotonic() > until:
-                raise BrokenError("the product does not come up")
-            await asyncio.sleep(0.02)
+    async def _open(self, play: Play) -> None:
+        """Bring everything up; the very first server may die of a point that only a first one meets."""
+        chance = play.terms.chance("opening")
+        never = [name.partition(" ")[2] for name in self.tally.never_died_at if name.startswith("server ")]
+        if never:
+            life = await play.begin("server", chance.choice(never))
+            await life.wait_while_it_moves(self.pace(0.5), self.pace(2.0))
+            self.quota.points -= life.died_at_its_point
+        await play.ensure()
+        if not await play.comes(lambda: play.scene.tables.value("SELECT COUNT(*) FROM admitted_since"), START_SECONDS):
+            raise BrokenError("the product does not come up")
         await asyncio.sleep(SECOND)
+
+
+class Course:
+    """What happens in one play: first what a plant concerns, then deaths and ordeals in turn."""
+
+    def __init__(self, experiment: Experiment, stand: Stand) -> None:
+        self._experiment = experiment
+        self._stand = stand
+        self._play = stand.play
+        self._chance = stand.play.terms.chance("course")
+        chances = {part: stand.play.terms.chance(part) for part in PARTS}
+        self._fates = {part: Fate(part, stand.play, experiment.quota, chances[part]) for part in PARTS}
+
+    async def run(self) -> None:
+        """Until the play is long enough, or the experiment is done."""
+        plan, tally = self._experiment.plan, self._play.tally
+        last = tally.deaths + DEATHS_IN_A_PLAY
+        if plan.plant:
+            await self._visit(PLANTS[plan.plant])
+        if plan.ordeal:
+            self._experiment.quota.kills = self._experiment.quota.points = 0
+            await self._undergo_all((plan.ordeal,) * TIMES)
+        while not self._experiment.is_done() and tally.deaths < last:
+            await self._round()
+
+    async def _visit(self, plant: Plant) -> None:
+        """What a plant concerns comes first, with a look after each."""
+        await self._undergo_all(plant.ordeals * TIMES)
+        for name in plant.points * TIMES:
+            if self._play.tally.violations:
+                return
+            part, _, point = name.partition(" ")
+            await self._play.ensure()
+            await self._play.end(part)
+            for kind in ("keep", "work", "keep", "work"):
+                self._stand.ask(kind)
+            await self._fates[part].visit(point)
+            await self._play.come_to_rest()
+
+    async def _undergo_all(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            if not self._play.tally.violations:
+                await self._undergo(name)
+
+    async def _round(self) -> None:
+        play, this = self._play, Round(ROUND)
+        await play.ensure()
+        play.scene.people.begin()
+        parts = self._chance.choice([PARTS, PARTS, PARTS[:1], PARTS[1:]])
+        began = time.monotonic()
+        await asyncio.gather(*(self._fates[part].rule(this) for part in parts))
+        self._note(f"{ROUND} lives of {' and '.join(parts)}: {time.monotonic() - began:.1f} s")
+        play.scene.people.begin()
+        await self._undergo(self._experiment.next_ordeal(self._chance))
+
+    async def _undergo(self, name: str) -> None:
+        seconds = await undergo(self._stand, name)
+        began = time.monotonic()
+        await self._play.come_to_rest()
+        rest = time.monotonic() - began
+        self._note(f"{name}: {seconds:.1f} s, at rest after {rest:.1f} s; {self._play.tally.deaths} deaths")
+
+    def _note(self, line: str) -> None:
+        self._experiment.note(f"{self._play.terms.seed} {line} (pace {self._experiment.pace.factor:.1f})")
+
+
+def empty(home: Path) -> None:
+    """Leave nothing of the play before."""
+    for pattern in ("system.db*", "huey.db*", "arrivals.*"):
+        for file in home.glob(pattern):
+            file.unlink()
+    for name in ("work", "data", "logs"):
+        shutil.rmtree(home / name, ignore_errors=True)
+    (home / "data").mkdir()

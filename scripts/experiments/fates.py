@@ -3,50 +3,70 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import random
 from dataclasses import dataclass
 
 from scripts.experiments.lives import Life
-from scripts.experiments.play import PARTS, Play, Tally
+from scripts.experiments.pace import Pace
+from scripts.experiments.play import PARTS, Play
+from scripts.experiments.tally import Tally
 
 LONGEST = 0.5  # seconds that a life is left alone before it is killed
 LONGEST_SLEEP = 1.5
 STOPPED, TOGETHER = 0.2, 0.2  # shares of the kills
-PATIENCE, LONG_PATIENCE = 1.0, 2.5
+STILL, LONG_STILL = 0.7, 1.5  # a life that has reached nothing new for so long is not waited for any more
+PATIENCE, LONG_PATIENCE = 2.0, 4.0
+UNTOUCHED = 0.4  # in which share of the choices one is taken that nobody died at yet
 GRACE = 4.0
 
 
 @dataclass(slots=True)
 class Quota:
-    """What is still to be done, in all and in this round."""
+    """What is still to be done, in all."""
 
     kills: int
     points: int
-    round: int = 0
 
     @property
     def is_met(self) -> bool:
         return self.kills <= 0 and self.points <= 0
 
 
+@dataclass(slots=True)
+class Round:
+    """So many lives, then a look."""
+
+    left: int
+
+
 class Fate:
     """Ends the lives of one part, one after the other. `first` are the points to visit before any other."""
 
-    def __init__(self, part: str, play: Play, quota: Quota, first: list[str]) -> None:
+    def __init__(self, part: str, play: Play, quota: Quota, chance: random.Random) -> None:
         self._part = part
         self._play = play
         self._quota = quota
-        self._first = first
+        self._chance = chance
+        self._first: list[str] = []
 
     @property
     def _tally(self) -> Tally:
         return self._play.tally
 
-    async def rule(self) -> None:
+    @property
+    def _pace(self) -> Pace:
+        return self._play.pace
+
+    async def rule(self, this: Round) -> None:
         """Until the round is over, everything is done or something was found."""
-        while self._quota.round > 0 and not self._quota.is_met and not self._tally.violations:
-            self._quota.round -= 1
+        while this.left > 0 and not self._quota.is_met and not self._tally.violations:
+            this.left -= 1
             await self._one_life()
+
+    async def visit(self, point: str) -> None:
+        """The next life dies at this point."""
+        self._first.append(point)
+        await self._one_life()
 
     async def _one_life(self) -> None:
         life = self._play.now.get(self._part)
@@ -64,7 +84,7 @@ class Fate:
         if self._first:
             return True
         points, kills = max(self._quota.points, 0), max(self._quota.kills, 0)
-        return self._play.chance.random() * (points + kills) < points
+        return self._chance.random() * (points + kills) < points
 
     def _choose(self) -> str:
         if self._first:
@@ -72,25 +92,29 @@ class Fate:
         mine = [name for name in sorted(self._tally.points) if name.startswith(f"{self._part} ")]
         if not mine:
             return ""
-        weights = [self._weight(name) for name in mine]
-        (name,) = self._play.chance.choices(mine, weights=weights)
+        untouched = [name for name in mine if not self._tally.died_at[name]]
+        candidates = untouched if untouched and self._chance.random() < UNTOUCHED else mine
+        (name,) = self._chance.choices(candidates, weights=[self._weight(name) for name in candidates])
         often = self._tally.points[name] // max(self._tally.lives_with[name], 1)
-        arrival = self._play.chance.randint(1, max(1, min(often, 3)))
+        arrival = self._chance.randint(1, max(1, min(often, 3)))
         return f"{name.partition(' ')[2]}#{arrival}"
 
     def _weight(self, name: str) -> float:
-        """Those where nobody died yet come first, then those that are easily reached."""
-        share = self._tally.lives_with[name] / max(self._tally.lives[self._part], 1)
-        if not self._tally.died_at[name]:
-            return 8.0 / (1 + self._tally.missed[name])
-        return share / (1 + self._tally.died_at[name])
+        """Those that are easily reached come first, and where few died or were waited for in vain."""
+        died, missed = self._tally.died_at[name], self._tally.missed[name]
+        return (self._share(name) + 0.01) / (1 + died + (0 if died else missed))
+
+    def _share(self, name: str) -> float:
+        """In which share of the part's lives the point is reached."""
+        return self._tally.lives_with[name] / max(self._tally.lives[self._part], 1)
 
     async def _await_point(self, life: Life) -> None:
-        name = f"{self._part} {life.order.die_at.partition('#')[0]}"
-        is_rare = self._tally.lives_with[name] * 2 < self._tally.lives[self._part]
-        if not await life.wait(LONG_PATIENCE if is_rare else PATIENCE) and self._may_be_at_the_end(name):
+        is_rare = self._share(life.point) < 0.5
+        still, longest = (LONG_STILL, LONG_PATIENCE) if is_rare else (STILL, PATIENCE)
+        ended = await life.wait_while_it_moves(self._pace(still), self._pace(longest))
+        if not ended and self._may_be_at_the_end(life.point):
             life.ask_to_end()
-            await life.wait(GRACE)
+            await life.wait(self._pace(GRACE))
         if not life.is_over:
             life.kill()
         await self._play.reap(life)
@@ -100,12 +124,12 @@ class Fate:
     def _may_be_at_the_end(self, name: str) -> bool:
         """Whether a point is perhaps one that only an orderly end reaches."""
         is_untouched = not self._tally.died_at[name] and self._tally.missed[name] > 1
-        return is_untouched or self._play.chance.random() < 0.1
+        return is_untouched or self._chance.random() < 0.1
 
     # -- kills
 
     async def _kill(self, life: Life) -> None:
-        await life.wait(self._play.chance.random() ** 2 * LONGEST)
+        await life.wait(self._pace(self._chance.random() ** 2 * LONGEST))
         await self._until_worth_it(life)
         if not life.is_over:
             how = "stop" if await self._stops(life) else "kill"
@@ -118,7 +142,7 @@ class Fate:
 
     async def _stops(self, life: Life) -> bool:
         """Whether it was stopped for a while first; its death may come in its sleep or when it has just woken up."""
-        chance = self._play.chance
+        chance = self._chance
         if chance.random() >= STOPPED:
             return False
         life.stop()
@@ -132,9 +156,10 @@ class Fate:
         """The other part's life, when it is to end at the same moment."""
         other = self._play.now.get(next(part for part in PARTS if part != self._part))
         is_free = other is not None and not other.order.die_at and not other.is_over
-        return other if is_free and self._play.chance.random() < TOGETHER else None
+        return other if is_free and self._chance.random() < TOGETHER else None
 
     def _count(self, how: str) -> None:
+        """A kill counts only while something is open."""
         if self._play.is_something_open():
             self._tally.kills[how] += 1
             self._quota.kills -= 1
@@ -143,8 +168,4 @@ class Fate:
 
     async def _until_worth_it(self, life: Life) -> None:
         """Wait for something open."""
-        until = time.monotonic() + LONG_PATIENCE
-        while time.monotonic() < until and not life.is_over:
-            if self._play.is_something_open():
-                return
-            await asyncio.sleep(0.01)
+        await self._play.comes(lambda: life.is_over or self._play.is_something_open(), LONG_PATIENCE)

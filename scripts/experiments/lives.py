@@ -9,16 +9,22 @@ import json
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.experiments.nursery import Order
 from tests.acceptance.installation import PROJECT, Installation
 
-BIRTH_SECONDS = 60.0
+BIRTH_SECONDS = 600.0
+LOOK_SECONDS = 0.02
+
+
+class BrokenError(Exception):
+    """The experiment itself cannot go on."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,25 +35,30 @@ class Life:
     pid: int
     ended: asyncio.Future[int]
     by_us: bool = False
-    stopped: bool = field(default=False)
+    asked_to_end: bool = False
+    cpu: float = 0.0
 
     @property
     def is_over(self) -> bool:
         return self.ended.done()
+
+    @property
+    def point(self) -> str:
+        """The part and the fail point that it is to die at."""
+        return f"{self.order.part} {self.order.die_at.partition('#')[0]}"
 
     def kill(self) -> None:
         self.by_us = True
         self._signal(signal.SIGKILL)
 
     def ask_to_end(self) -> None:
+        self.asked_to_end = True
         self._signal(signal.SIGTERM)
 
     def stop(self) -> None:
-        self.stopped = True
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        self.stopped = False
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -61,9 +72,42 @@ class Life:
         await asyncio.wait({self.ended}, timeout=seconds)
         return self.is_over
 
+    async def wait_while_it_moves(self, still: float, longest: float) -> bool:
+        """Whether it ends before it has reached nothing new for `still` seconds."""
+        until, size, since = time.monotonic() + longest, -1, time.monotonic()
+        while not await self.wait(LOOK_SECONDS) and time.monotonic() < until:
+            if self.size != size:
+                size, since = self.size, time.monotonic()
+            elif time.monotonic() - since > still:
+                break
+        return self.is_over
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether none of its threads runs any more, after `stop`."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/stat")
+        return self.is_over or all(file.read_text().rpartition(")")[2].split()[0] in "TtZX" for file in threads)
+
     @property
     def died_at_its_point(self) -> bool:
-        return bool(self.order.die_at) and not self.by_us and self.is_over and self.ended.result() == -signal.SIGKILL
+        """By its own hand, where it was told to: nobody else sends it this signal but `kill`."""
+        is_own_hand = not self.by_us and self.is_over and self.ended.result() == -signal.SIGKILL
+        point, _, arrival = self.order.die_at.partition("#")
+        return bool(point) and is_own_hand and self.arrivals()[point] >= int(arrival or 1)
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """Neither by us nor where it was told to, nor in good order because it was asked to."""
+        is_in_order = self.asked_to_end and self.ended.result() in {0, -signal.SIGTERM}
+        return not (self.by_us or self.died_at_its_point or is_in_order)
+
+    @property
+    def size(self) -> int:
+        """How much it has written of the points that it reached."""
+        try:
+            return Path(self.order.arrivals).stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def arrivals(self) -> Counter[str]:
         """How often each point was reached."""
@@ -78,28 +122,28 @@ class Lives:
         self._parent = parent
         self._plant = plant
         self._numbers = itertools.count(1)
-        self._unborn: dict[int, asyncio.Future[int]] = {}
+        self._unborn: dict[int, tuple[Order, asyncio.Future[Life]]] = {}
         self._living: dict[int, Life] = {}
         self.installation = installation
-        self.forks = 0
 
     @property
     def living(self) -> list[Life]:
         return list(self._living.values())
 
+    @property
+    def pids(self) -> set[int]:
+        """Of the warm parent and of all that live."""
+        return {self._parent.pid, *self._living}
+
     async def begin(self, part: str, die_at: str = "") -> Life:
         number = next(self._numbers)
         home = self.installation.home
         order = Order(number, part, die_at, self._plant, str(home / f"{part}.txt"), str(home / f"arrivals.{number}"))
-        born: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._unborn[number] = born
+        born: asyncio.Future[Life] = asyncio.get_running_loop().create_future()
+        self._unborn[number] = order, born
         self._tell(order.to_json())
         async with asyncio.timeout(BIRTH_SECONDS):
-            pid = await born
-        life = self._living[pid]
-        life.order = order
-        self.forks += 1
-        return life
+            return await born
 
     def skew(self, seconds: float) -> None:
         """Let every clock of the product be wrong by so many seconds from now on."""
@@ -109,7 +153,7 @@ class Lives:
         for life in self.living:
             life.go_on()
             life.kill()
-            await life.wait(10)
+            await life.wait(BIRTH_SECONDS)
 
     def _tell(self, line: str) -> None:
         assert self._parent.stdin is not None
@@ -121,11 +165,26 @@ class Lives:
         while line := await self._parent.stdout.readline():
             fact = json.loads(line)
             if "born" in fact:
-                ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-                self._living[fact["born"]] = Life(Order(0, "", "", "", "", ""), fact["born"], ended)
-                self._unborn.pop(fact["number"]).set_result(fact["born"])
+                order, born = self._unborn.pop(fact["number"])
+                life = Life(order, fact["born"], asyncio.get_running_loop().create_future())
+                self._living[life.pid] = life
+                born.set_result(life)
             elif "ended" in fact:
-                self._living.pop(fact["ended"]).ended.set_result(fact["status"])
+                life = self._living.pop(fact["ended"])
+                life.cpu = fact["cpu"]
+                life.ended.set_result(fact["status"])
+        self._bury_all()
+
+    def _bury_all(self) -> None:
+        """Without the warm parent nobody tells of births and ends any more."""
+        for _, born in self._unborn.values():
+            born.set_exception(BrokenError("the warm parent has ended"))
+        while self._living:
+            pid, life = self._living.popitem()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            life.by_us = True
+            life.ended.set_result(-signal.SIGKILL)
 
 
 async def start_parent(installation: Installation) -> Process:
@@ -140,18 +199,21 @@ async def start_parent(installation: Installation) -> Process:
 
 
 @contextlib.asynccontextmanager
-async def nursing(parent: Process, installation: Installation, plant: str) -> AsyncGenerator[Lives]:
+async def nursing(installation: Installation, plant: str) -> AsyncGenerator[Lives]:
     """Lives of an installation; in the end none is left, and the parent has gone."""
+    parent = await start_parent(installation)
     assert parent.stdout is not None
-    async with asyncio.timeout(BIRTH_SECONDS):
-        ready = json.loads(await parent.stdout.readline())
-    assert ready == {"ready": 1}, f"the warm parent has {ready} threads"
-    lives = Lives(parent, installation, plant)
-    hearing = asyncio.create_task(lives.hear())
     try:
-        yield lives
+        async with asyncio.timeout(BIRTH_SECONDS):
+            ready = json.loads(await parent.stdout.readline())
+        assert ready == {"ready": 1}, f"the warm parent has {ready} threads"
+        lives = Lives(parent, installation, plant)
+        hearing = asyncio.create_task(lives.hear())
+        try:
+            yield lives
+        finally:
+            await lives.end_all()
+            hearing.cancel()
     finally:
-        await lives.end_all()
-        hearing.cancel()
         parent.terminate()
         await parent.wait()

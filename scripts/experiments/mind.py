@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from tests.acceptance.script_model import INTERRUPTED
 from tests.world.anthropic import AnthropicWorld, Asked, Call, Hang, Reply, Say, ToolResult
 
-WORDS = re.compile(r"\b(ask|work|long|keep|think|doze|append|muse|nap):([0-9a-f]{8})\b")
+WORDS = re.compile(r"\b(ask|work|peek|long|keep|think|doze|append|muse|nap):([0-9a-f]{8})\b")
 ANSWERS = re.compile(r"\b(re|kept):([0-9a-f]{8})\b")
 PROMISED = {"keep": ("append", "code"), "think": ("muse", "analysis"), "doze": ("nap", "code")}
 WRITING = ("work", "append", "nap")
 KEPT = ("append", "muse", "nap")
 LINES, STAMPS = "lines.txt", "stamps.txt"
 FILLER = "This is a long answer of the scripted model, one sentence after the other. " * 90
-STAMP = "echo \"{sign} {nonce} $(date +%s%N)\" >> " + STAMPS
+STAMP = 'echo "{sign} {nonce} $(date +%s%N)" >> ' + STAMPS
 Key = tuple[str, int]
 
 
@@ -45,8 +45,8 @@ def append_if_missing(nonce: str) -> str:
 
 
 def doze(nonce: str) -> str:
-    """A command that nobody waits for to its end."""
-    return f"touch nap.{nonce}; sleep 600"
+    """The same, after longer than anybody has patience for."""
+    return _stamped(nonce, f"touch nap.{nonce}; sleep 60; echo {nonce} >> {LINES}")
 
 
 def _stamped(nonce: str, command: str) -> str:
@@ -76,6 +76,8 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
     if word.kind in PROMISED:
         task, kind = PROMISED[word.kind]
         return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind})
+    if word.kind == "peek":
+        return Call("search_files", {"text": word.nonce})
     return Call("report_progress", {"line": f"Thinking of {word.nonce}"}) if word.kind == "muse" else None
 
 

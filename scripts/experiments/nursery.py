@@ -1,7 +1,7 @@
 """The warm parent: all of the product imported, nothing of it opened. Each life of a process is a fork of this one.
 
 It hears orders on its standard input, a line of JSON each, and tells on its standard output who was born and who has
-ended: `{"born": pid, "number": n}`, `{"ended": pid, "status": s}` (negative: by which signal).
+ended: `{"born": pid, "number": n}`, `{"ended": pid, "status": s, "cpu": seconds}` (a negative status: which signal).
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.clock import SystemClock
-from core.settings import Settings, load_settings
+from core.settings import load_settings
 from promises import keeper, reconciler
 from scripts.experiments import plants
+from scripts.experiments.warmth import preload
 
 BUSY_SECONDS = 0.3  # instead of 5: how long a promise waits that found its directory taken
 DEATHS = 1_000_000  # instead of 3: how many deaths over one message or promise make the product give up on it
+FAILED_TO_LIVE = 70
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -65,60 +67,21 @@ class Skew:
         def now(clock: SystemClock) -> datetime:
             return right(clock) + timedelta(seconds=self.get())
 
-        SystemClock.now = now
-
-
-def preload() -> None:
-    """Import whatever a server and a worker import in their lives."""
-    import alembic.command
-    import anyio.abc
-    import anyio._backends._asyncio
-    import genai_prices.data
-    import genai_prices.decompose
-    import anthropic.resources.beta
-    import anthropic.resources.messages
-    import pydantic_ai.models.anthropic
-    import pydantic_ai.providers.anthropic
-    import telethon
-    import uvicorn.loops.auto
-    import uvicorn.protocols.http.auto
-    import uvicorn.protocols.websockets.auto
-
-    import agents.valor_agent
-    import cli.doctor
-    import conversations.agent_answers
-    import main
-    import promises.agent_work
-    import runtime.workplace
-    import scripts.huey_consumer
-    import web.app
-    import web.opened
-    import web.server
-    from conversations.typeset import typeset
-    from runtime.journal import response_adapter
-    from runtime.models import Models
-    from runtime.runner import AgentRunner
-
-    typeset("account", "*warm*")
-    response_adapter()
-    loaded = (alembic, anthropic, anyio, genai_prices, promises, pydantic_ai, telethon, uvicorn, agents, cli, conversations, main, runtime, scripts, web, Models, AgentRunner)
-    assert all(loaded)
+        plants.patch(SystemClock, "now", now)
 
 
 def be_born(order: Order, skew: Skew) -> int:
     """Live as a process of the product, in the child of a fork; its exit code."""
     import main as composition
+    from scripts import huey_consumer
 
     skew.bend()
     loosen()
     plants.plant(order.plant)
-    settings = load_settings(PROJECT).model_copy(
-        update={"fail_points": order.die_at or None, "fail_points_log": Path(order.arrivals)}
-    )
-    if order.part == "server":
-        composition.run_server(settings)
-        return 0
-    return work(settings)
+    points = {"fail_points": order.die_at or None, "fail_points_log": Path(order.arrivals)}
+    settings = load_settings(PROJECT).model_copy(update=points)
+    (composition.run_server if order.part == "server" else huey_consumer.serve)(settings)
+    return 0
 
 
 def loosen() -> None:
@@ -129,14 +92,6 @@ def loosen() -> None:
     keeper.BUSY_SECONDS = BUSY_SECONDS
 
 
-def work(settings: Settings) -> int:
-    """The worker of scripts/huey_consumer.py, with settings that are given instead of read."""
-    from scripts import huey_consumer
-
-    huey_consumer.serve(settings)
-    return 0
-
-
 class Nursery:
     """Forks and reaps on one thread."""
 
@@ -144,7 +99,7 @@ class Nursery:
         self._skew = Skew()
         self._orders = b""
         self._woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, plants.do_nothing)
         signal.set_wakeup_fd(wake)
 
     def run(self) -> None:
@@ -176,7 +131,7 @@ class Nursery:
         tell({"born": child, "number": order.number})
 
     def _become(self, order: Order) -> None:
-        status = 70
+        status = FAILED_TO_LIVE
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -195,12 +150,13 @@ class Nursery:
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            tell({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+            cpu = used.ru_utime + used.ru_stime
+            tell({"ended": pid, "status": os.waitstatus_to_exitcode(status), "cpu": cpu})
 
 
 def tell(fact: dict[str, object]) -> None:

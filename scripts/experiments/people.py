@@ -10,10 +10,11 @@ import time
 from dataclasses import dataclass
 
 from scripts.experiments.mind import ANSWERS, PROMISED
+from scripts.experiments.pace import Pace
 from scripts.experiments.stage import Cast
 from tests.world.telegram import Chat, Person, RefusalError, SentMessage, TelegramWorld
 
-KINDS = {"ask": 8, "keep": 8, "think": 3, "work": 4, "long": 1}
+KINDS = {"ask": 8, "keep": 8, "think": 3, "work": 4, "peek": 2, "long": 1}
 DEEDS = {"ask": 16, "edit": 3, "reply": 3, "cancel": 2, "stop": 1, "ping": 1, "late mention": 2}
 FORGET_SECONDS = 6.0  # what is open longer holds back no further message
 PROMISE = re.compile(r"Promise #(\d+)")
@@ -35,16 +36,16 @@ class Asked:
 class People:
     """`asked` is everything that was said; `open` what has no answer yet, as far as people see."""
 
-    def __init__(self, world: TelegramWorld, cast: Cast, chance: random.Random) -> None:
+    def __init__(self, world: TelegramWorld, cast: Cast, chance: random.Random, pace: Pace) -> None:
         self._world = world
         self._cast = cast
         self._chance = chance
+        self._pace = pace
         self._heard = 0
         self._stirring: asyncio.Task[None] | None = None
         self.asked: list[Asked] = []
         self.open: dict[str, float] = {}
         self.crowd = 7
-        self.deeds = 0
 
     # -- the crowd
 
@@ -75,7 +76,7 @@ class People:
                 for _, nonce in ANSWERS.findall(self._world.ledger.message(deed.number).text):
                     self.open.pop(nonce, None)
         self._heard = len(deeds)
-        before = time.monotonic() - FORGET_SECONDS
+        before = time.monotonic() - self._pace(FORGET_SECONDS)
         self.open = {nonce: since for nonce, since in self.open.items() if since > before}
 
     # -- deeds
@@ -83,7 +84,6 @@ class People:
     def do_something(self) -> None:
         (deed,) = self._chance.choices(list(DEEDS), weights=list(DEEDS.values()))
         person = self._chance.choice(self._cast.writers)
-        self.deeds += 1
         with contextlib.suppress(RefusalError):  # as when a message is edited to what it says already
             match deed:
                 case "edit":
@@ -159,14 +159,23 @@ class People:
     def _last_word(self, person: Person, pattern: re.Pattern[str]) -> SentMessage | None:
         """The newest message of Valor's in a chat of this person's that holds the pattern."""
         for deed in reversed(self._world.ledger.deeds[-200:]):
-            if deed.person is self._cast.valor and deed.kind == "message" and person in deed.chat.members:
+            if (
+                deed.number
+                and deed.person is self._cast.valor
+                and deed.kind == "message"
+                and person in deed.chat.members
+            ):
                 said = self._world.ledger.message(deed.number)
                 if not said.deleted and pattern.search(said.text):
                     return said
         return None
 
     @property
-    def appended(self) -> float:
-        """Which share of the promises asked for appends a line."""
-        promises = [asked.kind for asked in self.asked if asked.kind in PROMISED]
-        return promises.count("keep") / len(promises) if promises else 1.0
+    def promises(self) -> int:
+        """How many promises were asked for."""
+        return sum(asked.kind in PROMISED for asked in self.asked)
+
+    @property
+    def appending(self) -> int:
+        """How many of them append a line to a file."""
+        return sum(asked.kind == "keep" for asked in self.asked)

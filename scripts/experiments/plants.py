@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +14,19 @@ from sqlalchemy import Connection
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """`ordeals` and `points` (part and fail point) are what the experiment visits first to find it."""
+    """`ordeals` and `points` (part and fail point) are what the experiment visits first to find it.
+
+    `signs` is how a violation begins that shows just this bug.
+    """
 
     sentence: str
     patch: Callable[[], None]
+    signs: tuple[str, ...]
     ordeals: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
+
+    def is_shown_by(self, violations: list[str]) -> bool:
+        return any(re.match(sign, line) for sign in self.signs for line in violations)
 
 
 def plant(name: str) -> None:
@@ -27,40 +35,56 @@ def plant(name: str) -> None:
         PLANTS[name].patch()
 
 
+def find(owner: Any, name: str) -> Any:
+    """What the product has under this name."""
+    assert hasattr(owner, name), f"{owner} has no {name} any more"
+    return getattr(owner, name)
+
+
+def patch(owner: Any, name: str, value: Any) -> None:
+    find(owner, name)
+    setattr(owner, name, value)
+
+
+def do_nothing(*_: Any) -> None:
+    return None
+
+
+async def wait_for_nothing(*_: Any) -> None:
+    return None
+
+
 def fencing_off() -> None:
     from promises import settle_store
     from promises.keeper import Keeper
     from runtime import store
 
-    build: Any = settle_store._ending_statement
+    build = find(settle_store, "_ending_statement")
 
     def without_epoch(columns: tuple[str, ...], is_lease: bool) -> Any:
         statement = build(columns, is_lease)
-        kept = [one for one in statement._where_criteria if "epoch" not in str(one)]
-        fresh = statement._clone()
-        fresh._where_criteria = tuple(kept)
+        fresh = find(statement, "_clone")()
+        kept = (one for one in find(statement, "_where_criteria") if "epoch" not in str(one))
+        patch(fresh, "_where_criteria", tuple(kept))
         return fresh
 
-    async def hear_nothing(_self: Keeper) -> None:
-        return None
-
     patch(settle_store, "_ending_statement", without_epoch)
-    patch(store, "check_epoch", lambda connection, run: None)
-    patch(Keeper, "renew", hear_nothing)
+    patch(store, "check_epoch", do_nothing)
+    patch(Keeper, "renew", wait_for_nothing)
 
 
 def inbound_key_not_unique() -> None:
     from conversations import store
     from web import server
 
-    migrate: Callable[[Any], Awaitable[None]] = server.migrate
+    migrate = find(server, "migrate")
 
     async def migrate_and_drop(database: Any) -> None:
         await migrate(database)
         await database.write("plant", drop_unique)
 
     patch(server, "migrate", migrate_and_drop)
-    patch(store, "find_message", lambda connection, message: None)
+    patch(store, "find_message", do_nothing)
 
 
 def drop_unique(connection: Connection) -> None:
@@ -86,25 +110,36 @@ def drop_unique(connection: Connection) -> None:
 def random_id_not_stored() -> None:
     from conversations.delivery import Delivery
 
-    stored: Any = Delivery.part
-    patch(Delivery, "part", property(lambda self: replace(stored.fget(self), random_id=secrets.randbits(62) + 1)))
+    stored = find(Delivery, "part")
+
+    def with_a_new_key(delivery: Delivery) -> Any:
+        return replace(stored.fget(delivery), random_id=secrets.randbits(62) + 1)
+
+    patch(Delivery, "part", property(with_a_new_key))
 
 
 def settle_and_delivery_apart() -> None:
     from promises import settle_store
     from promises.keeper import Keeper
 
-    tell: Any = settle_store._tell
-    settle: Any = Keeper._settle
+    tell, settle = find(settle_store, "_tell"), find(Keeper, "_settle")
     owed: list[tuple[Any, ...]] = []
 
-    async def settle_then_tell(self: Any, promise: Any, ending: Any) -> Any:
-        settled = await settle(self, promise, ending)
+    def tell_later(_connection: Connection, *rest: Any) -> None:
+        owed.append(rest)
+
+    async def settle_then_tell(keeper: Any, promise: Any, ending: Any) -> Any:
+        settled = await settle(keeper, promise, ending)
         later, owed[:] = list(owed), []
-        await self._database.write("promise-tell", lambda connection: [tell(connection, *one) for one in later])
+
+        def tell_all(connection: Connection) -> None:
+            for rest in later:
+                tell(connection, *rest)
+
+        await find(keeper, "_database").write("promise-tell", tell_all)
         return settled
 
-    patch(settle_store, "_tell", lambda connection, *rest: owed.append(rest))
+    patch(settle_store, "_tell", tell_later)
     patch(Keeper, "_settle", settle_then_tell)
 
 
@@ -112,11 +147,11 @@ def no_intent_before_tool() -> None:
     from runtime.journal import Journal
     from runtime.store import StepStatus
 
-    write: Any = Journal.write
+    write = find(Journal, "write")
 
-    async def write_results_alone(self: Any, step: Any) -> None:
+    async def write_results_alone(journal: Any, step: Any) -> None:
         if step.status is not StepStatus.INTENT:
-            await write(self, step)
+            await write(journal, step)
 
     patch(Journal, "write", write_results_alone)
 
@@ -125,10 +160,10 @@ def mark_moved_by_live() -> None:
     from conversations import store
     from conversations.inbox import Inbox
 
-    take: Any = Inbox._take
+    take = find(Inbox, "_take")
 
-    def take_and_mark(self: Any, connection: Any, message: Any, via: str) -> Any:
-        receipt = take(self, connection, message, via)
+    def take_and_mark(inbox: Any, connection: Any, message: Any, via: str) -> Any:
+        receipt = take(inbox, connection, message, via)
         store.set_mark(connection, message.chat, message.id)
         return receipt
 
@@ -138,19 +173,14 @@ def mark_moved_by_live() -> None:
 def resend_without_look() -> None:
     from conversations.outbox import Outbox
 
-    async def see_nothing(_self: Any, _front: Any, _delivery: Any) -> None:
-        return None
-
-    patch(Outbox, "_look", see_nothing)
+    patch(Outbox, "_look", wait_for_nothing)
 
 
 def directory_lock_off() -> None:
-    import os
-
     from runtime.directory_lock import DirectoryLocks, Held
 
-    async def take_nothing(self: Any, _directory: Any, _holder: Any) -> Held:
-        return Held(os.open(os.devnull, os.O_RDONLY), self._folder / "nobody.json")
+    async def take_nothing(locks: Any, _directory: Any, _holder: Any) -> Held:
+        return Held(os.open(os.devnull, os.O_RDONLY), find(locks, "_folder") / "nobody.json")
 
     patch(DirectoryLocks, "acquire", take_nothing)
 
@@ -158,35 +188,40 @@ def directory_lock_off() -> None:
 def journal_not_read() -> None:
     from runtime.journal import Journal
 
-    recorded: Any = Journal.recorded
-    patch(Journal, "recorded", lambda self, key: None if key.startswith("model:") else recorded(self, key))
+    recorded = find(Journal, "recorded")
+
+    def forget_models(journal: Any, key: str) -> Any:
+        return None if key.startswith("model:") else recorded(journal, key)
+
+    patch(Journal, "recorded", forget_models)
 
 
 def newest_first() -> None:
     from conversations import outbox
 
-    next_due: Any = outbox.next_due
-    patch(outbox, "next_due", lambda owed: next_due(owed[::-1]))
+    next_due = find(outbox, "next_due")
+
+    def take_the_last(owed: list[Any]) -> Any:
+        return next_due(owed[::-1])
+
+    patch(outbox, "next_due", take_the_last)
 
 
 def tools_outlive_their_worker() -> None:
     from runtime import directory_lock, fence, process, sandbox
 
-    async def sweep_nothing(_markers: Any) -> int:
-        return 0
-
     patch(sandbox, "ISOLATION", tuple(one for one in sandbox.ISOLATION if one != "--die-with-parent"))
     for module in (process, fence, directory_lock):
-        patch(module, "sweep", sweep_nothing)
+        patch(module, "sweep", wait_for_nothing)
 
 
 def told_past_the_table() -> None:
     from conversations.outbox import Outbox
 
-    show: Any = Outbox._show
+    show = find(Outbox, "_show")
 
-    async def show_and_chat(self: Any, front: Any, delivery: Any) -> Any:
-        shown = await show(self, front, delivery)
+    async def show_and_chat(outbox: Any, front: Any, delivery: Any) -> Any:
+        shown = await show(outbox, front, delivery)
         if delivery.kind == "result":
             part = replace(delivery.part, text="By the way …", entities=(), random_id=secrets.randbits(62) + 1)
             await front.send(part)
@@ -195,32 +230,48 @@ def told_past_the_table() -> None:
     patch(Outbox, "_show", show_and_chat)
 
 
-def patch(owner: Any, name: str, value: Any) -> None:
-    assert hasattr(owner, name), f"{owner} has no {name} any more"
-    setattr(owner, name, value)
-
-
 PLANTS = {
-    "fencing-off": Plant("a worker that slept goes on with its old epoch", fencing_off, ("slept worker",)),
-    "inbound-key-not-unique": Plant("a message may have two rows", inbound_key_not_unique, ("restart",)),
-    "random-id-not-stored": Plant("every send has a key of its own", random_id_not_stored, ("late send",)),
+    "fencing-off": Plant(
+        "a worker that slept goes on with its old epoch", fencing_off, ("[2-9] lines", "told"), ("slept worker",)
+    ),
+    "inbound-key-not-unique": Plant(
+        "a message may have two rows", inbound_key_not_unique, ("answered [2-9] times",), ("restart",)
+    ),
+    "random-id-not-stored": Plant(
+        "every send has a key of its own", random_id_not_stored, ("answered [2-9] times",), ("late send",)
+    ),
     "settle-and-delivery-apart": Plant(
         "a promise is settled and told in two transactions",
         settle_and_delivery_apart,
+        ("told 0 times",),
         points=("worker promise-settle:after-commit",),
     ),
     "no-intent-before-tool": Plant(
         "nothing is written before a tool that must not be repeated",
         no_intent_before_tool,
+        ("[2-9] lines",),
         points=("worker tool.run_command:after", "server tool.run_command:after"),
     ),
-    "mark-moved-by-live": Plant("live messages move the mark of catching up", mark_moved_by_live, ("gap",)),
-    "resend-without-look": Plant("what may have arrived is sent again", resend_without_look, ("forgotten keys",)),
-    "directory-lock-off": Plant("nobody locks a directory", directory_lock_off, ("crowded directory",)),
-    "journal-not-read": Plant(
-        "finished model calls are made again", journal_not_read, points=("worker step:after-commit#2",)
+    "mark-moved-by-live": Plant(
+        "live messages move the mark of catching up", mark_moved_by_live, ("lost: .* has no row",), ("gap",)
     ),
-    "newest-first": Plant("the newest delivery goes first", newest_first, ("backlog",)),
-    "tools-outlive-their-worker": Plant("nobody ends a dead worker's tools", tools_outlive_their_worker, ("nap",)),
-    "told-past-the-table": Plant("something is said that no row tells of", told_past_the_table, ("crowded directory",)),
+    "resend-without-look": Plant(
+        "what may have arrived is sent again", resend_without_look, ("answered [2-9] times",), ("forgotten keys",)
+    ),
+    "directory-lock-off": Plant(
+        "nobody locks a directory", directory_lock_off, ("two writers",), ("crowded directory",)
+    ),
+    "journal-not-read": Plant(
+        "finished model calls are made again",
+        journal_not_read,
+        ("paid twice",),
+        points=("worker step:after-commit#2",),
+    ),
+    "newest-first": Plant("the newest delivery goes first", newest_first, ("out of order",), ("backlog",)),
+    "tools-outlive-their-worker": Plant(
+        "nobody ends a dead worker's tools", tools_outlive_their_worker, ("left running",), ("nap",)
+    ),
+    "told-past-the-table": Plant(
+        "something is said that no row tells of", told_past_the_table, ("not in the table",), ("crowded directory",)
+    ),
 }

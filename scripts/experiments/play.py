@@ -6,77 +6,67 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from scripts.experiments.checker import Checker, Scene, chat_id
-from scripts.experiments.lives import Life, Lives
+from scripts.experiments.checker import Checker, Scene, key_of
+from scripts.experiments.lives import BrokenError, Life, Lives
+from scripts.experiments.pace import Pace
+from scripts.experiments.people import Asked
+from scripts.experiments.strays import find_strays
+from scripts.experiments.tally import Tally
+from tests.acceptance.installation import until
 
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.03
+END_SECONDS = 30.0
+LINGER_SECONDS = 8.0  # a tool that is being ended, or a look whether the fence works, may take that long
+LONGEST_REST = 1_200.0
 PARTS = ("server", "worker")
-MESSAGES = "SELECT chat_id, message_id FROM messages WHERE front <> 'local'"
 
 
-class BrokenError(Exception):
-    """The experiment itself cannot go on."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a play is played. `patience`: nothing has changed for so many seconds, so nothing will."""
+
+    seed: str
+    patience: float
+    pace: Pace
+    tally: Tally
+
+    def chance(self, name: str) -> random.Random:
+        """The same luck for the same name and seed, whatever else goes on beside."""
+        return random.Random(f"{self.seed}/{name}")
 
 
 @dataclass(slots=True)
-class Tally:
-    """What was done, over all plays. `points` counts arrivals, `lives_with` the lives in which a point was reached."""
+class Excuses:
+    """The turns and promises that may have failed, because the model's server was away while they were open."""
 
-    kills: Counter[str] = field(default_factory=Counter[str])
-    idle_kills: int = 0
-    died_at: Counter[str] = field(default_factory=Counter[str])
-    missed: Counter[str] = field(default_factory=Counter[str])
-    points: Counter[str] = field(default_factory=Counter[str])
-    lives_with: Counter[str] = field(default_factory=Counter[str])
-    lives: Counter[str] = field(default_factory=Counter[str])
-    outcomes: Counter[str] = field(default_factory=Counter[str])
-    past: Counter[str] = field(default_factory=Counter[str])
-    ordeals: Counter[str] = field(default_factory=Counter[str])
-    violations: list[str] = field(default_factory=list[str])
-    appended: list[float] = field(default_factory=list[float])
-    messages: int = 0
-    looks: int = 0
-    requests: int = 0
-    repeated: int = 0
-
-    def note_points(self, life: Life) -> None:
-        """Take in which points a life reached, and whether it died at its own."""
-        part, reached = life.order.part, life.arrivals()
-        self.lives[part] += 1
-        for point, times in reached.items():
-            self.points[f"{part} {point}"] += times
-            self.lives_with[f"{part} {point}"] += 1
-        if life.order.die_at:
-            name = f"{part} {life.order.die_at.partition('#')[0]}"
-            (self.died_at if life.died_at_its_point else self.missed)[name] += 1
-
-    @property
-    def outcomes_in_all(self) -> Counter[str]:
-        """Of all plays."""
-        return self.past + self.outcomes
-
-    @property
-    def share_appended(self) -> float:
-        return sum(self.appended) / max(len(self.appended), 1)
-
-    @property
-    def never_died_at(self) -> list[str]:
-        return sorted(self.points.keys() - self.died_at.keys())
+    turns: set[int] = field(default_factory=set[int])
+    promises: set[int] = field(default_factory=set[int])
 
 
+@dataclass(slots=True)
 class Play:
-    """One installation with its people. `patience` in seconds is how long it may take to come to rest."""
+    """One installation with its people. `now` is which life plays which part."""
 
-    def __init__(self, scene: Scene, lives: Lives, chance: random.Random, tally: Tally, patience: float) -> None:
-        self.scene = scene
-        self.lives = lives
-        self.chance = chance
-        self.tally = tally
-        self.patience = patience
-        self.had_outage = False
-        self.now: dict[str, Life] = {}
+    scene: Scene
+    lives: Lives
+    terms: Terms
+    now: dict[str, Life] = field(default_factory=dict[str, Life])
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+    excused: Excuses = field(default_factory=Excuses)
+    _unseen: list[Asked] = field(default_factory=list[Asked])
+    _heard: int = 0
+
+    @property
+    def tally(self) -> Tally:
+        return self.terms.tally
+
+    @property
+    def pace(self) -> Pace:
+        return self.terms.pace
 
     # -- processes
 
@@ -105,55 +95,77 @@ class Play:
             life.go_on()
             life.kill()
             await self.reap(life)
-        tally, mind = self.tally, self.scene.mind
-        tally.past, tally.outcomes = tally.past + tally.outcomes, type(tally.outcomes)()
+        people, mind, tally = self.scene.people, self.scene.mind, self.tally
+        tally.plays += 1
+        tally.outcomes += self.outcomes
+        tally.messages += len(people.asked)
+        tally.promises += people.promises
+        tally.appending += people.appending
         tally.requests += mind.requests
         tally.repeated += mind.repeated
 
     async def reap(self, life: Life) -> None:
         """Wait for the end of a life, and learn from it. One that ended by itself is a violation."""
-        if not await life.wait(10):
+        if not await life.wait(self.pace(END_SECONDS)):
             raise BrokenError(f"{life.order.part} {life.pid} does not end")
         if self.now.get(life.order.part) is life:
             del self.now[life.order.part]
-            self.tally.note_points(life)
-            status = life.ended.result()
-            if not life.by_us and not life.died_at_its_point and status not in {0, -15}:
-                self.tally.violations.append(f"ended by itself: {life.order.part} with {status}")
+            self.tally.note_life(life)
+            if life.ended_by_itself:
+                self.violate([f"ended by itself: {life.order.part} with {life.ended.result()}"])
+
+    def violate(self, lines: list[str]) -> None:
+        self.tally.violations += [f"{line} [play {self.terms.seed}]" for line in lines]
+
+    async def comes(self, condition: Callable[[], object], seconds: float) -> bool:
+        """Whether it becomes true within the time, as this machine counts it."""
+        with suppress(TimeoutError):
+            await until(condition, self.pace(seconds), pause=0.01)
+            return True
+        return False
 
     def is_something_open(self) -> bool:
         return any(self.scene.tables.unfinished())
 
     # -- rest
 
-    async def come_to_rest(self) -> list[str]:
+    async def come_to_rest(self) -> None:
         """Let everything finish, undisturbed, and look at what came of it."""
         await self.scene.people.rest()
         await self.ensure()
         rested = await self._until_rest()
         self.scene.people.look()
-        checker = Checker(self.scene, allows_failures=self.had_outage)
+        checker = Checker(self.scene, self.excused.turns, self.excused.promises)
         wrong = checker.violations()
-        self.tally.outcomes = checker.counts
+        self.outcomes = checker.counts
+        self.tally.looks += 1
         if not rested and not wrong:
-            wrong = [f"not at rest after {self.patience:g} s: {self.scene.tables.unfinished()}"]
-        return wrong + [f"left running: {line}" for line in self._orphans()]
-
-    def _orphans(self) -> list[str]:
-        """Tools that run although nothing is at work."""
-        return [line for line in self.lives.installation.processes().values() if "bwrap" in line]
+            wrong = [f"not at rest: {self.scene.tables.unfinished()} deliveries, turns and promises stay open"]
+        self.violate(wrong + [f"left running: {line}" for line in await self._left_running()])
 
     async def _until_rest(self) -> bool:
-        until = time.monotonic() + self.patience
-        while time.monotonic() < until:
-            if not self.is_something_open() and not self._missing():
-                return True
+        """Whether everything has come to its end; given up only when nothing has changed for long."""
+        last, since, latest = None, time.monotonic(), time.monotonic() + self.pace(LONGEST_REST)
+        while self.is_something_open() or self._is_one_missing():
+            state = (self.scene.tables.state(), self.scene.mind.requests, len(self._unseen))
+            if state != last:
+                last, since = state, time.monotonic()
+            if time.monotonic() - since > self.pace(self.terms.patience) or time.monotonic() > latest:
+                return False
             await asyncio.sleep(LOOK_SECONDS)
-        return False
+        return True
 
-    def _missing(self) -> bool:
+    def _is_one_missing(self) -> bool:
         """Whether a message that is to be answered has no row yet."""
-        rows = {tuple(row) for row in self.scene.tables.query(MESSAGES)}
-        cast = self.scene.cast
-        wanted = ((chat_id(one.chat, cast), one.message.id_for(cast.valor)) for one in self.scene.people.asked if one.wanted)
-        return any(key not in rows for key in wanted)
+        asked = self.scene.people.asked
+        self._unseen += asked[self._heard :]
+        self._heard = len(asked)
+        rows = self.scene.tables.keys_of_messages() if self._unseen else set[tuple[str, int]]()
+        self._unseen = [one for one in self._unseen if one.wanted and key_of(one.message, self.scene.cast) not in rows]
+        return bool(self._unseen)
+
+    async def _left_running(self) -> list[str]:
+        """What runs although nothing is at work: tools, and whatever no living process of the product has begun."""
+        home, runs = self.scene.home, self.scene.tables.runs()
+        await self.comes(lambda: not find_strays(home, self.lives.pids, runs), min(LINGER_SECONDS, self.terms.patience))
+        return find_strays(home, self.lives.pids, runs)

@@ -17,6 +17,7 @@ SETTINGS = {
     "API_RATE_LIMIT": "1000000",
     "PROMISE_LEASE_SECONDS": "2",
     "TURN_JOIN_SECONDS": "0.3",
+    "AGENT_TIMEOUT_SECONDS": "600",
     "LOG_FILE_BYTES": "3000000",
     "LOG_FILE_COUNT": "2",
 }
@@ -26,6 +27,10 @@ UNFINISHED = """
     SELECT (SELECT COUNT(*) FROM deliveries WHERE status IN ('held', 'open', 'ready') AND front <> 'local'),
            (SELECT COUNT(*) FROM turns WHERE status IN ('open', 'running') AND front <> 'local'),
            (SELECT COUNT(*) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting'))
+"""
+STATE = """
+    SELECT (SELECT COUNT(*) FROM messages), (SELECT COUNT(*) FROM steps WHERE status <> 'intent'),
+           (SELECT COUNT(*) FROM deliveries), (SELECT TOTAL(version) FROM deliveries)
 """
 
 
@@ -79,7 +84,9 @@ def configuration(home: Path, cast: Cast) -> dict[str, Any]:
         }
         for one in cast.writers
     }
-    own = {place.name.title(): {"working_directory": str(place)} for name, place in places.items() if name not in GROUPS}
+    own = {
+        place.name.title(): {"working_directory": str(place)} for name, place in places.items() if name not in GROUPS
+    }
     return {"workspaces": groups | own, "dm_whitelist": {"allowed_users": people}}
 
 
@@ -111,7 +118,20 @@ class Tables:
     def unfinished(self) -> tuple[int, int, int]:
         """How many deliveries, turns and promises are open."""
         rows = self.query(UNFINISHED)
-        return tuple(rows[0]) if rows else (0, 0, 0)
+        return (rows[0][0], rows[0][1], rows[0][2]) if rows else (0, 0, 0)
+
+    def state(self) -> tuple[object, ...]:
+        """What changes whenever anything comes nearer to its end."""
+        rows = self.query(STATE)
+        return (*self.unfinished(), *(rows[0] if rows else ()))
+
+    def keys_of_messages(self) -> set[tuple[str, int]]:
+        """Chat and number of every message that has a row."""
+        return {(row[0], row[1]) for row in self.query("SELECT chat_id, message_id FROM messages")}
+
+    def runs(self) -> list[str]:
+        """Every run that ever was: what its tools carry in their environment."""
+        return [row[0] for row in self.query("SELECT id FROM runs")]
 
     def is_on_disk(self, responses: list[str]) -> bool:
         """Whether one of these answers of the model is a finished step."""

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from scripts.experiments.order import find_disorder
+
+
+def write(*rows: dict[str, Any], told: str) -> list[str]:
+    """What is found when rows were written in this order and told in the order of `told` (their ids)."""
+    numbers = itertools.count(100)
+    keys = ("turn_id", "promise_id")
+    written = [
+        {"chat_id": "7", "message_id": row["id"], **dict.fromkeys(keys), "kind": "answer", **row} for row in rows
+    ]
+    return list(find_disorder(written, {("7", int(number)): next(numbers) for number in told}))
+
+
+def test_rows_told_as_they_were_written_are_in_order() -> None:
+    assert write({"id": 1}, {"id": 2}, {"id": 3}, told="123") == []
+
+
+def test_a_row_that_a_later_one_overtook_is_named() -> None:
+    assert write({"id": 1}, {"id": 2}, {"id": 3}, told="213") == ["out of order: answer 1 in 7"]
+
+
+def test_a_held_acknowledgement_may_come_late() -> None:
+    assert write({"id": 1, "kind": "ack", "promise_id": 5, "turn_id": 1}, {"id": 2}, told="21") == []
+
+
+def test_what_a_promise_says_never_comes_before_its_acknowledgement() -> None:
+    ack, result = {"id": 1, "kind": "ack", "promise_id": 5, "turn_id": 1}, {"id": 2, "kind": "result", "promise_id": 5}
+    assert write(ack, result, told="21") == ["out of order: result 2 in 7"]
+
+
+def test_a_result_may_wait_for_its_acknowledgement_but_no_longer() -> None:
+    ack, result = {"id": 1, "kind": "ack", "promise_id": 5, "turn_id": 1}, {"id": 2, "kind": "result", "promise_id": 5}
+    assert write(ack, result, {"id": 3}, told="312") == []
+    assert write(ack, result, {"id": 3}, told="132") == ["out of order: result 2 in 7"]
+
+
+def test_a_covered_acknowledgement_is_let_go_with_the_first_of_its_turn() -> None:
+    first = {"id": 1, "kind": "ack", "promise_id": 5, "turn_id": 1}
+    covered = {"id": 2, "kind": "ack", "promise_id": 6, "turn_id": 1}
+    result = {"id": 3, "kind": "result", "promise_id": 6}
+    assert write(first, covered, result, {"id": 4}, told="413") == []
+    assert write(first, covered, result, {"id": 4}, told="143") == ["out of order: result 3 in 7"]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.experiments.__main__ import find_doubts, judge, plan_of, read_arguments
+from scripts.experiments.experiment import Plan
+from scripts.experiments.report import BEGIN, END, Run, bound, bounds, summarise, tell_points, write_report
+from scripts.experiments.tally import Tally
+
+FULL = Plan(kills=1000, points=3000, seed=7)
+
+
+def clean() -> Tally:
+    tally = Tally(messages=10, promises=4, appending=3, looks=1, plays=1)
+    tally.kills["kill server"] = 100
+    tally.points.update({"server receive:before-commit": 5, "worker step:after-commit": 9})
+    tally.died_at.update({"server receive:before-commit": 1, "worker step:after-commit": 2})
+    tally.outcomes["lines"] = 3
+    return tally
+
+
+def test_a_run_without_violation_or_doubt_is_clean() -> None:
+    assert judge(FULL, clean()) == 0
+
+
+def test_a_violation_is_exit_code_1_whatever_else_is_wrong() -> None:
+    tally = clean()
+    tally.violations.append("lost: something")
+    tally.died_at.clear()
+    assert judge(FULL, tally) == 1
+
+
+def test_a_point_never_died_at_is_exit_code_2_in_a_full_run_only(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = clean()
+    tally.points["server sent:after-commit"] = 1
+    assert judge(FULL, tally) == 2
+    assert "server sent:after-commit" in capsys.readouterr().out
+    assert judge(Plan(kills=20, points=20, seed=7), tally) == 0
+
+
+def test_what_has_shown_nothing_is_not_clean() -> None:
+    tally = clean()
+    tally.appending, tally.looks = 1, 0
+    tally.outcomes.clear()
+    doubts = " ".join(find_doubts(FULL, tally))
+    for doubt in ("fewer than half", "no line", "nobody looked"):
+        assert doubt in doubts
+
+
+def test_the_bound_is_three_over_the_trials() -> None:
+    run = Run(FULL, clean(), 60.0, 0)
+    assert "< 2.91% of deaths" in bound(run)
+    assert "0 of 10 messages: < 30.000%" in bounds(run.tally)
+    run.tally.violations.append("lost")
+    assert (bound(run), bounds(run.tally)) == ("", "none: there are violations")
+
+
+def test_the_last_line_says_seed_counts_and_exit_code() -> None:
+    said = summarise(Run(FULL, clean(), 61.0, 0))
+    assert said.startswith("chaos seed 7: 0 violations")
+    for part in ("100 kills (100% with work open)", "3 deaths at 2 of 2 fail points", "61 s", "exit code 0"):
+        assert part in said
+
+
+def test_every_point_has_its_line() -> None:
+    assert tell_points(clean()).splitlines() == [
+        "     1        5  server receive:before-commit",
+        "     2        9  worker step:after-commit",
+    ]
+
+
+def test_a_report_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    file = tmp_path / "reliability.md"
+    file.write_text(f"# Title\n{BEGIN}\nold\n{END}\nThe end.\n")
+    for _ in range(2):
+        write_report(Run(FULL, clean(), 600.0, 0), file)
+    text = file.read_text()
+    assert text.startswith("# Title\n")
+    assert text.endswith(f"{END}\nThe end.\n")
+    assert "old" not in text
+    assert text.count("| server receive:before-commit | 1 | 5 |") == 1
+
+
+def test_what_replays_a_run_is_a_command_that_is_understood() -> None:
+    for words in (
+        ["--kills", "20", "--failpoints", "30", "--seed", "4"],
+        ["--minutes", "2", "--plant", "newest-first"],
+    ):
+        plan = plan_of(read_arguments(words))
+        command = Run(plan, clean(), 1.0, 0).command
+        assert plan_of(read_arguments(command.split()[1:])) == plan
