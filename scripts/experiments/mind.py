@@ -24,7 +24,7 @@ WRITING = ("work", "append", "nap")
 KEPT = ("append", "muse", "nap")
 LINES, STAMPS = "lines.txt", "stamps.txt"
 FILLER = "This is a long answer of the scripted model, one sentence after the other. " * 90
-STAMP = "echo \"{sign} {nonce} $(date +%s%N)\" >> " + STAMPS
+STAMP = 'echo "{sign} {nonce} $(date +%s%N)" >> ' + STAMPS
 Key = tuple[str, int]
 
 

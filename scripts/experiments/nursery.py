@@ -101,7 +101,25 @@ def preload() -> None:
 
     typeset("account", "*warm*")
     response_adapter()
-    loaded = (alembic, anthropic, anyio, genai_prices, promises, pydantic_ai, telethon, uvicorn, agents, cli, conversations, main, runtime, scripts, web, Models, AgentRunner)
+    loaded = (
+        alembic,
+        anthropic,
+        anyio,
+        genai_prices,
+        promises,
+        pydantic_ai,
+        telethon,
+        uvicorn,
+        agents,
+        cli,
+        conversations,
+        main,
+        runtime,
+        scripts,
+        web,
+        Models,
+        AgentRunner,
+    )
     assert all(loaded)
 
 

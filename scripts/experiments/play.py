@@ -155,5 +155,7 @@ class Play:
         """Whether a message that is to be answered has no row yet."""
         rows = {tuple(row) for row in self.scene.tables.query(MESSAGES)}
         cast = self.scene.cast
-        wanted = ((chat_id(one.chat, cast), one.message.id_for(cast.valor)) for one in self.scene.people.asked if one.wanted)
+        wanted = (
+            (chat_id(one.chat, cast), one.message.id_for(cast.valor)) for one in self.scene.people.asked if one.wanted
+        )
         return any(key not in rows for key in wanted)

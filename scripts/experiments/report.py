@@ -32,12 +32,18 @@ def tell_counts(tally: Tally) -> str:
     rows = [
         ("killed from outside", _list(tally.kills)),
         ("killed with nothing open (not counted)", str(tally.idle_kills)),
-        ("died at a fail point", f"{tally.died_at.total()} at {len(tally.died_at)} of {len(tally.points)} known points"),
+        (
+            "died at a fail point",
+            f"{tally.died_at.total()} at {len(tally.died_at)} of {len(tally.points)} known points",
+        ),
         ("armed in vain", str(tally.missed.total())),
         ("ordeals", _list(tally.ordeals)),
         ("messages", f"{tally.messages}; share of promises that append a line {tally.share_appended:.0%}"),
         ("outcomes", _list(tally.outcomes_in_all)),
-        ("model", f"{tally.requests} requests, {tally.repeated} of them again after a death before the step was on disk"),
+        (
+            "model",
+            f"{tally.requests} requests, {tally.repeated} of them again after a death before the step was on disk",
+        ),
         ("run in-process", "nothing: every death is a process's"),
     ]
     return "\n".join(f"  {name}: {value}" for name, value in rows)

@@ -79,7 +79,9 @@ def configuration(home: Path, cast: Cast) -> dict[str, Any]:
         }
         for one in cast.writers
     }
-    own = {place.name.title(): {"working_directory": str(place)} for name, place in places.items() if name not in GROUPS}
+    own = {
+        place.name.title(): {"working_directory": str(place)} for name, place in places.items() if name not in GROUPS
+    }
     return {"workspaces": groups | own, "dm_whitelist": {"allowed_users": people}}
 
 
