@@ -23,7 +23,8 @@ from core.protocols import Call, PromiseMaker, PromiseView
 HELP = """I answer here, and take on long jobs as promises. Commands, with or without the slash where they stand alone:
 /ping: whether I am well
 /stop: end what I am doing for you
-/promise TEXT: take on a long job (options go first: at="2026-12-01 09:00" every=1d zone=Europe/Berlin after=7)
+/promise TEXT: take on a long job (options go first: type=analysis at="2026-12-01 09:00" every=1d zone=Europe/Berlin \
+after=7)
 /promises: what I have promised in this workspace
 /cancel NUMBER: cancel a promise (or reply `cancel` to it)
 /approve NUMBER, /refuse NUMBER: allow what a promise asks for, or not (or reply so to its question)
@@ -79,9 +80,8 @@ class CommandAnswers:
         return ""
 
     async def _cancel(self, turn: Turn, command: Command) -> str:
-        number = await self._number_of(turn, command)
-        view = await self.promises.cancel(number, turn.asker)
-        return f"Promise #{number} is {'' if view.status == 'cancelled' else 'being '}cancelled."
+        view = await self.promises.cancel(await self._number_of(turn, command), turn.asker)
+        return f"Promise #{view.id} is {'' if view.status == 'cancelled' else 'being '}cancelled."
 
     async def _decide(self, turn: Turn, command: Command) -> str:
         number = await self._number_of(turn, command)
@@ -93,17 +93,21 @@ class CommandAnswers:
 
     async def _number_of(self, turn: Turn, command: Command) -> int:
         """The promise that a command names or replies to."""
-        number = command.number or await self._promise_replied_to(turn)
-        if number is None:
-            name = command.name
+        if command.number is not None:
+            return command.number
+        name, found = command.name, await self._promises_replied_to(turn)
+        if len(found) > 1:
+            told = " and ".join(f"#{number}" for number in found)
+            raise Unknown(f"That message speaks of {told}. Say which promise: /{name} NUMBER.")
+        if not found:
             raise Unknown(f"Say which promise: /{name} NUMBER, or reply `{name}` to its message.")
-        return number
+        return found[0]
 
-    async def _promise_replied_to(self, turn: Turn) -> int | None:
+    async def _promises_replied_to(self, turn: Turn) -> list[int]:
         replied = turn.asked[-1].reply_to
         if replied is None:
-            return None
-        return await self.database.read(lambda connection: delivery_store.promise_of(connection, turn.chat, replied))
+            return []
+        return await self.database.read(lambda connection: delivery_store.promises_in(connection, turn.chat, replied))
 
     async def _explain(self, turn: Turn, command: Command) -> str:
         number = command.number or turn.asked[-1].reply_to

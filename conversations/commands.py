@@ -9,7 +9,7 @@ NAMES = {"ping", "stop", "help", "promises", "why", "cancel", "promise", "approv
 BARE = {"ping", "stop", "promises", "lift"}  # these are commands without a slash too, when they stand alone
 LOOSE = {"cancel", "approve", "refuse"}  # and these with a number, or as a reply to what they speak of
 SLASHED = re.compile(r"/(?P<name>[a-z_-]+)(?:@\w+)?(?:\s+(?P<rest>.*))?", re.IGNORECASE | re.DOTALL)
-NUMBER = re.compile(r"(?:promise\s+)?#?(\d+)", re.IGNORECASE)
+NUMBER = re.compile(r"(?:promise\s+)?#?(\d{1,18})", re.IGNORECASE)  # more digits than a table's numbers have
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,10 +220,16 @@ def promises_of(connection: Connection, turn_id: int) -> list[int]:
     return [found for found in connection.execute(query).scalars() if found is not None]
 
 
-def promise_of(connection: Connection, chat: Chat, message_id: int) -> int | None:
-    """The promise that one of our messages speaks of."""
-    query = select(deliveries.c.promise_id).where(*_of(chat), deliveries.c.message_id == message_id)
-    return connection.execute(query).scalar()
+def promises_in(connection: Connection, chat: Chat, message_id: int) -> list[int]:
+    """The promises that one of our messages speaks of: its own, and those whose acknowledgements it covers."""
+    query = select(deliveries).where(*_of(chat), deliveries.c.message_id == message_id)
+    told = connection.execute(query).first()
+    if told is None:
+        return []
+    is_covered = deliveries.c.status == "dropped" if told.promise_id else deliveries.c.promise_id.is_not(None)
+    covered = select(deliveries.c.promise_id).where(deliveries.c.turn_id == told.turn_id, is_covered)
+    found = {told.promise_id, *connection.execute(covered.where(deliveries.c.kind == "ack")).scalars()}
+    return sorted(number for number in found if number is not None)
 
 
 def is_ours(connection: Connection, chat: Chat, message_id: int) -> bool:

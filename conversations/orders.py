@@ -11,12 +11,13 @@ from core.moments import read_moment
 from core.protocols import PromiseOrder
 
 # Phones turn quotes into curly ones.
-OPTION = re.compile(r"""(after|at|every|priority|zone)=("[^"]*"|“[^”]*”|„[^“]*“|\S+)\s*""", re.IGNORECASE)
+OPTION = re.compile(r"""(after|at|every|priority|type|zone)=("[^"]*"|“[^”]*”|„[^“]*“|\S+)\s*""", re.IGNORECASE)
+SHOWN = 60  # characters of what is no number
 QUOTES = '"“”„'
 
 
 def read_order(rest: str, task_type: str) -> PromiseOrder:
-    """Raises RequestError for an option that makes no sense."""
+    """The order, of this type unless it names one. Raises RequestError for an option that makes no sense."""
     options: dict[str, str] = {}
     rest = rest.strip()
     while found := OPTION.match(rest):
@@ -24,7 +25,7 @@ def read_order(rest: str, task_type: str) -> PromiseOrder:
         rest = rest[found.end() :]
     return PromiseOrder(
         rest,
-        task_type,
+        options.get("type", task_type).lower(),
         _numbers(options.get("after", "")),
         _number(options.get("priority", "0")),
         _moment(options),
@@ -45,4 +46,4 @@ def _number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise RequestError(f"{text!r} is no number.") from None
+        raise RequestError(f"{text[:SHOWN]!r} is no number.") from None

@@ -149,18 +149,20 @@ def interrupted(connection: Connection, owner: str) -> list[Turn]:
     return [_turn(connection, row) for row in connection.execute(query.order_by(turns.c.id)).all()]
 
 
-def reopen(connection: Connection, turn: Turn) -> None:
-    """Let it begin again, with the same run: what is in the journal is not done twice."""
-    connection.execute(update(turns).where(*_still(turn)).values(status="open", owner=None))
+def reopen(connection: Connection, turn: Turn, *, is_death: bool = True) -> None:
+    """Let it begin again, with the same run: what is in the journal is not done twice.
+
+    `is_death`: the start that is over counts as one that ended the server.
+    """
+    attempts = turn.attempts - (not is_death)
+    connection.execute(update(turns).where(*_still(turn)).values(status="open", owner=None, attempts=attempts))
 
 
 def run_again(connection: Connection, chat: Chat, *, is_death: bool) -> None:
-    """The same for what runs in a chat, counted as a start or not."""
+    """The same for what runs in a chat."""
     turn = running(connection, chat)
     if turn is not None:
-        reopen(connection, turn)
-        attempts = turn.attempts - (not is_death)
-        connection.execute(update(turns).where(turns.c.id == turn.id).values(attempts=attempts))
+        reopen(connection, turn, is_death=is_death)
 
 
 def leave(connection: Connection, owner: str) -> None:

@@ -149,16 +149,17 @@ class Turns:
         elif (there := self._doors.moves.destination_of(chat)) != chat:
             self.wake(there)  # what waited for this chat's turn went there meanwhile
 
-    def _begin_command(self, turn_id: int, *, again: bool = False) -> None:
+    def _begin_command(self, turn_id: int, *, is_death: bool | None = None) -> None:
+        """`is_death` None: it begins for the first time; else it could not be ended, and whether that counts."""
         if not self._closing:
-            task = asyncio.create_task(self._answer_command(turn_id, again), name=f"command {turn_id}")
+            task = asyncio.create_task(self._answer_command(turn_id, is_death), name=f"command {turn_id}")
             self._commands.add(task)
             task.add_done_callback(lambda done: self._command_ended(turn_id, done))
 
     def _command_ended(self, turn_id: int, answered: asyncio.Task[None]) -> None:
         self._commands.discard(answered)
-        if _error_of(answered) is not None:
-            again = partial(self._begin_command, turn_id, again=True)
+        if (error := _error_of(answered)) is not None:
+            again = partial(self._begin_command, turn_id, is_death=not isinstance(error, DatabaseError))
             asyncio.get_running_loop().call_later(RETRY, again)
 
     async def _serve(self, chat: Chat) -> None:
@@ -173,14 +174,14 @@ class Turns:
         owner, now = str(self._doors.owner), self._doors.clock.now()
         return await self._write("claim", lambda connection: turn_store.claim(connection, chat, owner, now))
 
-    async def _answer_command(self, turn_id: int, again: bool) -> None:
-        """`again`: it could not be ended, so it counts as running, but nobody is at it."""
+    async def _answer_command(self, turn_id: int, is_death: bool | None) -> None:
+        """One that begins again counts as running, but nobody is at it."""
         owner, now = str(self._doors.owner), self._doors.clock.now()
 
         def begin(connection: Connection) -> Turn | None:
-            held = turn_store.find(connection, turn_id) if again else None
+            held = None if is_death is None else turn_store.find(connection, turn_id)
             if held is not None:
-                turn_store.reopen(connection, held)
+                turn_store.reopen(connection, held, is_death=bool(is_death))
             return turn_store.begin(connection, turn_id, owner, now)
 
         turn = await self._write("claim", begin)
@@ -216,6 +217,8 @@ class Turns:
             return None if running.joined else _failed(UNEXPECTED, error, turn)
         except _JoinedError:
             return None
+        except DatabaseError:
+            raise  # the turn is begun again, and what it had done is in its journal
         except ValorError as error:
             return _failed(str(error), error, turn)
         except Exception as error:  # the outermost loop of a turn: its chat is told, with an id that finds the log line

@@ -187,8 +187,13 @@ def check_disk(home: Path, low: int = DISK_LOW, full: int = DISK_FULL) -> Findin
     return Finding(Status.DEGRADED if free < low else Status.HEALTHY, sentence)
 
 
-def check_same_file(path: Path, first: os.stat_result) -> Finding:
-    """Whether the database at `path` is still the file that it was at `first`: SQLite goes on writing to a lost one."""
+def check_database(path: Path, first: os.stat_result, trouble: str | None) -> Finding:
+    """Whether the database at `path` is still the file that it was at `first`: SQLite goes on writing to a lost one.
+
+    `trouble` is why it cannot be written, if so.
+    """
+    if trouble is not None:
+        return Finding(Status.UNHEALTHY, trouble)
     try:
         is_same = os.path.samestat(path.stat(), first)
     except FileNotFoundError:

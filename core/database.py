@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     DataError,
@@ -39,6 +40,7 @@ PRAGMAS = (
 )
 
 GROUP = 64  # transactions that may share one commit
+LOCKED_SECONDS = 3.0  # a transaction that has waited so long for the file is worth telling
 # What a statement did wrong; every other error of the driver says that the database cannot be used.
 OWN_FAULTS = (DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError)
 ADVICE = (
@@ -124,6 +126,8 @@ class Database:
         self._waiting: deque[_Job] = deque()
         self._wake = threading.Semaphore(0)
         self._closing = False
+        self._trouble: str | None = None
+        self._waits_since: float | None = None
         self._thread = threading.Thread(target=self._serve, name="database-write", daemon=True)
         self._thread.start()
 
@@ -146,6 +150,14 @@ class Database:
             _run(connection, "BEGIN")
             return work(connection)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written, in a sentence for the owner; None when all is well, as far as is known."""
+        since = self._waits_since
+        if since is not None and time.monotonic() - since > LOCKED_SECONDS:
+            return ADVICE[0][1]
+        return self._trouble
+
     async def close(self) -> None:
         """Finish what was asked, then let go of the file."""
         self._closing = True
@@ -160,10 +172,13 @@ class Database:
             try:
                 connection = connection or self._write_engine.connect()
                 self._commit(connection, jobs)
+                self._trouble = None
             except Exception as error:  # the outermost loop of this thread: each error goes to who asked
-                connection = _dropped(connection)
+                connection, told = _dropped(connection), _clear(error)
+                self._trouble = str(told) if isinstance(told, DatabaseError) else None
                 for job in jobs:
-                    job.error = job.error or _clear(error)
+                    job.error = job.error or told
+            self._waits_since = None
             for job in jobs:
                 job.hand_back()
         _dropped(connection)
@@ -180,7 +195,9 @@ class Database:
 
     def _commit(self, connection: Connection, jobs: list[_Job]) -> None:
         with connection.begin():
+            self._waits_since = time.monotonic()
             _run(connection, "BEGIN IMMEDIATE")  # one that upgrades later fails whatever the timeout
+            self._waits_since = None
             for job in jobs:
                 self._do(connection, job)
             for job in jobs:
@@ -206,6 +223,11 @@ class Database:
             yield
         except (DBAPIError, sqlite3.Error) as error:
             raise _clear(error) from error.__cause__
+
+
+def touch(connection: Connection) -> None:
+    """Change nothing, but write: it fails as long as the database cannot be written."""
+    connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
 def _dropped(connection: Connection | None) -> None:

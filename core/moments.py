@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from core.errors import RequestError, Unknown
 
 UTC_NAME = "UTC"
+SHOWN = 60  # characters of what makes no sense
+YEARS = range(1970, 9_000)  # later and earlier ones have no time in every zone
 
 
 def find_zone(name: str | None) -> ZoneInfo:
@@ -22,8 +24,10 @@ def find_zone(name: str | None) -> ZoneInfo:
     if wanted.lower() in known:
         return ZoneInfo(known[wanted.lower()])
     near = [known[found] for found in difflib.get_close_matches(wanted.lower(), known, 3, 0.5)]
+    # Etc/GMT+2 is what people call UTC-2: no help to anybody.
+    near = [zone for zone in near if not zone.startswith("Etc/")]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise Unknown(f"There is no time zone {wanted!r}: name it like Europe/Berlin.{hint}")
+    raise Unknown(f"There is no time zone {wanted[:SHOWN]!r}: name it like Europe/Berlin.{hint}")
 
 
 def read_moment(text: str, zone: str | None = None) -> datetime:
@@ -31,10 +35,11 @@ def read_moment(text: str, zone: str | None = None) -> datetime:
 
     Raises RequestError for what is no moment, Unknown for a zone that does not exist.
     """
-    try:
+    moment = None
+    with suppress(ValueError):
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise RequestError(f"{text!r} is no moment: write it like 2026-12-01 09:00.") from None
+    if moment is None or moment.year not in YEARS:
+        raise RequestError(f"{text[:SHOWN]!r} is no moment: write it like 2026-12-01 09:00.")
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=find_zone(zone))).astimezone(UTC)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -33,8 +33,11 @@ from promises.progress import ProgressLine
 from promises.promise import CONSENT_PATIENCE, RELEASED, Ending, Evidence, Promise, Retry, Status, WaitingFor
 from promises.rings import Rings
 from promises.settle_store import Settled
+from runtime import store as run_store
+from runtime.store import Step
 
 BUSY_SECONDS = 5  # how long work waits that found its directory taken
+DATABASE_SECONDS = 5  # and that found the database out of order
 log = structlog.get_logger(__name__)
 
 
@@ -55,8 +58,8 @@ class Work(Protocol):
     """The run of an agent for a promise, under `promise.run_id`, which is the same in every attempt.
 
     Raises ModelUnavailable, Unreachable or FloodWait for what may pass (tried again), Busy when the working directory
-    is taken (tried again, not counted), TimeoutError, and other ValorErrors for what will not pass. When cancelled it
-    ends its tools' process groups before it returns.
+    is taken and DatabaseError (tried again, not counted), TimeoutError, and other ValorErrors for what will not pass.
+    When cancelled it ends its tools' process groups before it returns.
     """
 
     async def __call__(self, promise: Promise, progress: Progress) -> Outcome: ...
@@ -165,6 +168,12 @@ class Keeper:
     def _lease(self) -> Claim:
         return Claim(self._terms.owner, self._terms.clock.boot() + self._terms.lease)
 
+    async def _steps_before(self, promise: Promise) -> list[Step]:
+        """What earlier attempts have done, as far as the live line counts it."""
+        if promise.progress is None:
+            return []
+        return await self._database.read(lambda connection: run_store.tools_done(connection, promise.run_id))
+
     def _hold(self, promise: Promise) -> _Held:
         progress = ProgressLine(lambda line: self._tell(promise, line), self._terms.clock)
         held = _Held(promise, asyncio.create_task(self._run(promise, progress)), progress)
@@ -179,7 +188,8 @@ class Keeper:
             self.busy.clear()
             self.idle.set()
 
-    async def _run(self, promise: Promise, progress: Progress) -> Outcome:
+    async def _run(self, promise: Promise, progress: ProgressLine) -> Outcome:
+        progress.resume(await self._steps_before(promise))
         async with asyncio.timeout(self._terms.limit):
             return await self._work(promise, progress)
 
@@ -194,7 +204,7 @@ class Keeper:
         ending = self._ending(held)
         if ending is None:
             return
-        settled = await self._settle(held.promise, ending)
+        settled = await self._settle(held.promise, replace(ending, progress=held.progress.line))
         if settled is None:
             log.warning("late settle refused: a later epoch holds the promise", epoch=held.promise.epoch)
             return
@@ -242,17 +252,19 @@ class Keeper:
                 delay = self._terms.retry.delay(promise.failures, self._terms.chance)
                 if delay is not None:
                     return self._again(str(error), max(delay, _patience(error)))
-                return _fail(promise, f"{error} Given up after {promise.failures} attempts.")
+                return _fail(f"{error} Given up after {promise.failures} attempts.")
+            case DatabaseError():  # the owner's matter: none of the promise's attempts is used up by it
+                return self._again(str(error), DATABASE_SECONDS, attempts=-1)
             case ConsentNeeded():
                 return self._until_allowed(error)
             case TimeoutError():
-                return _fail(promise, "The work took longer than it may.")
+                return _fail("The work took longer than it may.")
             case ValorError():
-                return _fail(promise, str(error))
+                return _fail(str(error))
             case _:
                 error_id = secrets.token_hex(4)
                 log.error("work failed unexpectedly", error_id=error_id, exc_info=error)
-                return _fail(promise, f"Something went wrong inside Valor (error {error_id}).")
+                return _fail(f"Something went wrong inside Valor (error {error_id}).")
 
     def _until_allowed(self, needed: ConsentNeeded) -> Ending:
         until = self._terms.clock.now() + CONSENT_PATIENCE
@@ -270,22 +282,24 @@ class Keeper:
 
 def _verify(promise: Promise, outcome: Outcome) -> Ending:
     """Completed means verified (P10)."""
-    doubt = _doubt(promise, outcome)
-    if doubt is not None:
-        return _fail(promise, doubt, outcome.evidence)
-    return Ending(
+    doubt = wording.summarise(_doubt(promise, outcome) or "")
+    ending = Ending(
         Status.COMPLETED,
         result_summary=wording.summarise(outcome.text),
         evidence=outcome.evidence,
         draft=wording.tell_completed(promise, outcome.text, outcome.evidence),
         whole=outcome.text if wording.is_too_long(outcome.text) else None,
     )
+    if not doubt:
+        return ending
+    draft = wording.tell_failed(promise, doubt, outcome.evidence, outcome.text)
+    return replace(ending, status=Status.FAILED, result_summary=None, error_message=doubt, draft=draft)
 
 
 def _doubt(promise: Promise, outcome: Outcome) -> str | None:
     """What speaks against the work being done: from what tools were seen to do, not from the model's words."""
     if outcome.refused:
-        return f"Refused: {', '.join(outcome.refused)}."
+        return f"Refused: {', '.join(dict.fromkeys(outcome.refused))}."
     if not outcome.text.strip():
         return "The agent ended without an answer."
     if outcome.evidence and outcome.evidence[-1].get("kind") == "interrupted":
@@ -293,15 +307,13 @@ def _doubt(promise: Promise, outcome: Outcome) -> str | None:
     if promise.task_type != "code":
         return None
     if not outcome.evidence:
-        return f"No tool was seen to do anything. The agent said: {wording.shorten(outcome.text)}"
+        return "No tool was seen to do anything."
     last = next((item for item in reversed(outcome.evidence) if item.get("kind") == "command"), {"exit_code": 0})
     return None if last["exit_code"] == 0 else f"The last command ended with exit code {last['exit_code']}."
 
 
-def _fail(promise: Promise, reason: str, evidence: tuple[Evidence, ...] = ()) -> Ending:
-    reason = wording.summarise(reason)
-    draft = wording.tell_failed(promise, reason, evidence)
-    return Ending(Status.FAILED, error_message=reason, evidence=evidence, draft=draft)
+def _fail(reason: str) -> Ending:
+    return Ending(Status.FAILED, error_message=wording.summarise(reason))
 
 
 def _patience(error: BaseException) -> float:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
 from core.clock import Clock
 from core.errors import DatabaseError
 from promises.wording import shorten
+from runtime.store import Step
 
 PAUSE_SECONDS = 1.0
+REPORT = "report_progress"
 Tell = Callable[[str], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,14 @@ class ProgressLine:
         self._tool = ""
         self._told = ""
         self._telling: asyncio.Task[None] | None = None
+
+    def resume(self, steps: Iterable[Step]) -> None:
+        """Go on from what earlier attempts have done; nothing is told for that alone."""
+        for step in steps:
+            self._steps += 1
+            self._tool = step.name
+            self._said = shorten(str(step.request["line"])) if step.name == REPORT else self._said
+        self._told = self.line
 
     async def report(self, line: str) -> None:
         self._said = shorten(line)

@@ -122,6 +122,7 @@ class Ending:
     at most until `not_before`.
 
     `attempts` and `deaths` are added to the row's: a shutdown takes its attempt back, a dead worker counts as a death.
+    An empty `progress` leaves the row's as it is.
     """
 
     status: Status
@@ -135,6 +136,7 @@ class Ending:
     draft: Draft | None = None
     needed: ConsentNeeded | None = None
     whole: str | None = None
+    progress: str = ""
 
 
 RELEASED = Ending(Status.PENDING, attempts=-1)

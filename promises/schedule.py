@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
+import structlog
 from cronsim import CronSim, CronSimError
 
 from core.errors import RequestError
-from core.moments import find_zone, tell_moment
+from core.moments import UTC_NAME, find_zone, tell_moment
 from core.protocols import PromiseOrder
+from promises.promise import Promise
 
 FIELDS = 5
 INTERVAL = re.compile(r"(\d{1,5})\s*([mhdw])")
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 EXAMPLES = "write an interval such as 30m, 2h, 1d, 1w, or five cron fields such as 0 9 * * mon-fri"
+BY_THE_CLOCK = "dw"
 START = datetime(2000, 1, 1, tzinfo=UTC)
+FARTHEST = timedelta(days=50 * 365)
+FIRST = "first"  # in `metadata` of a repeated promise: when its first occurrence was due
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`every` is an interval of elapsed time (`30m`, `2h`, `1d`, `1w`) or five cron fields, read in the zone's time."""
+    """`every` is an interval (`30m`, `2h`, `1d`, `1w`) or five cron fields.
+
+    Days, weeks and cron go by the zone's clock, minutes and hours by elapsed time.
+    """
 
     every: str
     zone: str
@@ -41,16 +53,25 @@ class Schedule:
             raise RequestError(f"{every!r} is no schedule: {EXAMPLES}.")
         return schedule
 
-    def next_after(self, now: datetime, due_at: datetime) -> datetime | None:
-        """The first moment after `now` (UTC); an interval counts from `due_at`. Those that were missed are left out.
+    def next_after(self, now: datetime, first: datetime) -> datetime | None:
+        """The moment (UTC) after `now` and `first`, from which intervals count. Those that were missed are left out.
 
         None when there is none in the next fifty years.
         """
         interval = self._interval()
         if interval is not None:
-            return due_at + (max((now - due_at) // interval, 0) + 1) * interval
+            return self._count(interval, now, first)
         fires = next(CronSim(self.every, now.astimezone(find_zone(self.zone))), None)
         return None if fires is None else fires.astimezone(UTC)
+
+    def _count(self, interval: timedelta, now: datetime, first: datetime) -> datetime:
+        """The first whole number of intervals after `first` that ends after `now`."""
+        times = max((now - first) // interval, 0) + 1
+        if self.every[-1] not in BY_THE_CLOCK:
+            return first + times * interval
+        there = first.astimezone(find_zone(self.zone))
+        days = ((there + n * interval).astimezone(UTC) for n in count(max(times - 1, 1)))  # of 23 to 25 hours
+        return next(day for day in days if day > now)
 
     def _interval(self) -> timedelta | None:
         found = INTERVAL.fullmatch(self.every)
@@ -69,11 +90,31 @@ def read_schedule(order: PromiseOrder) -> PromiseOrder:
 
 def plan(order: PromiseOrder, now: datetime) -> PromiseOrder:
     """The order with the moment of its first start as `at`. Raises RequestError for one that never comes."""
+    if order.every is not None and order.at is None:
+        first = Schedule.read(order.every, order.zone).next_after(now, now)
+        if first is None:
+            raise RequestError(f"The schedule {order.every!r} never comes.")
+        order = replace(order, at=first)
     if order.at is not None and order.at <= now:
         raise RequestError(f"{tell_moment(order.at, order.zone)} has passed: name a moment to come.")
-    if order.every is None or order.at is not None:
-        return order
-    first = Schedule.read(order.every, order.zone).next_after(now, now)
-    if first is None:
-        raise RequestError(f"The schedule {order.every!r} never comes.")
-    return replace(order, at=first)
+    if order.at is not None and order.at > now + FARTHEST:
+        raise RequestError(f"{tell_moment(order.at, order.zone)} is more than fifty years from now: name a nearer one.")
+    return order
+
+
+def note_first(order: PromiseOrder) -> Mapping[str, str]:
+    """What `metadata` keeps of a planned order, so that a clock change shifts one day's moment and not all to come."""
+    return {FIRST: order.at.isoformat()} if order.at and order.every else {}
+
+
+def next_occurrence(promise: Promise, now: datetime) -> datetime | None:
+    """When a repeated promise comes again; None, and a line in the log, when it cannot."""
+    if promise.every is None:
+        return None
+    first = datetime.fromisoformat(promise.metadata[FIRST]) if FIRST in promise.metadata else promise.due_at
+    with suppress(RequestError, CronSimError):  # a zone or a spelling that an update has taken away
+        fires = Schedule(promise.every, promise.zone or UTC_NAME).next_after(now, first or promise.created_at)
+        if fires is not None:
+            return fires
+    log.error("a schedule has ended", promise=promise.id, every=promise.every, zone=promise.zone)
+    return None

@@ -18,7 +18,7 @@ from promises import consent_store, settle_store, store, wording
 from promises.consent_store import Question
 from promises.promise import CONSENT_PATIENCE, PROMPT, TASK_TYPES, Promise, Status, WaitingFor
 from promises.rings import Rings
-from promises.schedule import plan, read_schedule
+from promises.schedule import note_first, plan, read_schedule
 from promises.settle_store import Settled
 from promises.store import NewPromise
 
@@ -57,7 +57,10 @@ class Promises:
         return [promise.view for promise in found]
 
     async def cancel(self, promise_id: int, asker: Asker) -> PromiseView:
-        """Cancel at once what is not begun; work under way is told to stop and settles itself within a second."""
+        """Cancel at once what is not begun; work under way is told to stop and settles itself within a second.
+
+        Of a repeated promise any occurrence means the one that stands now, and all that would follow.
+        """
         promise, settled = await self._database.write(
             "promise-cancel", lambda connection: self._cancel(connection, promise_id, asker)
         )
@@ -118,7 +121,8 @@ class Promises:
         waiting_for = WaitingFor.SCHEDULE if order.at else None
         if _must_wait(connection, order, asker):
             waiting_for = WaitingFor.DEPENDENCY
-        promise = store.add(connection, NewPromise(order, asker, call, waiting_for, order.at), now)
+        new = NewPromise(order, asker, call, waiting_for, order.at, metadata=note_first(order))
+        promise = store.add(connection, new, now)
         acknowledgement = wording.acknowledge(promise, order.after)
         delivery_store.owe(connection, _hold(promise, acknowledgement, call), now)
         return promise, True
@@ -158,15 +162,17 @@ class Promises:
 
     def _cancel(self, connection: Connection, promise_id: int, asker: Asker) -> tuple[Promise, Settled | None]:
         promise = _own(connection, promise_id, asker)
+        if promise.every is not None:
+            promise = store.last_occurrence(connection, promise)
         if promise.status is Status.CANCELLED:
             return promise, None  # also: this very wish, asked again after a restart
         if promise.status.is_settled:
-            raise RequestError(f"Promise #{promise_id} is {promise.status} already.")
+            raise RequestError(f"Promise #{promise.id} is {promise.status} already.")
         now = self._clock.now()
-        settled = settle_store.cancel_unstarted(connection, promise_id, asker.name, now)
+        settled = settle_store.cancel_unstarted(connection, promise.id, asker.name, now)
         if settled is not None:
             return settled.promise, settled
-        settle_store.ask_cancel(connection, promise_id, asker.name, now)
+        settle_store.ask_cancel(connection, promise.id, asker.name, now)
         return promise, None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -12,12 +12,12 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from conversations import delivery_store
 from conversations.delivery import Draft
-from core.moments import UTC_NAME
 from core.schema import Moment, promise_dependencies, promises, results
 from promises import store, wording
 from promises.promise import Ending, Lease, Promise, Status, WaitingFor
-from promises.schedule import Schedule
+from promises.schedule import next_occurrence
 from promises.store import HAS_OPEN_DEPENDENCY, read
+from runtime import store as run_store
 
 UNSTARTED = (Status.PENDING, Status.WAITING)
 IS_UNBLOCKED = and_(
@@ -187,18 +187,25 @@ def _conclude(connection: Connection, promise: Promise, draft: Draft | None, now
     if promise.status is Status.PENDING:
         settled.ring.append((promise.id, promise.priority))
     if promise.status.is_settled:
+        if draft is None:
+            settled.promise = promise = _with_evidence(connection, promise)
         _tell(connection, promise, draft or _told_by_default(promise), now)
         settled.told = True
     return settled
 
 
+def _with_evidence(connection: Connection, promise: Promise) -> Promise:
+    """What an attempt that came to no result had done until then is kept and told as well."""
+    seen = promise.evidence or run_store.seen_in(connection, promise.run_id)
+    if seen == promise.evidence:
+        return promise
+    connection.execute(update(promises).where(promises.c.id == promise.id).values(evidence=list(seen)))
+    return replace(promise, evidence=seen)
+
+
 def _repeat(connection: Connection, promise: Promise, now: datetime) -> None:
     """A repeated promise comes again, whatever became of it, unless somebody cancelled it."""
-    if promise.every is None or promise.status not in {Status.COMPLETED, Status.FAILED}:
-        return
-    schedule = Schedule(promise.every, promise.zone or UTC_NAME)
-    fires = schedule.next_after(now, promise.due_at or promise.created_at)
-    if fires is not None:
+    if promise.status in {Status.COMPLETED, Status.FAILED} and (fires := next_occurrence(promise, now)):
         store.repeat(connection, promise, fires, now)
 
 
@@ -211,7 +218,7 @@ def _tell(connection: Connection, promise: Promise, draft: Draft, now: datetime)
 def _told_by_default(promise: Promise) -> Draft:
     if promise.status is Status.CANCELLED:
         return wording.tell_cancelled(promise)
-    return wording.tell_failed(promise, promise.error_message or "")
+    return wording.tell_failed(promise, promise.error_message or "", promise.evidence)
 
 
 def _changes(ending: Ending, now: datetime) -> dict[str, Any]:
@@ -230,6 +237,8 @@ def _changes(ending: Ending, now: datetime) -> dict[str, Any]:
         changes |= {"completed_at": now, "result_summary": ending.result_summary}
     if ending.error_message is not None or ending.status in {Status.COMPLETED, Status.CANCELLED}:
         changes["error_message"] = ending.error_message
+    if ending.progress:
+        changes["progress"] = ending.progress
     if ending.evidence:
         changes["evidence"] = list(ending.evidence)
     return changes

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, insert, literal, select
+from sqlalchemy import Connection, Row, bindparam, exists, func, insert, literal, select
 
 from core.access import Role
 from core.message import Chat
@@ -16,6 +16,7 @@ from core.protocols import Asker, Call, PromiseOrder
 from core.schema import Moment, promise_dependencies, promises, results
 from promises.promise import Lease, Promise, Status, WaitingFor
 
+HIGHEST_NUMBER = 2**63 - 1  # that a table can hold
 OPEN = (Status.PENDING, Status.IN_PROGRESS, Status.WAITING)
 # Statements on the way of every promise are built once: building one costs as much as running it.
 ADD = insert(promises)
@@ -109,6 +110,14 @@ def find(connection: Connection, promise_id: int) -> Promise | None:
     return _first(connection.execute(select(promises).where(promises.c.id == promise_id)).first())
 
 
+def last_occurrence(connection: Connection, promise: Promise) -> Promise:
+    """Where a repeated promise stands now: the newest of those that came of this one."""
+    chain = select(promises.c.id).where(promises.c.id == promise.id).cte("chain", recursive=True)
+    chain = chain.union_all(select(promises.c.id).where(promises.c.former_id == chain.c.id))
+    newest = select(func.max(chain.c.id)).scalar_subquery()
+    return read(connection.execute(select(promises).where(promises.c.id == newest)).one())
+
+
 def result_of(connection: Connection, promise_id: int) -> str | None:
     """The whole result, also where the chat got only its beginning."""
     whole = connection.execute(select(results.c.text).where(results.c.promise_id == promise_id)).scalar()
@@ -118,7 +127,7 @@ def result_of(connection: Connection, promise_id: int) -> str | None:
 
 def find_all(connection: Connection, promise_ids: Iterable[int], workspace: str) -> dict[int, Promise]:
     """Those of the numbers that are promises of this workspace."""
-    numbers = tuple(promise_ids)
+    numbers = tuple(number for number in promise_ids if 0 < number <= HIGHEST_NUMBER)
     if not numbers:
         return {}
     query = select(promises).where(promises.c.id.in_(numbers), promises.c.workspace == workspace)

@@ -77,16 +77,18 @@ def _bounded(promise: Promise, text: str) -> str:
     return _paragraphs(f"{text[:BEGINNING].rstrip()}…", kept)
 
 
-def tell_failed(promise: Promise, reason: str, evidence: Iterable[Evidence] = ()) -> Draft:
+def tell_failed(promise: Promise, reason: str, evidence: Iterable[Evidence] = (), said: str = "") -> Draft:
+    """`said` is what the agent gave as its result, for people to judge."""
     head = f"Promise #{promise.id} failed: {shorten(promise.task_description)}"
-    return _draft(promise, "result", _paragraphs(head, reason, tell_evidence(evidence)))
+    words = f"The agent said:\n\n{_bounded(promise, said.strip())}" if said.strip() else ""
+    return _draft(promise, "result", _paragraphs(head, reason, words, tell_evidence(evidence)))
 
 
 def tell_cancelled(promise: Promise) -> Draft:
-    done = f"\n\nDone until then: {promise.progress}" if promise.progress else ""
-    said = f"Promise #{promise.id} is cancelled: {shorten(promise.task_description)}"
-    said += "\n\nIt is not repeated any more." if promise.every else ""
-    return _draft(promise, "notice", said + done)
+    head = f"Promise #{promise.id} is cancelled: {shorten(promise.task_description)}"
+    again = "It is not repeated any more." if promise.every else ""
+    done = f"Done until then: {promise.progress}" if promise.progress else ""
+    return _draft(promise, "notice", _paragraphs(head, again, done, tell_evidence(promise.evidence)))
 
 
 def close_progress(promise: Promise) -> str:

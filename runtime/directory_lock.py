@@ -19,7 +19,7 @@ import json
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from core.clock import Clock, SystemClock
-from core.errors import Busy
+from core.errors import Busy, DatabaseError
 from core.owner import Owner
 from runtime.process import sweep
 
@@ -94,6 +94,7 @@ class DirectoryLocks:
         """The lock of `directory`, at once; raises Busy saying who holds it and since when.
 
         Only of a holder that is seen dead are the processes it left ended and the lock awaited, `wait_seconds` long.
+        Raises DatabaseError where the disk of the locks is full or read-only.
         """
         real = await to_thread.run_sync(directory.resolve)
         began = self._clock.boot()
@@ -111,13 +112,15 @@ class DirectoryLocks:
             await self._clock.sleep(LOOK_EVERY_SECONDS)
 
     def _try(self, real: Path, holder: Holder) -> Held | None:
-        fd = self._open()
-        if not _lock(fd, real):
-            os.close(fd)
-            return None
-        record_file = self._folder / f"{_byte(real):x}.json"
-        _write(record_file, Record(real, holder, Owner.this_process()).to_json())
-        return Held(fd, record_file)
+        with _told_clearly(), contextlib.ExitStack() as closing:
+            fd = self._open()
+            closing.callback(os.close, fd)
+            if not _lock(fd, real):
+                return None
+            record_file = self._folder / f"{_byte(real):x}.json"
+            _write(record_file, Record(real, holder, Owner.this_process()).to_json())
+            closing.pop_all()
+            return Held(fd, record_file)
 
     def _in_the_way(self, real: Path) -> list[Record]:
         """The records of those who hold this directory, one above or one below, and really hold it."""
@@ -180,6 +183,19 @@ def _write(file: Path, text: str) -> None:
     draft = file.with_suffix(f".{os.getpid()}.draft")
     draft.write_text(text)
     draft.replace(file)
+
+
+@contextlib.contextmanager
+def _told_clearly() -> Generator[None]:
+    """A disk that is full or read-only for a while is the owner's matter, and work that waits for it goes on later."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+            raise
+        raise DatabaseError(
+            f"The folder of Valor's data cannot be written ({error.strerror}): free some space."
+        ) from error
 
 
 def _sentence(in_the_way: list[Record], dead: set[str]) -> str:

@@ -27,13 +27,15 @@ from sqlalchemy import Connection
 from core.clock import Clock
 from core.database import Database, T, Work
 from core.edges import around
-from core.errors import Busy, NotAllowed, RequestError
+from core.errors import Busy, DatabaseError, NotAllowed, RequestError
 from core.logs import TOOL_CALLS
 from runtime import store
 from runtime.deps import INTERRUPTED, Deps
 from runtime.store import Run, Step, StepStatus
 
 Evidence = Mapping[str, Any]
+RETRY_SECONDS = 1.0
+log = structlog.get_logger("agents.journal")
 calls = structlog.get_logger(TOOL_CALLS)
 
 
@@ -97,9 +99,20 @@ class Journal:
         return step
 
     async def write(self, step: Step) -> None:
-        """Commit a step. Raises Cancelled when the run is another process's now."""
+        """Commit a step. Raises Cancelled when the run is another process's now.
+
+        What is done waits, however long the database is out of order: it would be paid for or done again.
+        """
         now = self._clock.now()
-        await self._write("step", lambda connection: store.write_step(connection, self._run, step, now))
+        while True:
+            try:
+                await self._write("step", lambda connection: store.write_step(connection, self._run, step, now))
+                break
+            except DatabaseError as error:
+                if step.status is StepStatus.INTENT:
+                    raise
+                log.warning("a step cannot be written yet", step=step.key, error=str(error))
+            await self._clock.sleep(RETRY_SECONDS)
         if step.status is not StepStatus.INTENT:
             self._seen[step.key] = step
 

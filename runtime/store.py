@@ -126,6 +126,18 @@ def read_steps(connection: Connection, run_id: str) -> list[Step]:
     ]
 
 
+def tools_done(connection: Connection, run_id: str) -> list[Step]:
+    """The tool calls of a run that came to an end, in order."""
+    done = (step for step in read_steps(connection, run_id) if step.kind == "tool")
+    return [step for step in done if step.status is not StepStatus.INTENT]
+
+
+def seen_in(connection: Connection, run_id: str) -> tuple[Mapping[str, JSON], ...]:
+    """What tools of a run were seen to do, in order."""
+    query = select(steps.c.evidence).where(steps.c.run_id == run_id).order_by(steps.c.id)
+    return tuple(item for seen in connection.execute(query).scalars() for item in seen or ())
+
+
 def write_step(connection: Connection, run: Run, step: Step, now: datetime) -> None:
     """Write the step, or bring its row up to date. Raises Cancelled when the run is another process's now."""
     check_epoch(connection, run)

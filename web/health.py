@@ -21,8 +21,8 @@ from core.checks import (
     Finding,
     Snapshot,
     Status,
+    check_database,
     check_disk,
-    check_same_file,
     check_worker,
 )
 from core.clock import Clock
@@ -69,16 +69,23 @@ def describe_part(part: Component, now: datetime) -> dict[str, Any]:
     return body | ({"mend": part.finding.mend} if part.finding.mend else {})
 
 
-def machine_probes(home: Path, lock: Path, database: Path | None = None) -> Mapping[str, Probe]:
+def no_trouble() -> str | None:
+    """What a database says of itself that is well."""
+
+
+def machine_probes(
+    home: Path, lock: Path, database: Path | None = None, trouble: Callable[[], str | None] = no_trouble
+) -> Mapping[str, Probe]:
     """What costs a system call or two and is worth looking at all the time.
 
-    `lock` is the worker's; `database` is the file that is open now, the one in `home` unless another is named.
+    `lock` is the worker's; `database` is the file that is open now, the one in `home` unless another is named;
+    `trouble` is why it cannot be written.
     """
     probes: dict[str, Probe] = {WORKER: lambda: check_worker(lock), DISK: lambda: check_disk(home)}
     ledger = database or home / "system.db"
     if ledger.exists():
         first = ledger.stat()
-        probes[DATABASE] = lambda: check_same_file(ledger, first)
+        probes[DATABASE] = lambda: check_database(ledger, first, trouble())
     return probes
 
 

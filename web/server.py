@@ -25,6 +25,7 @@ from integrations.telegram.session import TelegramAccess
 from integrations.telegram.userbot import Userbot
 from promises import store as promise_store
 from runtime.process import sweep
+from web.database_watch import DatabaseWatch
 from web.doors import PingOutcome
 from web.health import keep_watch, machine_probes
 from web.services import Services
@@ -59,13 +60,17 @@ class Server:
     def _begin(self, doorbell: Doorbell) -> None:
         services = self.services
         settings = services.ground.settings
-        probes = machine_probes(settings.home, checks.worker_lock(settings), settings.database_path)
+        database = services.ground.database
+        lock, trouble = checks.worker_lock(settings), lambda: database.trouble
+        probes = machine_probes(settings.home, lock, settings.database_path, trouble)
+        watch = DatabaseWatch(database, services.ground.clock, services.alerts.tell_owner)
         for name, work in (
             ("outbox", services.outbox.run()),
             ("reconciler", services.reconciler.run()),
             ("retention", services.retention.run()),
             ("doorbell", self._listen(doorbell)),
             ("configuration", self._follow_configuration()),
+            ("database watch", watch.run()),
             ("probes", keep_watch(services.ground.board, probes, services.ground.clock)),
             ("agents", self._load_agents()),
             ("local", self._open_front(services.local)),
@@ -221,16 +226,26 @@ class Server:
 
     async def _follow_configuration(self) -> None:
         """Take up a valid change of the file while running; tell the owner of one that is not."""
-        services, told = self.services, ()
+        services, told, has_changed = self.services, tuple[str, ...](), False
         while True:
             await services.ground.clock.sleep(CONFIGURATION_EVERY)
-            if await asyncio.to_thread(services.ground.configuration.check) is not None:
-                await services.inbox.note_configuration()
-                log.info("The workspace configuration was taken up.")
-            if services.ground.configuration.alert and services.ground.configuration.alert != told:
-                problems = "; ".join(services.ground.configuration.alert)
-                await services.alerts.tell_owner(f"The changed workspace configuration is not taken up: {problems}.")
-            told = services.ground.configuration.alert
+            has_changed |= await asyncio.to_thread(services.ground.configuration.check) is not None
+            try:
+                if has_changed:
+                    await services.inbox.note_configuration()
+                    log.info("The workspace configuration was taken up.")
+                has_changed = False
+                told = await self._tell_alert(told)
+            except DatabaseError as error:
+                log.warning("A change of the configuration waits to be noted.", error=str(error))
+
+    async def _tell_alert(self, told: tuple[str, ...]) -> tuple[str, ...]:
+        """Tell the owner why a changed configuration is not taken up, unless that was `told`; what is told now."""
+        alert = self.services.ground.configuration.alert
+        if alert and alert != told:
+            problems = "; ".join(alert)
+            await self.services.alerts.tell_owner(f"The changed workspace configuration is not taken up: {problems}.")
+        return alert
 
 
 @dataclass(frozen=True, slots=True)

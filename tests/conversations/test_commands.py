@@ -4,9 +4,11 @@ import pytest
 
 from conversations.command_answers import _list
 from conversations.commands import Command, read_command
+from conversations.turn import Turn
+from conversations.turns import Gate
 from core.message import Chat
-from core.protocols import PromiseView
-from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage
+from core.protocols import Call, PromiseView
+from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage, make_promise
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,7 @@ from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage
         ("cancel promise #7", Command("cancel", "promise #7")),
         ("cancel", Command("cancel")),
         ("cancel my trip", None),
+        ("cancel 99999999999999999999", None),
         ("/approve 7", Command("approve", "7")),
         ("refuse 7", Command("refuse", "7")),
         ("refuse to go", None),
@@ -76,6 +79,26 @@ async def test_p5_cancel_as_a_reply_means_that_promise(stage: Stage) -> None:
         await stage.quiet()
     assert stage.front.texts("1")[1] == "Promise #1 is being cancelled."
     assert stage.front.texts("1")[2].startswith("Say which promise")
+
+
+async def test_p5_cancel_as_a_reply_to_what_speaks_of_several_asks_which(stage: Stage) -> None:
+    async def promise(turn: Turn, gate: Gate) -> str:
+        await gate()
+        for number in range(2):
+            await make_promise(
+                stage.database, stage.clock, turn.asker, f"task {number}", Call(turn.run_id, str(number), turn.id)
+            )
+        return "Two things. " + "x " * 3000
+
+    stage.agent.scripts["do both"] = promise
+    await stage.say(DM, OLGA, "do both")
+    await stage.quiet()
+    for told in stage.front.told("1"):
+        await stage.say(DM, OLGA, "cancel", reply_to=told.id)
+        await stage.quiet()
+    assert len(stage.front.texts("1")) == 4
+    for answer in stage.front.texts("1")[2:]:
+        assert answer.startswith("That message speaks of #1 and #2. Say which promise: /cancel NUMBER. (E-")
 
 
 async def test_a8_why_as_a_reply(stage: Stage) -> None:

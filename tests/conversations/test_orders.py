@@ -26,13 +26,14 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ),
         ("every=“0 9 * * mon” go", PromiseOrder("go", "code", every="0 9 * * mon")),
         ("every=30m", PromiseOrder("", "code", every="30m")),
+        ("type=Search who is who", PromiseOrder("who is who", "search")),
     ],
 )
 def test_p7_options_stand_before_the_task(rest: str, order: PromiseOrder) -> None:
     assert read_order(rest, "code") == order
 
 
-@pytest.mark.parametrize("rest", ["after=x go", "priority=high go", "at=noon go"])
+@pytest.mark.parametrize("rest", ["after=x go", "priority=high go", "at=noon go", f"after={'9' * 5_000} go"])
 def test_p7_an_option_that_makes_no_sense_is_refused(rest: str) -> None:
     with pytest.raises(RequestError, match="is no"):
         read_order(rest, "code")

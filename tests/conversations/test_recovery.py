@@ -9,7 +9,8 @@ from typing import cast
 from sqlalchemy import Connection
 
 from conversations.turn import Turn
-from conversations.turns import Gate
+from conversations.turns import DEATHS, Gate
+from core.errors import DatabaseError
 from core.message import Chat
 from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage, locked, opened
 
@@ -177,6 +178,24 @@ async def test_bad_input_a_database_locked_while_a_command_ends_loses_nothing(st
     await stage.front.until(lambda: bool(stage.front.told("1")))
     await stage.quiet()
     assert stage.front.texts("1") == ["pong: all is well"]
+    assert [(row.status, row.attempts) for row in await stage.rows("turns")] == [("done", 1)]
+
+
+async def test_bad_input_a_turn_that_found_the_database_out_of_order_is_begun_again(stage: Stage) -> None:
+    """As often as it takes: with the same run, whose journal holds what was done."""
+
+    async def fail_at_first(turn: Turn, gate: Gate) -> str:
+        if len(stage.agent.asked) <= DEATHS:
+            raise DatabaseError("The disk is full.")
+        return "re: hello"
+
+    stage.agent.script = fail_at_first
+    await stage.say(DM, OLGA, "hello")
+    await stage.front.until(lambda: bool(stage.front.told("1")))
+    await stage.quiet()
+    assert stage.front.texts("1") == ["re: hello"]
+    assert len({turn.run_id for turn, _ in stage.agent.asked}) == 1
+    assert [(row.status, row.attempts) for row in await stage.rows("turns")] == [("done", 1)]
 
 
 async def test_bad_input_an_end_that_can_never_be_written_is_set_aside(stage: Stage) -> None:

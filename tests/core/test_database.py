@@ -4,13 +4,14 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from core.database import GROUP, Database, Work, sqlite_url
+from core.database import GROUP, Database, Work, sqlite_url, touch
 from core.errors import DatabaseError
 
 TABLE = "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE)"
@@ -168,6 +169,37 @@ async def test_bad_input_a_locked_database_is_told_clearly_and_used_again(databa
     other.close()
     await database.write("w", lambda connection: add(connection, "a"))
     assert await database.read(names) == ["a"]
+
+
+async def test_bad_input_trouble_is_known_while_it_lasts(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.database.LOCKED_SECONDS", 0.0)
+    await database.write("table", lambda connection: run(connection, "CREATE TABLE alembic_version (version_num)"))
+    assert database.trouble is None
+    with closing(sqlite3.connect(tmp_path / "system.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.ensure_future(database.write("w", touch))
+        while database.trouble is None:  # known while the transaction still waits
+            await asyncio.sleep(0)
+        assert not writing.done()
+        with pytest.raises(DatabaseError):
+            await writing
+        assert database.trouble.startswith("system.db is locked by another program")
+    await database.write("w", touch)
+    assert database.trouble is None
+
+
+async def test_bad_input_a_full_disk_is_trouble_and_a_fault_of_ones_own_is_not(database: Database) -> None:
+    await database.write("full", lambda connection: run(connection, "PRAGMA max_page_count=1"))
+    with pytest.raises(DatabaseError, match="is full"):
+        await database.write("w", lambda connection: add(connection, "x" * 100_000))
+    assert database.trouble is not None
+    assert "is full" in database.trouble
+    await database.write("w", lambda connection: add(connection, "a"))
+    with pytest.raises(IntegrityError):
+        await database.write("w", lambda connection: add(connection, "a"))
+    assert database.trouble is None
 
 
 async def test_bad_input_a_read_only_database(database: Database, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from promises.promise import Promise, Retry
 from promises.reconciler import Reconciler
 from promises.rings import Rings
 from promises.service import Promises
+from runtime.store import Run, Step, StepStatus, write_step
 
 CHAT = Chat("local", "page")
 OWNER = Asker(CHAT, 5, 1, "Olga", Role.OWNER, "psy")
@@ -116,6 +117,15 @@ class Stage:
         if kinds:
             query = query.where(deliveries.c.kind.in_(kinds))
         return await self.database.read(lambda connection: list(connection.execute(query)))
+
+    async def write_steps(self, promise_id: int, *done: tuple[str, str, Sequence[Mapping[str, object]]]) -> None:
+        """Steps of the promise's run: (status, tool, evidence) each."""
+        row = await self.row(promise_id)
+        run = Run(row.run_id, "tester", "psy", promise_id=promise_id, epoch=row.epoch)
+        now = self.clock.now()
+        for n, (status, tool, evidence) in enumerate(done):
+            step = Step(f"call_{n}", "tool", tool, StepStatus(status), {}, evidence=tuple(evidence))
+            await self.database.write("test", lambda connection, step=step: write_step(connection, run, step, now))
 
     async def run_sql(self, statement: str) -> None:
         await self.database.write("test", lambda connection: connection.execute(text(statement)))

@@ -196,7 +196,6 @@ def test_p6_backoff_grows_to_its_limit_and_jitter_only_shortens_it() -> None:
         (ModelRefused("The key is refused."), "The key is refused."),
         (NotAllowed("The fence is off."), "The fence is off."),
         (TimeoutError(), "The work took longer than it may."),
-        (DatabaseError("The disk is full."), "The disk is full."),
     ],
 )
 async def test_p6_what_cannot_pass_fails_at_once(stage: Stage, error: Exception, sentence: str) -> None:
@@ -233,7 +232,9 @@ async def test_p10_an_empty_answer_and_a_refused_tool_are_failures(
 ) -> None:
     row = await stage.keep(await stage.make(), outcome)
     assert (row.status, row.error_message, row.evidence) == ("failed", sentence, [RAN])
-    assert (await stage.told("result"))[0].text.endswith(f"{sentence}\n\n- ran: `pytest` → 0")
+    told = (await stage.told("result"))[0].text
+    assert told.startswith(f"Promise #1 failed: count the files\n\n{sentence}")
+    assert told.endswith("- ran: `pytest` → 0")
 
 
 async def test_p10_an_attempt_over_its_time_limit_fails(stage: Stage) -> None:
@@ -243,11 +244,13 @@ async def test_p10_an_attempt_over_its_time_limit_fails(stage: Stage) -> None:
     assert stage.work.stopped == [number]
 
 
-async def test_p8_work_that_finds_its_directory_taken_waits_without_counting(stage: Stage) -> None:
+@pytest.mark.parametrize("error", [Busy("Promise #4 writes there since 14:02."), DatabaseError("The disk is full.")])
+async def test_p8_work_that_finds_its_directory_taken_waits_without_counting(stage: Stage, error: Exception) -> None:
+    """And so does work that finds the database out of order."""
     number = await stage.make()
-    row = await stage.keep(number, Busy("Promise #4 writes there since 14:02."))
+    row = await stage.keep(number, error)
     assert (row.status, row.waiting_for, row.attempts) == ("waiting", "schedule", 0)
-    assert row.error_message == "Promise #4 writes there since 14:02."
+    assert row.error_message == str(error)
     stage.time.advance(5)
     await stage.reconciler.reconcile()
     assert (await stage.keep(number, Outcome("done"))).status == "completed"

@@ -6,9 +6,7 @@ import asyncio
 from pathlib import Path
 
 from core.clock import SystemClock
-from core.errors import (
-    ModelRefused,
-)
+from core.errors import ModelRefused, ModelUnavailable
 from promises.keeper import Outcome
 from tests.promises.stage import DEADLINE, OWNER, Stage, open_stage
 
@@ -33,6 +31,39 @@ async def test_p4_the_first_progress_makes_the_line_and_later_ones_change_it(sta
     [line] = await stage.told("progress")
     assert line.text == "Promise #1: done (half of it is done · 3 steps, last: run_command)"
     assert [row.kind for row in await stage.told()] == ["ack", "progress", "result"]
+
+
+async def test_p4_the_line_ends_with_the_last_step_though_it_was_not_told_yet(stage: Stage) -> None:
+    number = await stage.make()
+    keeping = await stage.begin(number, stage.keeper())
+    assert stage.work.progress is not None
+    await stage.work.progress.finished("read_file")
+    await stage.until(lambda row: row.progress == "1 step, last: read_file", number)
+    await stage.work.progress.finished("edit_file")
+    stage.work.ends.put_nowait(Outcome("done"))
+    await keeping
+    assert (await stage.row(number)).progress == "2 steps, last: edit_file"
+    assert [told.text for told in await stage.told("progress")] == ["Promise #1: done (2 steps, last: edit_file)"]
+
+
+async def test_p4_a_second_attempt_goes_on_counting(stage: Stage) -> None:
+    number = await stage.make()
+    keeping = await stage.begin(number, stage.keeper())
+    assert stage.work.progress is not None
+    await stage.work.progress.finished("edit_file")
+    await stage.until(lambda row: row.progress is not None, number)
+    await stage.write_steps(number, ("done", "edit_file", []), ("intent", "run_command", []))
+    stage.work.ends.put_nowait(ModelUnavailable("The model is overloaded."))
+    await keeping
+    stage.time.advance(10)
+    await stage.reconciler.reconcile()
+    again = await stage.begin(number, stage.keeper())
+    assert (await stage.row(number)).progress == "1 step, last: edit_file"
+    await stage.work.progress.finished("run_command")
+    await stage.until(lambda row: row.progress == "2 steps, last: run_command", number)
+    stage.work.ends.put_nowait(Outcome("done"))
+    await again
+    assert len(await stage.told("progress")) == 1
 
 
 async def test_p4_progress_of_an_old_epoch_is_not_told(stage: Stage) -> None:

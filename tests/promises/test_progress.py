@@ -9,6 +9,7 @@ import pytest
 from core.clock import FakeClock
 from core.errors import DatabaseError
 from promises.progress import PAUSE_SECONDS, ProgressLine
+from runtime.store import Step, StepStatus
 
 DEADLINE = 10
 
@@ -81,3 +82,15 @@ async def test_p4_a_fault_in_telling_is_logged_and_costs_nothing_else(capsys: py
 
 async def test_p4_a_line_that_was_never_begun_can_be_closed() -> None:
     await ProgressLine(Chat().tell, FakeClock()).close()
+
+
+async def test_p4_a_later_attempt_counts_on_and_tells_nothing_of_it_anew() -> None:
+    chat, clock = Chat(), FakeClock()
+    line = ProgressLine(chat.tell, clock)
+    before = [("report_progress", {"line": "half\nway"}), ("run_command", {"command": "ls"})]
+    line.resume(Step(str(n), "tool", name, StepStatus.DONE, args) for n, (name, args) in enumerate(before))
+    assert line.line == "half way · 2 steps, last: run_command"
+    assert chat.told.empty()
+    await line.finished("write_file")
+    assert await chat.next() == "half way · 3 steps, last: write_file"
+    await line.close()

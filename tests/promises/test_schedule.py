@@ -28,6 +28,7 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)  # the stage's clock
         ("30m", "UTC", "00:40", "00:00", "01:00"),
         ("30m", "UTC", "01:00", "00:00", "01:30"),
         ("1d", "UTC", "00:00", "12:00", "12:00+1"),
+        ("24h", "UTC", "00:00+3", "00:00", "00:00+4"),
         ("0 9 * * *", "Europe/Berlin", "00:00", "00:00", "08:00"),
         ("0 9 * * *", "Europe/Berlin", "08:00", "00:00", "08:00+1"),
         ("*/20 * * * mon", "UTC", "00:00", "00:00", "00:00+4"),
@@ -52,11 +53,42 @@ def test_p7_cron_follows_the_zones_clock() -> None:
 
 
 @pytest.mark.parametrize(
+    ("every", "first", "days"),
+    [
+        ("1d", datetime(2026, 3, 27, 9, tzinfo=BERLIN), (28, 29, 30, 31)),  # summer time begins on the 29th
+        ("1d", datetime(2026, 10, 23, 9, tzinfo=BERLIN), (24, 25, 26, 27)),  # and ends on the 25th
+        ("1w", datetime(2026, 3, 1, 9, tzinfo=BERLIN), (8, 15, 22, 29)),
+    ],
+)
+def test_p7_days_and_weeks_go_by_the_zones_clock(every: str, first: datetime, days: tuple[int, ...]) -> None:
+    schedule, moment = Schedule.read(every, "Europe/Berlin"), first
+    for day in days:
+        found = schedule.next_after(moment, first)
+        assert found == first.replace(day=day)
+        moment = first.replace(day=day)
+    missed = first.replace(day=days[-1]).astimezone(UTC) - timedelta(seconds=1)
+    assert schedule.next_after(missed, first) == first.replace(day=days[-1])
+
+
+async def test_p7_a_moment_that_a_clock_change_leaves_out_shifts_that_day_alone(stage: Stage) -> None:
+    first = datetime(2026, 3, 28, 2, 30, tzinfo=BERLIN)
+    await stage.make("look", at=first, every="1d", zone="Europe/Berlin")
+    for number in (1, 2):
+        await _let_start(stage, number)
+        await stage.keep(number, Outcome("seen"))
+    _, shifted, after = await _all(stage)
+    assert shifted.due_at == datetime(2026, 3, 29, 3, 30, tzinfo=BERLIN)
+    assert after.due_at == datetime(2026, 3, 30, 2, 30, tzinfo=BERLIN)
+
+
+@pytest.mark.parametrize(
     ("order", "sentence"),
     [
         ({"at": NEW_YEAR}, r"2026-01-01 00:00 \(UTC\) has passed: name a moment to come"),
         ({"at": datetime(2025, 1, 1, tzinfo=UTC), "zone": "Asia/Tokyo"}, r"09:00 \(Asia/Tokyo\) has passed"),
         ({"every": "0 0 30 2 *"}, "Bad day-of-month"),
+        ({"every": "99999w"}, "more than fifty years from now"),
+        ({"at": datetime(2099, 1, 1, tzinfo=UTC)}, r"2099-01-01 00:00 \(UTC\) is more than fifty years from now"),
         ({"every": "* * */20 * 1L"}, "never comes"),
         ({"every": "* * * * * *"}, "is no schedule: write an interval such as 30m"),
         ({"every": "0m"}, "is no schedule"),
@@ -129,6 +161,7 @@ async def test_p7_a_repeated_promise_comes_again_once_each_time(stage: Stage) ->
     assert new.due_at == new.not_before == datetime(2026, 1, 2, 9, tzinfo=BERLIN)
     copied = ("task_description", "chat_id", "front", "message_id", "requester_id", "role", "workspace", "priority")
     assert all(getattr(new, name) == getattr(old, name) for name in (*copied, "every", "zone", "metadata"))
+    assert new.metadata == {"first": "2026-01-01T08:00:00+00:00"}
     assert new.run_id != old.run_id
     assert (new.attempts, new.epoch, new.completed_at, new.made_by_run) == (0, 0, None, None)
     assert [told.kind for told in await stage.told()] == ["ack", "result"]
@@ -171,11 +204,33 @@ async def test_p7_cancelling_an_occurrence_ends_the_schedule(stage: Stage) -> No
     assert notice.text == "Promise #1 is cancelled: look\n\nIt is not repeated any more."
 
 
+async def test_p5_any_occurrence_means_the_one_that_stands_now(stage: Stage) -> None:
+    await stage.make("look", every="1h")
+    for number in (1, 2):
+        await _let_start(stage, number)
+        await stage.keep(number, Outcome("seen"))
+    view = await stage.service.cancel(1, OWNER)
+    assert (view.id, view.status) == (3, "cancelled")
+    assert [row.status for row in await _all(stage)] == ["completed", "completed", "cancelled"]
+    assert (await stage.service.cancel(2, OWNER)).id == 3
+    [notice] = await stage.told("notice")
+    assert notice.text == "Promise #3 is cancelled: look\n\nIt is not repeated any more."
+
+
 async def test_p7_a_schedule_that_has_no_further_moment_ends(stage: Stage) -> None:
     number = await stage.make("look", every="1h")
     await stage.run_sql("UPDATE promises SET every = '* * */20 * 1L'")
     await _let_start(stage, number)
     await stage.keep(number, Outcome("seen"))
+    assert len(await _all(stage)) == 1
+
+
+@pytest.mark.parametrize("broken", ["zone = 'Mars/Olympus'", "every = 'now and then'"])
+async def test_p7_a_schedule_that_an_update_has_broken_ends_and_keeps_its_result(stage: Stage, broken: str) -> None:
+    number = await stage.make("look", every="0 9 * * *", zone="Europe/Berlin")
+    await _let_start(stage, number)
+    await stage.run_sql(f"UPDATE promises SET {broken}")
+    assert (await stage.keep(number, Outcome("seen"))).status == "completed"
     assert len(await _all(stage)) == 1
 
 

@@ -81,12 +81,29 @@ async def test_p1_a_bad_order_is_refused(
 
 async def test_p7_nothing_can_follow_itself_another_workspaces_or_a_failed_promise(stage: Stage) -> None:
     first = await stage.make()
-    for asker, after in [(OWNER, first + 1), (STRANGER, first)]:
+    for asker, after in [(OWNER, first + 1), (STRANGER, first), (OWNER, 2**70), (OWNER, -1)]:
         with pytest.raises(Unknown, match=f"no promise #{after} in {asker.workspace}"):
             await stage.make("next", asker, after=(after,))
     await stage.service.cancel(first, OWNER)
     with pytest.raises(RequestError, match="#1 is cancelled: nothing can follow it"):
         await stage.make("next", after=(first,))
+
+
+async def test_p7_promises_cannot_follow_each_other_in_a_circle(stage: Stage) -> None:
+    """What is followed is named when a promise is made, and is there by then: the second cannot be the first's lead."""
+    with pytest.raises(Unknown, match="no promise #2 in psy to follow"):
+        await stage.make("first", after=(2,))
+    first = await stage.make("first")
+    second = await stage.make("second", after=(first,))
+    third = await stage.make("third", after=(second, first))
+    for number in (first, second, third):
+        assert (await stage.keep(number, Outcome("done"))).status == "completed"
+
+
+async def test_p5_a_number_that_no_promise_can_have_is_unknown(stage: Stage) -> None:
+    for number in (0, -1, 2**70):
+        with pytest.raises(Unknown, match=f"no promise #{number} in psy"):
+            await stage.service.cancel(number, OWNER)
 
 
 async def test_p7_a_follower_waits_and_says_so(stage: Stage) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from anyio import fail_after, to_thread
 
-from core.errors import Busy
+from core.errors import Busy, DatabaseError
 from runtime import directory_lock
 from runtime.directory_lock import DirectoryLocks, Holder
 from runtime.policy import FencePolicy
@@ -200,6 +200,18 @@ async def test_p8_a_stale_record_is_no_lock(locks: DirectoryLocks, place: Path, 
 async def test_p8_a_folder_that_cannot_hold_locks_is_an_error(place: Path) -> None:
     with pytest.raises(OSError, match=r"Inappropriate|Bad|Invalid|Operation|Not a directory|File exists"):
         await DirectoryLocks(Path(os.devnull)).acquire(place, holder())
+
+
+async def test_bad_input_a_full_disk_is_told_and_leaves_no_lock_behind(
+    locks: DirectoryLocks, place: Path, tmp_path: Path
+) -> None:
+    (await locks.acquire(place, holder())).release()
+    draft = tmp_path / "locks" / f"{directory_lock._byte(place):x}.{os.getpid()}.draft"
+    draft.symlink_to("/dev/full")
+    with pytest.raises(DatabaseError, match=r"data cannot be written \(No space left on device\): free some space"):
+        await locks.acquire(place, holder())
+    draft.unlink()
+    (await locks.acquire(place, holder())).release()
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])

@@ -11,7 +11,9 @@ from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.toolsets import FunctionToolset
 from sqlalchemy import insert, update
 
+from core.errors import DatabaseError
 from core.schema import llm_calls, runs, steps
+from runtime import journal
 from runtime.deps import Deps
 from runtime.journal import INTERRUPTED, response_adapter, tell_steps
 from runtime.manifest import Tools
@@ -41,6 +43,37 @@ async def test_p9_a_run_goes_on_from_its_last_step(stage: Stage) -> None:
     assert result.steps == 5
     (run,) = await stage.rows(runs)
     assert run["status"] == "done"
+
+
+async def test_bad_input_a_result_outlasts_a_database_out_of_order(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was done and cannot be written down would be done again."""
+    monkeypatch.setattr(journal, "RETRY_SECONDS", 0.001)
+    ran: list[str] = []
+
+    async def spoil(ctx: RunContext[Deps]) -> str:
+        """Do it, and leave a database that nobody can write."""
+        ran.append("spoil")
+        await stage.database.write("test", lambda connection: connection.exec_driver_sql("PRAGMA query_only=1"))
+        return "spoilt"
+
+    stage.model.script(lambda asked: Say("Done.") if asked.results else Call("spoil", {}, id="t1"))
+    manifest = stage.manifest(toolsets=(Tools(lambda: FunctionToolset([spoil])),))
+    assert (await stage.runner().run(manifest, "go", stage.deps())).text == "Done."
+    assert [step["status"] for step in await stage.rows(steps)] == ["done"] * 3
+    await stage.runner().run(manifest, "go", stage.deps())
+    assert ran == ["spoil"]
+
+
+async def test_bad_input_nothing_begins_that_cannot_be_written_down_first(stage: Stage) -> None:
+    async def gate() -> None:
+        await stage.database.write("test", lambda connection: connection.exec_driver_sql("PRAGMA query_only=1"))
+
+    stage.model.answer(Call("note", {"text": "a"}, id="t1"))
+    with pytest.raises(DatabaseError, match=r"system\.db is read-only"):
+        await stage.runner().run(stage.manifest(), "go", stage.deps(gate=gate))
+    assert stage.bench.ran == []
 
 
 async def test_p9_a_finished_run_is_replayed_whole(stage: Stage) -> None:

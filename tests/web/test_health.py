@@ -85,6 +85,17 @@ def test_b7_a_ledger_that_was_deleted_or_replaced_is_no_longer_healthy(tmp_path:
     assert after.sentence.startswith("system.db was deleted or replaced while Valor runs")
 
 
+def test_bad_input_a_database_that_cannot_be_written_is_unhealthy_and_says_why(tmp_path: Path) -> None:
+    ledger, trouble = tmp_path / "system.db", ["The disk is full."]
+    ledger.touch()
+    probe = machine_probes(tmp_path, tmp_path / "worker.lock", ledger, lambda: trouble[0] if trouble else None)[
+        "database"
+    ]
+    assert probe() == Finding(Status.UNHEALTHY, "The disk is full.")
+    trouble.clear()
+    assert probe().status is Status.HEALTHY
+
+
 def test_a_ledger_whose_file_is_not_there_at_the_start_is_not_watched(tmp_path: Path) -> None:
     assert "database" not in machine_probes(tmp_path, tmp_path / "worker.lock")
 
