@@ -250,7 +250,7 @@ deliveries = Table(
     Column("front", Text, nullable=False),
     Column("chat_id", Text, nullable=False),
     Column("reply_to", BigInteger),
-    Column("kind", Text, nullable=False),  # answer, ack, progress, result, notice, `question N`
+    Column("kind", Text, nullable=False),  # see conversations/delivery.py
     Column("part", Integer, nullable=False, server_default="0"),
     Column("turn_id", Key, ForeignKey("turns.id")),
     Column("promise_id", Key, ForeignKey("promises.id")),
