@@ -275,6 +275,7 @@ deliveries = Table(
         *("status", "front", "chat_id", "id"),
         sqlite_where=text("status IN ('held', 'open', 'ready')"),
     ),
+    Index("ix_deliveries_lost", "id", sqlite_where=text("status IN ('dead', 'ambiguous')")),
     Index("ix_deliveries_held", "turn_id", sqlite_where=text("status = 'held'")),
     Index("uq_deliveries_message", "front", "chat_id", "message_id", unique=True),
     Index("ix_deliveries_chat", "front", "chat_id", "id"),
