@@ -27,6 +27,7 @@ HELP = """I answer here, and take on long jobs as promises. Commands, with or wi
 after=7)
 /promises: what I have promised in this workspace
 /cancel NUMBER: cancel a promise (or reply `cancel` to it)
+/retry NUMBER: take up again a promise that failed or was cancelled (or reply `retry` to it)
 /approve NUMBER, /refuse NUMBER: allow what a promise asks for, or not (or reply so to its question)
 /why NUMBER: why a message was or was not answered (or reply `/why` to it)"""
 
@@ -53,8 +54,8 @@ class CommandAnswers:
                 return await self._promise(turn, command)
             case "promises":
                 return _list(await self.promises.list_for(turn.asker))
-            case "cancel":
-                return await self._cancel(turn, command)
+            case "cancel" | "retry":
+                return await self._move(turn, command)
             case "approve" | "refuse":
                 return await self._decide(turn, command)
             case "why":
@@ -79,9 +80,18 @@ class CommandAnswers:
         await self.promises.make(read_order(command.rest, kind), turn.asker, call)
         return ""
 
-    async def _cancel(self, turn: Turn, command: Command) -> str:
-        view = await self.promises.cancel(await self._number_of(turn, command), turn.asker)
+    async def _move(self, turn: Turn, command: Command) -> str:
+        number = await self._number_of(turn, command)
+        if command.name == "retry":
+            return await self._retry(turn, number)
+        view = await self.promises.cancel(number, turn.asker)
         return f"Promise #{view.id} is {'' if view.status == 'cancelled' else 'being '}cancelled."
+
+    async def _retry(self, turn: Turn, number: int) -> str:
+        """Empty where the promise's own words are the answer: they are told in the chat that it was made in."""
+        await self.promises.retry(number, turn.asker, Call(turn.run_id, "command", turn_id=turn.id))
+        told = await self.database.read(lambda connection: delivery_store.promises_of(connection, turn.id))
+        return "" if number in told else f"Promise #{number} is taken up again."
 
     async def _decide(self, turn: Turn, command: Command) -> str:
         number = await self._number_of(turn, command)

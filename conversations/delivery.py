@@ -16,7 +16,8 @@ from core.message import Chat, Entity, Part, Piece
 class Draft:
     """What is to be told: Markdown `text`, cut into `pieces` for its front when the draft is made.
 
-    `kind` is `answer`, `ack`, `progress`, `result` or `notice`; a `held` one waits for its turn to end.
+    `kind` is `answer`, `ack`, `progress`, `result`, `notice`, `question N`, `retry N`, or `result N` and `notice N`
+    where the promise was retried since; a `held` one waits for its turn to end.
     """
 
     chat: Chat

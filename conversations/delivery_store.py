@@ -116,6 +116,12 @@ def reword(connection: Connection, promise_id: int, kind: str, text: str, now: d
     return True
 
 
+def make_room(connection: Connection, promise_id: int, kinds: Iterable[str], number: int) -> None:
+    """Let what was told of a promise under these kinds stand as `KIND NUMBER`, so that it can be told anew."""
+    told = (deliveries.c.promise_id == promise_id, deliveries.c.kind.in_(tuple(kinds)))
+    connection.execute(update(deliveries).where(*told).values(kind=deliveries.c.kind + f" {number}"))
+
+
 def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int]:
     """Write a turn's answer. A held acknowledgement becomes its first part; further ones are covered by it.
 

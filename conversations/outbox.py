@@ -31,7 +31,7 @@ LONGEST_RETRY = 60.0
 class Outbox:
     """Sends what is owed. One sender a chat, many chats at once; `wake` after every commit that owes something.
 
-    Whatever was ready before this process began, or was tried by it, may have arrived already: it is looked for in the
+    Whatever was ready before this process began, or was tried at all, may have arrived already: it is looked for in the
     chat before it is sent again, always under the same key.
     """
 
@@ -182,7 +182,7 @@ class Outbox:
         if delivery.message_id is not None:
             await front.edit(delivery.chat, delivery.message_id, delivery.text, delivery.entities)
             return Shown(delivery.chat, delivery.message_id)
-        if delivery.id <= (self._before or 0) or delivery.id in self._tried:
+        if delivery.attempts or delivery.id <= (self._before or 0) or delivery.id in self._tried:
             found = await self._look(front, delivery)
             if found is not None:
                 return found

@@ -173,6 +173,10 @@ class PromiseMaker(Protocol):
 
     async def refuse(self, promise_id: int, asker: Asker) -> PromiseView: ...
 
+    async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:
+        """Take up again what failed or was cancelled; the same `call` again changes nothing more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -250,7 +250,7 @@ deliveries = Table(
     Column("front", Text, nullable=False),
     Column("chat_id", Text, nullable=False),
     Column("reply_to", BigInteger),
-    Column("kind", Text, nullable=False),  # answer, ack, progress, result, notice, `question N`
+    Column("kind", Text, nullable=False),  # see conversations/delivery.py
     Column("part", Integer, nullable=False, server_default="0"),
     Column("turn_id", Key, ForeignKey("turns.id")),
     Column("promise_id", Key, ForeignKey("promises.id")),
@@ -275,6 +275,7 @@ deliveries = Table(
         *("status", "front", "chat_id", "id"),
         sqlite_where=text("status IN ('held', 'open', 'ready')"),
     ),
+    Index("ix_deliveries_lost", "id", sqlite_where=text("status IN ('dead', 'ambiguous')")),
     Index("ix_deliveries_held", "turn_id", sqlite_where=text("status = 'held'")),
     Index("uq_deliveries_message", "front", "chat_id", "message_id", unique=True),
     Index("ix_deliveries_chat", "front", "chat_id", "id"),

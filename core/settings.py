@@ -1,22 +1,22 @@
-"""The settings of one installation, and the only place that reads the environment.
+"""The settings of one installation: what core/environment.py reads, checked.
 
-`.env` wins over the environment; an empty value is as if it were not there, TELEGRAM_ALLOWED_GROUPS apart, where empty
-means "no group". No secret has a default. Relative paths are taken from the installation's folder.
+No secret has a default. Relative paths are taken from the installation's folder.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     ByteSize,
+    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -26,20 +26,12 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
 from core.edges import Edge, open_edge
+from core.environment import DEFAULT_HOST, DEFAULT_PORT, data_folder, read_environment, token_file
 from core.errors import ConfigurationError
 
 REQUIRED_BY_FULL_SERVICE = ("ANTHROPIC_API_KEY", "TELEGRAM_BOT_TOKEN", "PERPLEXITY_API_KEY", "NOTION_API_KEY")
-MAY_BE_EMPTY = "telegram_allowed_groups"
 
 
 class Address(NamedTuple):
@@ -98,31 +90,16 @@ def upper(value: object) -> object:
 Url = Annotated[str, AfterValidator(check_url)]
 Model = Annotated[str, AfterValidator(check_model)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(check_database_url)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(upper)]
-ServerAddress = Annotated[Address, NoDecode, BeforeValidator(split_address)]
+ServerAddress = Annotated[Address, BeforeValidator(split_address)]
 
 
-class Filled(PydanticBaseSettingsSource):
-    """A source of settings without its empty values."""
-
-    def __init__(self, source: PydanticBaseSettingsSource) -> None:
-        super().__init__(source.settings_cls)
-        self._source = source
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        return self._source.get_field_value(field, field_name)
-
-    def __call__(self) -> dict[str, Any]:
-        values = {name: v.strip() if isinstance(v, str) else v for name, v in self._source().items()}
-        return {name: value for name, value in values.items() if value != "" or name == MAY_BE_EMPTY}
-
-
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting, validated. Field `x_y` is the setting X_Y; times are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     project: Path
     env_file: Path
@@ -156,7 +133,7 @@ class Settings(BaseSettings):
     model_reasoning: Model = "anthropic:claude-opus-5-5"
     model_fast: Model = "anthropic:claude-haiku-5-5"
 
-    host: str = "127.0.0.1"
+    host: str = DEFAULT_HOST
     api_port: Port | None = None
     port: Port | None = None
     api_rate_limit: PositiveInt = 100
@@ -193,14 +170,6 @@ class Settings(BaseSettings):
     log_file_bytes: PositiveInt = 10_000_000
     log_file_count: NonNegativeInt = 5
 
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **sources: PydanticBaseSettingsSource
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        given = sources["init_settings"]
-        dotenv = DotEnvSettingsSource(settings_cls, env_file=given()["env_file"], env_file_encoding="utf-8")
-        return given, Filled(dotenv), Filled(sources["env_settings"])
-
     @model_validator(mode="after")
     def check_pairs(self) -> Self:
         if (self.ssl_keyfile is None) != (self.ssl_certfile is None):
@@ -221,7 +190,7 @@ class Settings(BaseSettings):
 
     @property
     def http_port(self) -> int:
-        return self.api_port or self.port or 9000
+        return self.api_port or self.port or DEFAULT_PORT
 
     @property
     def database_path(self) -> Path:
@@ -244,12 +213,11 @@ class Settings(BaseSettings):
 
     @property
     def data_dir(self) -> Path:
-        """Telegram session, locks and sockets."""
-        return self.home / "data"
+        return data_folder(self.home)
 
     @property
     def token_path(self) -> Path:
-        return self.home / ".token"
+        return token_file(self.home)
 
     @property
     def workspaces_dir(self) -> Path:
@@ -290,16 +258,14 @@ def secret_parts(value: object) -> tuple[str, ...]:
 
 
 def load_settings(project: Path) -> Settings:
-    """Read `.env` and the environment, once.
+    """The checked settings of the installation whose program lies in `project`.
 
-    `.env` lies in the installation's folder: VALOR_HOME where the environment names one, else `project`.
     Raises ConfigurationError with one sentence per bad line or key; values are never part of a sentence.
     """
-    project = project.resolve()
-    env_file = project / Path(os.environ.get("VALOR_HOME") or ".").expanduser() / ".env"
-    names = read_names(env_file)
+    told = read_environment(project)
+    given = {"project": told.project, "env_file": told.env_file, "notices": find_misspelt(told.names)}
     try:
-        settings = Settings(project=project, env_file=env_file, notices=find_misspelt(names))
+        settings = Settings.model_validate({**told.values, **given})
     except ValidationError as error:
         problems = [describe(detail["loc"], detail["msg"]) for detail in error.errors(include_url=False)]
     else:
@@ -317,31 +283,13 @@ def with_absolute_files(settings: Settings) -> Settings:
     )
 
 
-def read_names(env_file: Path) -> list[str]:
-    """The names that `.env` sets, none without the file. Raises ConfigurationError for what cannot be read."""
-    try:
-        with env_file.open(encoding="utf-8") as stream:
-            bindings = list(parse_stream(stream))
-    except FileNotFoundError:
-        return []
-    except UnicodeDecodeError:
-        raise ConfigurationError([f"{env_file.name} is not UTF-8 text: save it again as UTF-8."]) from None
-    except OSError as error:
-        raise ConfigurationError([f"{env_file.name} cannot be read: {error.strerror}."]) from error
-    bad = [binding.original.line for binding in bindings if binding.error]
-    if bad:
-        where = f"{env_file.name} line"
-        raise ConfigurationError([f"{where} {line} cannot be read: write NAME=value, quotes closed." for line in bad])
-    return [binding.key for binding in bindings if binding.key]
-
-
 def describe(loc: tuple[int | str, ...], msg: str) -> str:
     """One sentence from a validation error's place and message."""
     sentence = msg.removeprefix("Value error, ").removeprefix("Input ")
     return f"{str(loc[0]).upper()} {sentence}." if loc else f"{sentence}."
 
 
-def find_misspelt(names: list[str]) -> tuple[str, ...]:
+def find_misspelt(names: Iterable[str]) -> tuple[str, ...]:
     """Sentences about names in `.env` that are no setting and look like one."""
     known = [field.upper() for field in Settings.model_fields]
     pairs = [(name, difflib.get_close_matches(name.upper(), known, 1, 0.85)) for name in names]

@@ -14,9 +14,10 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import NotAllowed, RequestError, Unknown
 from core.protocols import Asker, Call, Parked, PromiseOrder, PromiseView
-from promises import consent_store, settle_store, store, wording
+from promises import consent_store, retry_store, settle_store, store, wording
 from promises.consent_store import Question
 from promises.promise import CONSENT_PATIENCE, PROMPT, TASK_TYPES, Promise, Status, WaitingFor
+from promises.retry_store import RETRIED_BY
 from promises.rings import Rings
 from promises.schedule import note_first, plan, read_schedule
 from promises.settle_store import Settled
@@ -45,6 +46,9 @@ class Promises:
         )
         if is_new:
             log.info("promise made", promise=promise.id, run=promise.run_id, status=promise.status)
+        return await self._ring_for(promise)
+
+    async def _ring_for(self, promise: Promise) -> PromiseView:
         if promise.status is Status.PENDING:
             await self._rings.call_worker([(promise.id, promise.priority)])
         elif promise.due_at is not None:
@@ -70,6 +74,13 @@ class Promises:
         else:
             self._rings.call_server()
         return promise.view
+
+    async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:
+        promise = await self._database.write(
+            "promise-retry", lambda connection: self._retry(connection, promise_id, asker, call)
+        )
+        log.info("promise retried", promise=promise_id, by=asker.name, run=promise.run_id, status=promise.status)
+        return await self._ring_for(promise)
 
     async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
         promise = await self._database.write(
@@ -104,8 +115,7 @@ class Promises:
             raise RequestError(f"The description has {len(description):,} characters; at most {LONGEST:,} fit.")
         if order.task_type not in self._task_types:
             raise Unknown(f"There is no task type {order.task_type!r}: choose one of {', '.join(self._task_types)}.")
-        if order.task_type == "code" and not may(asker.role, Action.CODE):
-            raise NotAllowed(f"A {asker.role} may not have code run in {asker.workspace}: ask an owner or a member.")
+        _check_may_have_done(order.task_type, asker)
         if abs(order.priority) > HIGHEST:
             raise RequestError(f"A priority lies between -{HIGHEST} and {HIGHEST}.")
         after = tuple(dict.fromkeys(order.after))
@@ -161,7 +171,7 @@ class Promises:
         return settled
 
     def _cancel(self, connection: Connection, promise_id: int, asker: Asker) -> tuple[Promise, Settled | None]:
-        promise = _own(connection, promise_id, asker)
+        promise = _own(connection, promise_id, asker, "cancel")
         if promise.every is not None:
             promise = store.last_occurrence(connection, promise)
         if promise.status is Status.CANCELLED:
@@ -174,6 +184,32 @@ class Promises:
             return settled.promise, settled
         settle_store.ask_cancel(connection, promise.id, asker.name, now)
         return promise, None
+
+    def _retry(self, connection: Connection, promise_id: int, asker: Asker, call: Call | None) -> Promise:
+        promise = _own(connection, promise_id, asker, "retry")
+        by = call.run_id if call else None
+        if by is not None and promise.metadata.get(RETRIED_BY) == by:
+            return promise  # this very wish, asked again after a restart
+        _check_may_have_done(promise.task_type, asker)
+        _check_can_be_retried(connection, promise)
+        now = self._clock.now()
+        retried = retry_store.open_again(connection, promise, by, now)
+        told = wording.tell_retried(retried.promise, is_anew=retried.is_anew, left=retried.left)
+        its_turn = call if promise.chat == asker.chat else None  # elsewhere asked for, it is told at once
+        delivery_store.owe(connection, _hold(promise, told, its_turn, f"retry {retried.number}"), now)
+        return retried.promise
+
+
+def _check_may_have_done(task_type: str, asker: Asker) -> None:
+    if task_type == "code" and not may(asker.role, Action.CODE):
+        raise NotAllowed(f"A {asker.role} may not have code run in {asker.workspace}: ask an owner or a member.")
+
+
+def _check_can_be_retried(connection: Connection, promise: Promise) -> None:
+    if promise.status not in {Status.FAILED, Status.CANCELLED}:
+        raise RequestError(f"Promise #{promise.id} is {promise.status}: only what failed or was cancelled is retried.")
+    for lead in retry_store.broken_dependencies(connection, promise.id):
+        raise RequestError(f"Promise #{promise.id} follows #{lead.id}, which is {lead.status}: retry that one first.")
 
 
 def _must_wait(connection: Connection, order: PromiseOrder, asker: Asker) -> bool:
@@ -203,21 +239,21 @@ def _in_reach(connection: Connection, promise_id: int, asker: Asker) -> Promise:
     return promise
 
 
-def _own(connection: Connection, promise_id: int, asker: Asker) -> Promise:
+def _own(connection: Connection, promise_id: int, asker: Asker, what: str) -> Promise:
     promise = _in_reach(connection, promise_id, asker)
     needed = Action.CANCEL_OWN if promise.requester_id == asker.person_id else Action.CANCEL_OTHERS
     if not may(asker.role, needed):
         raise NotAllowed(
-            f"Promise #{promise_id} belongs to {promise.requester_name}: only they or an owner may cancel it."
+            f"Promise #{promise_id} belongs to {promise.requester_name}: only they or an owner may {what} it."
         )
     return promise
 
 
-def _hold(promise: Promise, acknowledgement: str, call: Call | None) -> Draft:
+def _hold(promise: Promise, acknowledgement: str, call: Call | None, kind: str = "ack") -> Draft:
     turn_id = call.turn_id if call else None
     return Draft(
         promise.chat,
-        "ack",
+        kind,
         acknowledgement,
         reply_to=promise.message_id,
         turn_id=turn_id,

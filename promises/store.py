@@ -77,7 +77,7 @@ def _values(new: NewPromise, now: datetime) -> dict[str, Any]:
         "role": asker.role,
         "made_by_run": call.run_id if call else None,
         "tool_call_id": call.tool_call_id if call else None,
-        "run_id": new.run_id or _run_id(),
+        "run_id": new.run_id or new_run_id(),
         "metadata": new.metadata,
         "created_at": now,
         "updated_at": now,
@@ -89,7 +89,7 @@ def repeat(connection: Connection, former: Promise, at: datetime, now: datetime)
     copied = select(
         *(promises.c[name] for name in COPIED),
         promises.c.id,
-        *(literal(value) for value in (Status.WAITING.value, WaitingFor.SCHEDULE.value, _run_id())),
+        *(literal(value) for value in (Status.WAITING.value, WaitingFor.SCHEDULE.value, new_run_id())),
         *(literal(moment, Moment()) for moment in (at, at, now, now)),
     ).where(promises.c.id == former.id)
     given = ("former_id", "status", "waiting_for", "run_id", "not_before", "due_at", "created_at", "updated_at")
@@ -97,7 +97,7 @@ def repeat(connection: Connection, former: Promise, at: datetime, now: datetime)
     return connection.execute(made).scalar_one()
 
 
-def _run_id() -> str:
+def new_run_id() -> str:
     return f"run_{secrets.token_hex(8)}"
 
 

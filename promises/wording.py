@@ -91,6 +91,15 @@ def tell_cancelled(promise: Promise) -> Draft:
     return _draft(promise, "notice", _paragraphs(head, again, done, tell_evidence(promise.evidence)))
 
 
+def tell_retried(promise: Promise, *, is_anew: bool, left: tuple[int, ...]) -> str:
+    how = "It begins anew: its run had come to its end." if is_anew else "It goes on from where it stopped."
+    starts = f"It starts {_start(promise, ())}." if promise.waiting_for is WaitingFor.SCHEDULE else ""
+    starts = "It waits for what it follows." if promise.waiting_for is WaitingFor.DEPENDENCY else starts
+    stays = f"What failed with it stays failed: {_numbers(left)}." if left else ""
+    head = f"Promise #{promise.id} is taken up again: {shorten(promise.task_description).rstrip('.')}."
+    return " ".join(part for part in (head, how, starts, stays) if part)
+
+
 def close_progress(promise: Promise) -> str:
     """What the live line ends as."""
     ends = {Status.COMPLETED: "done", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}

@@ -216,7 +216,7 @@ def test_only_command_lines_print() -> None:
     assert {path for path in printing if not path.startswith("cli/")} == set()
 
 
-def test_only_the_settings_read_the_environment() -> None:
+def test_the_environment_is_read_in_one_place() -> None:
     reading: set[str] = set()
     for path in (*product_files(), *script_files()):
         for node in ast.walk(parse(path)):
@@ -224,7 +224,7 @@ def test_only_the_settings_read_the_environment() -> None:
             imported = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
             if dotted in {"os.environ", "os.environb", "os.getenv"} or {"environ", "getenv"} & set(imported):
                 reading.add(name(path))
-    assert reading == {"core/settings.py"}
+    assert reading == {"core/environment.py"}
 
 
 def test_nothing_is_global_and_nothing_works_at_import() -> None:

@@ -110,7 +110,7 @@ async def _live(ground: Ground, promises: Promises, asker: Asker) -> None:
 def _send(connection: Connection, promise: Promise, clock: SystemClock) -> None:
     for number, row in enumerate(delivery_store.owed_in(connection, promise.chat)):
         if row.promise_id == promise.id:
-            delivery_store.mark_sent(connection, row, Shown(promise.id * 10 + number), clock.now())
+            delivery_store.mark_sent(connection, row, Shown(row.chat, promise.id * 10 + number), clock.now())
 
 
 async def measure_making(folder: Path, samples: int) -> dict[str, float]:

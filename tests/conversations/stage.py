@@ -122,6 +122,9 @@ class PlayedPromises:
     async def refuse(self, promise_id: int, asker: Asker) -> PromiseView:
         return PromiseView(promise_id, "count", "code", "failed", None, None, None, self.clock.now(), None)
 
+    async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:
+        return PromiseView(promise_id, "count", "code", "pending", None, None, None, self.clock.now(), None)
+
 
 async def make_promise(database: Database, clock: Clock, asker: Asker, task: str, call: Call | None) -> int:
     """A promise's row and its acknowledgement, held when a turn makes it; the same call makes it once."""

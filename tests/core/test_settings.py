@@ -3,10 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic_settings import EnvSettingsSource
 
 from core.errors import ConfigurationError
-from core.settings import Address, Filled, Settings, load_settings, validate_environment
+from core.settings import Address, Settings, load_settings, validate_environment
 
 SECRET = "sk-ant-not-to-be-shown-000"
 KEYS = ("ANTHROPIC_API_KEY", "TELEGRAM_BOT_TOKEN", "PERPLEXITY_API_KEY", "NOTION_API_KEY")
@@ -192,10 +191,3 @@ def test_validate_environment_names_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentError, match=r": TELEGRAM_BOT_TOKEN, PERPLEXITY_API_KEY\.$"):
         validate_environment(load(tmp_path, f"ANTHROPIC_API_KEY={SECRET}", "NOTION_API_KEY=ntn_0000"))
     validate_environment(load(tmp_path, *(f"{name}={SECRET}" for name in KEYS)))
-
-
-def test_a_source_without_its_empty_values_still_answers_for_a_field(tmp_path: Path) -> None:
-    settings = Settings(project=tmp_path, env_file=tmp_path / ".env", telegram_server=Address("h", 1))
-    assert settings.telegram_server == Address("h", 1)
-    source = Filled(EnvSettingsSource(Settings))
-    assert source.get_field_value(Settings.model_fields["port"], "port") == (None, "port", False)

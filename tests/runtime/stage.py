@@ -72,6 +72,9 @@ class Promises:
     async def refuse(self, promise_id: int, asker: Asker) -> PromiseView:
         return replace(self.views[0], id=promise_id, status="failed")
 
+    async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:
+        return replace(self.views[0], id=promise_id)
+
 
 def view_of(number: int, order: PromiseOrder, **more: Any) -> PromiseView:
     plain: dict[str, Any] = {"progress": None, "result_summary": None, "error_message": None, "completed_at": None}

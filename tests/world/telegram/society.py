@@ -119,10 +119,8 @@ class Society:
             raise RefusalError("CHAT_WRITE_FORBIDDEN", 403)
         if draft.chat.moved_to and draft.action != "moved":
             raise RefusalError("PEER_ID_INVALID")
-        if draft.topic and (topic := draft.chat.topics.get(draft.topic)) is None:
-            raise RefusalError("TOPIC_DELETED")
-        if draft.topic and topic.closed:
-            raise RefusalError("TOPIC_CLOSED")
+        if draft.topic:
+            _check_topic(draft.chat.topics.get(draft.topic))
         post = self._accept(draft)
         self._remember(draft)
         self.ledger.keep(post)
@@ -289,3 +287,10 @@ class Society:
     def _record(self, kind: str, person: Person, chat: Chat, post: Post | None, detail: str) -> None:
         number = post.number if post else None
         self.ledger.record(Deed(kind, person, chat, number, detail, self.clock(), time.perf_counter()))
+
+
+def _check_topic(topic: Topic | None) -> None:
+    if topic is None:
+        raise RefusalError("TOPIC_DELETED")
+    if topic.closed:
+        raise RefusalError("TOPIC_CLOSED")
