@@ -190,8 +190,9 @@ def build_work(settings: Settings, database: Database) -> Work:
     _, rings = Places(settings.huey_path, settings.data_dir, settings.edge).open_rings()
     promises = Promises(database, rings, SystemClock())
     history = History(database, settings.max_conversation_history, settings.context_tokens)
-    stack = Stack(settings, database, read_configuration(settings), promises, history)
-    return AgentWork(build_workplace(stack, MANIFEST))
+    configuration = read_configuration(settings)
+    stack = Stack(settings, database, configuration, promises, history)
+    return AgentWork(build_workplace(stack, MANIFEST), configuration.check)
 
 
 @asynccontextmanager

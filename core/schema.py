@@ -182,7 +182,7 @@ promises = Table(
     Column("tool_call_id", Text),
     Column("run_id", Text, nullable=False),  # the run that keeps it
     Column("priority", Integer, nullable=False, server_default="0"),  # higher first
-    Column("waiting_for", Text),  # `dependency`, `schedule`, `approval`
+    Column("waiting_for", Text),  # `dependency`, `schedule`, `approval`, `directory`
     Column("not_before", Moment),  # schedule or backoff
     Column("due_at", Moment),  # when it is to start, as it was ordered; `not_before` moves with every retry
     Column("every", Text),  # how it is repeated: `30m`, or five cron fields
@@ -204,6 +204,7 @@ promises = Table(
     Index("ix_promises_claimable", "priority", "id", sqlite_where=text("status = 'pending'")),
     Index("ix_promises_held", "owner", sqlite_where=text("status = 'in_progress'")),
     Index("ix_promises_waiting", "not_before", sqlite_where=text("status = 'waiting'")),
+    Index("ix_promises_directory", "workspace", sqlite_where=text("waiting_for = 'directory'")),
     Index("ix_promises_chat", "front", "chat_id", "id"),
     Index("ix_promises_workspace", "workspace", "id"),
     Index("ix_promises_status", "status", "completed_at"),

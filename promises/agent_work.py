@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.protocols import Asker, Progress
@@ -19,8 +21,10 @@ class AgentWork:
     """Implements promises.keeper.Work."""
 
     workplace: Workplace
+    look_again: Callable[[], object]  # at the configuration: a worker runs for weeks, and may have been told otherwise
 
     async def __call__(self, promise: Promise, progress: Progress) -> Outcome:
+        await asyncio.to_thread(self.look_again)
         errand = Errand(
             run_id=promise.run_id,
             who=f"promise #{promise.id}",

@@ -36,7 +36,7 @@ from promises.settle_store import Settled
 from runtime import store as run_store
 from runtime.store import Step
 
-BUSY_SECONDS = 5  # how long work waits that found its directory taken
+BUSY_SECONDS = 5  # how long work waits at most that found its directory taken
 DATABASE_SECONDS = 5  # and that found the database out of order
 log = structlog.get_logger(__name__)
 
@@ -247,7 +247,8 @@ class Keeper:
     def _failed(self, promise: Promise, error: BaseException | None) -> Ending:
         match error:
             case Busy():
-                return self._again(str(error), BUSY_SECONDS, attempts=-1)
+                waiting = self._again(str(error), BUSY_SECONDS, attempts=-1)
+                return replace(waiting, waiting_for=WaitingFor.DIRECTORY)
             case ModelUnavailable() | Unreachable() | FloodWait():
                 delay = self._terms.retry.delay(promise.failures, self._terms.chance)
                 if delay is not None:

@@ -101,7 +101,7 @@ def release_due(connection: Connection, now: datetime) -> list[tuple[int, int]]:
         update(promises)
         .where(
             promises.c.status == Status.WAITING,
-            promises.c.waiting_for == WaitingFor.SCHEDULE,
+            promises.c.waiting_for.in_((WaitingFor.SCHEDULE, WaitingFor.DIRECTORY)),
             promises.c.not_before <= now,
         )
         .values(status=Status.PENDING, waiting_for=None, not_before=None, updated_at=now)

@@ -43,6 +43,7 @@ class WaitingFor(StrEnum):
     DEPENDENCY = "dependency"
     SCHEDULE = "schedule"
     APPROVAL = "approval"
+    DIRECTORY = "directory"  # somebody else writes there
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,20 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, bindparam, case, exists, func, insert, null, select, update
+from sqlalchemy import (
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from conversations import delivery_store
@@ -41,6 +54,22 @@ RELEASE = (
     .returning(promises.c.id, promises.c.priority, promises.c.status)
 )
 RELEASE_FOLLOWERS = RELEASE.where(FOLLOWS)
+# What it waits for is spelled out: with a bound value SQLite does not see that its partial index serves.
+NEXT_WRITER = (
+    select(promises.c.id)
+    .where(
+        promises.c.waiting_for == literal_column("'directory'"),
+        promises.c.workspace == bindparam("place"),
+    )
+    .order_by(promises.c.priority.desc(), promises.c.id)
+    .limit(1)
+)
+LET_WRITE = (
+    update(promises)
+    .where(promises.c.id == NEXT_WRITER.scalar_subquery())
+    .values(status=Status.PENDING, waiting_for=None, not_before=None, updated_at=bindparam("now"))
+    .returning(promises.c.id, promises.c.priority)
+)
 
 
 @dataclass(slots=True)
@@ -73,8 +102,23 @@ def settle(connection: Connection, held: Promise | Lease, ending: Ending, now: d
         connection.execute(insert(results).values(promise_id=promise.id, text=ending.whole))
     if promise.status.is_settled and row.is_followed:
         follow(connection, settled, now)
+    if _may_have_written(ending):
+        settled.ring += _let_next_write(connection, promise.workspace, now)
     _repeat(connection, promise, now)
     return settled
+
+
+def _may_have_written(ending: Ending) -> bool:
+    """Whether the attempt may have held its directory; one that found it taken did not."""
+    return ending.waiting_for is not WaitingFor.DIRECTORY and (
+        bool(ending.evidence) or ending.status is not Status.COMPLETED
+    )
+
+
+def _let_next_write(connection: Connection, workspace: str, now: datetime) -> list[tuple[int, int]]:
+    """Let go whoever is first of those that wait for the workspace's directory: it is free by now."""
+    rows = connection.execute(LET_WRITE, {"place": workspace, "now": now}).all()
+    return [(row.id, row.priority) for row in rows]
 
 
 def cancel_unstarted(connection: Connection, promise_id: int, by: str, now: datetime) -> Settled | None:

@@ -175,7 +175,7 @@ def leases(connection: Connection) -> list[Lease]:
 def next_due(connection: Connection) -> datetime | None:
     """When the first may start that waits for its moment, or has waited for approval enough; it may be past."""
     query = select(promises.c.not_before).where(
-        promises.c.status == Status.WAITING, promises.c.waiting_for.in_((WaitingFor.SCHEDULE, WaitingFor.APPROVAL))
+        promises.c.status == Status.WAITING, promises.c.waiting_for != WaitingFor.DEPENDENCY
     )
     return connection.execute(query.order_by(promises.c.not_before).limit(1)).scalar()
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from core.errors import NotAllowed
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from core.errors import Busy, NotAllowed
 from runtime.deps import Deps
 from runtime.fence import Fence
+
+LATER = "To have it done when that has ended, promise it: make_promise, `after` the promise that writes, if it is one."
 
 
 def fence_of(deps: Deps) -> Fence:
@@ -14,3 +19,14 @@ def fence_of(deps: Deps) -> Fence:
     if not deps.may_run_code:
         raise NotAllowed(f"{deps.asker.name or 'This person'} may not use the files and commands of this workspace.")
     return deps.fence
+
+
+@contextmanager
+def told_how_to_wait(deps: Deps) -> Generator[None]:
+    """A turn that finds the directory taken is told what it can do; a promise's run just waits (P8)."""
+    try:
+        yield
+    except Busy as busy:
+        if deps.promise_id is not None:
+            raise
+        raise Busy(f"{busy} {LATER}") from busy

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic_ai import RunContext, ToolReturn
 from pydantic_ai.toolsets import FunctionToolset
 
-from agents.tools.fenced import fence_of
+from agents.tools.fenced import fence_of, told_how_to_wait
 from runtime.deps import Deps
+from runtime.fence import Fence
 from runtime.workspace_files import Written
 
 
@@ -38,16 +39,21 @@ async def search_files(ctx: RunContext[Deps], text: str, path: str = ".") -> str
 
 async def write_file(ctx: RunContext[Deps], path: str, text: str) -> ToolReturn:
     """Make or replace a file of the workspace."""
-    fence = fence_of(ctx.deps)
-    await fence.ensure_writer()
+    fence = await _writing_fence_of(ctx.deps)
     return _told(await fence.files.write(path, text))
 
 
 async def edit_file(ctx: RunContext[Deps], path: str, old: str, new: str) -> ToolReturn:
     """Replace a text that occurs exactly once in a file."""
-    fence = fence_of(ctx.deps)
-    await fence.ensure_writer()
+    fence = await _writing_fence_of(ctx.deps)
     return _told(await fence.files.edit(path, old, new))
+
+
+async def _writing_fence_of(deps: Deps) -> Fence:
+    fence = fence_of(deps)
+    with told_how_to_wait(deps):
+        await fence.ensure_writer()
+    return fence
 
 
 def _told(written: Written) -> ToolReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic_ai import RunContext, ToolReturn
 from pydantic_ai.toolsets import FunctionToolset
 
-from agents.tools.fenced import fence_of
+from agents.tools.fenced import fence_of, told_how_to_wait
 from runtime.deps import Deps
 from runtime.process import Finished
 
@@ -17,7 +17,8 @@ def shell_toolset() -> FunctionToolset[Deps]:
 
 async def run_command(ctx: RunContext[Deps], command: str, seconds: float | None = None) -> ToolReturn:
     """Run a shell command in the workspace, at most so many seconds. Nothing it starts outlives it."""
-    finished = await fence_of(ctx.deps).run(command, seconds)
+    with told_how_to_wait(ctx.deps):
+        finished = await fence_of(ctx.deps).run(command, seconds)
     evidence = {"kind": "command", "command": command, "exit_code": finished.exit_code}
     return ToolReturn(
         "\n".join(part for part in (finished.output.rstrip("\n"), _ending(finished)) if part), metadata=[evidence]

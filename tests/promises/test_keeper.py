@@ -24,7 +24,7 @@ from core.errors import (
 from promises import settle_store, store, wording
 from promises.keeper import Outcome
 from promises.promise import Ending, Retry, Status
-from tests.promises.stage import DEADLINE, OWNER, Stage
+from tests.promises.stage import DEADLINE, OWNER, STRANGER, Stage
 
 FILE = {"kind": "file", "path": "src/a.py", "before": "3f2a" * 8, "after": "9bc1" * 8}
 RAN = {"kind": "command", "command": "pytest", "exit_code": 0}
@@ -244,16 +244,39 @@ async def test_p10_an_attempt_over_its_time_limit_fails(stage: Stage) -> None:
     assert stage.work.stopped == [number]
 
 
-@pytest.mark.parametrize("error", [Busy("Promise #4 writes there since 14:02."), DatabaseError("The disk is full.")])
-async def test_p8_work_that_finds_its_directory_taken_waits_without_counting(stage: Stage, error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "waiting_for"),
+    [(Busy("Promise #4 writes there since 14:02."), "directory"), (DatabaseError("The disk is full."), "schedule")],
+)
+async def test_p8_work_that_finds_its_directory_taken_waits_without_counting(
+    stage: Stage, error: Exception, waiting_for: str
+) -> None:
     """And so does work that finds the database out of order."""
     number = await stage.make()
     row = await stage.keep(number, error)
-    assert (row.status, row.waiting_for, row.attempts) == ("waiting", "schedule", 0)
+    assert (row.status, row.waiting_for, row.attempts) == ("waiting", waiting_for, 0)
     assert row.error_message == str(error)
     stage.time.advance(5)
     await stage.reconciler.reconcile()
     assert (await stage.keep(number, Outcome("done"))).status == "completed"
+
+
+async def test_p8_who_waits_for_a_directory_goes_on_when_its_writer_ends(stage: Stage) -> None:
+    writer, first, urgent, elsewhere = [
+        await stage.make(name, asker, priority=priority)
+        for name, asker, priority in (("a", OWNER, 0), ("b", OWNER, 0), ("c", OWNER, 5), ("d", STRANGER, 9))
+    ]
+    keeping = await stage.begin(writer, stage.keeper())
+    for number in (first, urgent, elsewhere):
+        await stage.keep(number, Busy("Promise #1 writes there."))
+    stage.bell.rung.clear()
+    stage.work.ends.put_nowait(Outcome("done", (RAN,)))
+    await keeping
+    assert stage.bell.rung == [urgent]
+    statuses = [(await stage.row(number)).status for number in (first, urgent, elsewhere)]
+    assert statuses == ["waiting", "pending", "waiting"]
+    await stage.keep(urgent, Busy("Tom's turn 4 writes there."))  # who finds it taken lets nobody in
+    assert (await stage.row(first)).status == "waiting"
 
 
 async def test_p5_running_work_is_cancelled_with_one_notice(stage: Stage, tmp_path: Path) -> None:

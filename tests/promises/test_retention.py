@@ -202,7 +202,7 @@ async def sizes(stage: Stage) -> dict[str, int]:
         results,
         audit,
     )
-    assert {table.name for table in tables} == {*metadata.tables} - {"admitted_since"}
+    assert {table.name for table in tables} == {*metadata.tables} - {"admitted_since", "chat_moves"}  # as many as chats
     return {table.name: await _scalar(stage, select(func.count()).select_from(table)) for table in tables}
 
 
