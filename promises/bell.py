@@ -21,6 +21,7 @@ from huey.storage import SqliteStorage
 from core import doorbell
 
 TASK = "keep_promise"
+LOCKED_SECONDS = 10  # how long a write waits for another process that holds the queue's file
 SAFETY_SECONDS = 5  # a worker looks at its queue so often even when no ring is heard
 log = structlog.get_logger(__name__)
 
@@ -73,7 +74,7 @@ class WokenStorage(SqliteStorage):
         self._turn = threading.Lock()
         self._ear: Ear | None = None
         self._inherited: Any = super()
-        self._inherited.__init__(name, filename=str(path), timeout=10)
+        self._inherited.__init__(name, filename=str(path), timeout=LOCKED_SECONDS)
 
     def _create_connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection = super()._create_connection()
@@ -119,19 +120,22 @@ class ThreadConsumer(Consumer):
 class HueyBell:
     """The queue at `path`. Each consumer has a socket of its own in the folder `bells`; a ring reaches all of them.
 
-    A ring that cannot be written (a full disk, a locked file) is logged and lost: the reconciler rings again.
+    A ring that cannot be written (a full disk, a locked file) is logged and lost: the reconciler rings again. Opening
+    waits however long the file is locked: its holder may be a process that was halted in the middle of a write.
     """
 
     def __init__(self, path: Path, bells: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._keep: Callable[[int], None] = _hear_nothing
-        self._huey: Any = Huey(
-            "promises",
-            results=False,
-            serializer=NumberSerializer(),
-            storage_class=WokenStorage,
-            path=path,
-            bells=bells,
+        self._huey: Any = _once_unlocked(
+            lambda: Huey(
+                "promises",
+                results=False,
+                serializer=NumberSerializer(),
+                storage_class=WokenStorage,
+                path=path,
+                bells=bells,
+            )
         )
         self._storage: WokenStorage = self._huey.storage
         self._task: Any = self._huey.task(name=TASK)(self._run)
@@ -166,6 +170,16 @@ class HueyBell:
 
     def _run(self, promise_id: int) -> None:
         self._keep(promise_id)
+
+
+def _once_unlocked(open_queue: Callable[[], Huey]) -> Huey:
+    while True:
+        try:
+            return open_queue()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            log.warning("another process holds the queue's file: waiting for it")
 
 
 def _hear_nothing(promise_id: int) -> None:

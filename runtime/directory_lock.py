@@ -11,6 +11,7 @@ lock alone decides.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import fcntl
@@ -99,7 +100,7 @@ class DirectoryLocks:
         real = await to_thread.run_sync(directory.resolve)
         began = self._clock.boot()
         while True:
-            held = await to_thread.run_sync(self._try, real, holder)
+            held = await self._attempt(real, holder)
             if held is not None:
                 return held
             in_the_way = await to_thread.run_sync(self._in_the_way, real)
@@ -110,6 +111,15 @@ class DirectoryLocks:
                 raise Busy(_sentence(in_the_way, dead))
             await sweep(dead)
             await self._clock.sleep(LOOK_EVERY_SECONDS)
+
+    async def _attempt(self, real: Path, holder: Holder) -> Held | None:
+        """`_try` in a thread; what it takes for somebody who was cancelled meanwhile is given back."""
+        trying = asyncio.create_task(to_thread.run_sync(self._try, real, holder))
+        try:
+            return await asyncio.shield(trying)
+        except asyncio.CancelledError:
+            trying.add_done_callback(_give_back)
+            raise
 
     def _try(self, real: Path, holder: Holder) -> Held | None:
         with _told_clearly(), contextlib.ExitStack() as closing:
@@ -143,6 +153,12 @@ class DirectoryLocks:
     def _open(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return os.open(self._folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _give_back(trying: asyncio.Task[Held | None]) -> None:
+    held = None if trying.cancelled() or trying.exception() else trying.result()
+    if held is not None:
+        held.release()
 
 
 def _lock(fd: int, real: Path) -> bool:

@@ -28,7 +28,7 @@ from tests.world.anthropic import AnthropicWorld
 from tests.world.telegram import TelegramWorld
 
 ROUND = 24  # deaths between two looks
-DEATHS_IN_A_PLAY = 150
+DEATHS_IN_A_PLAY = 60
 START_SECONDS = 60.0
 SECOND = 1.1  # Telegram tells whole seconds: what is said in that of the first start counts as older than it
 PATIENCE, PLANTED_PATIENCE = 75.0, 3.0

@@ -29,7 +29,7 @@ from scripts.experiments.warmth import preload
 
 BUSY_SECONDS = 0.3  # instead of 5: how long a promise waits that found its directory taken
 DEATHS = 1_000_000  # instead of 3: how many deaths over one message or promise make the product give up on it
-FAILED_TO_LIVE = 70
+FAILED_TO_LIVE = 71
 PROJECT = Path(__file__).resolve().parents[2]
 
 

@@ -32,6 +32,11 @@ class Asked:
     nonce: str = ""
     wanted: bool = True
 
+    @property
+    def reads(self) -> str:
+        """Its text now, after all edits."""
+        return self.message.post.text
+
 
 class People:
     """`asked` is everything that was said; `open` what has no answer yet, as far as people see."""
@@ -45,7 +50,7 @@ class People:
         self._stirring: asyncio.Task[None] | None = None
         self.asked: list[Asked] = []
         self.open: dict[str, float] = {}
-        self.crowd = 7
+        self.crowd = 6
 
     # -- the crowd
 
@@ -124,7 +129,7 @@ class People:
     def _edit(self, person: Person) -> None:
         own = [asked for asked in self.asked[-30:] if asked.person is person and asked.nonce and asked.wanted]
         if own:
-            self._world.edit(own[-1].message, f"{own[-1].message.text} please{'!' * self._chance.randrange(1, 4)}")
+            self._world.edit(own[-1].message, f"{own[-1].reads} please{'!' * self._chance.randrange(1, 4)}")
 
     def _reply(self, person: Person) -> None:
         said = self._last_word(person, ANSWERS)
@@ -154,7 +159,7 @@ class People:
             asyncio.get_running_loop().call_later(later, self._mention_now, asked)
 
     def _mention_now(self, asked: Asked) -> None:
-        self._world.edit(asked.message, f"{MENTION}{asked.message.text}")
+        self._world.edit(asked.message, f"{MENTION}{asked.reads}")
 
     def _last_word(self, person: Person, pattern: re.Pattern[str]) -> SentMessage | None:
         """The newest message of Valor's in a chat of this person's that holds the pattern."""

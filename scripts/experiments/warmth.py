@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from scripts.experiments.plants import patch
 
+PROJECT = Path(__file__).resolve().parents[2]
 MODULES = (
     "agents.valor_agent",
     "alembic.command",
@@ -52,6 +54,7 @@ def preload() -> None:
         import_module(name)
     _build_adapters()
     _share_certificates()
+    _rehearse()
 
 
 def _build_adapters() -> None:
@@ -75,3 +78,11 @@ def _share_certificates() -> None:
 
     share()
     patch(httpcore, "default_ssl_context", share)
+
+
+def _rehearse() -> None:
+    """Put the web's parts together once: what is compiled and looked up on the way is known. Nothing is opened."""
+    from core.settings import load_settings
+    from main import build_app
+
+    build_app(load_settings(PROJECT))

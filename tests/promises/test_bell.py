@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from promises import bell as bells
 from promises.bell import HueyBell
 
 DEADLINE = 4  # shorter than the look that needs no ring
@@ -127,3 +128,22 @@ def test_p2_a_ring_reaches_every_consumer_and_each_number_goes_to_one(bell: Huey
     assert heard.next() == 3
     let_go.set()
     other.close()
+
+
+def test_p3_a_worker_starts_however_long_a_halted_process_holds_the_queue(
+    bell: HueyBell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bells, "LOCKED_SECONDS", 0.01)
+    holder = sqlite3.connect(tmp_path / "data" / "huey.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+
+    def let_go(_event: object, **_: object) -> None:
+        holder.execute("ROLLBACK")
+
+    monkeypatch.setattr(bells.log, "warning", let_go)
+    late = HueyBell(tmp_path / "data" / "huey.db", tmp_path / "data" / "bells")
+    late.ring(9)
+    assert not holder.in_transaction
+    assert Heard(bell).next() == 9
+    holder.close()
+    late.close()

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -224,3 +226,30 @@ def test_p8_each_system_reads_its_own_requests(platform: str) -> None:
 async def test_p8_a_place_that_cannot_be_locked_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         directory_lock._set(10_000, fcntl.F_WRLCK, 1)
+
+
+async def test_p8_who_is_cancelled_while_taking_a_directory_does_not_keep_it(
+    locks: DirectoryLocks, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, go_on = threading.Event(), threading.Event()
+    take = DirectoryLocks._try
+
+    def take_slowly(self: DirectoryLocks, real: Path, holder: Holder) -> directory_lock.Held | None:
+        held = take(self, real, holder)
+        taken.set()
+        go_on.wait(10)
+        return held
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DirectoryLocks, "_try", take_slowly)
+        taking = asyncio.create_task(locks.acquire(place, Holder("turn 1 of Ann", "run_1", SINCE)))
+        assert await to_thread.run_sync(taken.wait, 10)
+        taking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await taking
+        go_on.set()
+    with fail_after(5):
+        while True:
+            with contextlib.suppress(Busy):
+                (await locks.acquire(place, Holder("turn 2 of Tom", "run_2", SINCE))).release()
+                break
