@@ -72,7 +72,6 @@ def build_app(settings: Settings, give_up: Callable[[], None] = end_process) -> 
     workspace configuration is wrong, with every problem in it.
     """
     from web.app import create_app
-    from web.doors import WebDoors
     from web.late import LateDoors
     from web.security import web_rules
 
@@ -91,8 +90,7 @@ def build_app(settings: Settings, give_up: Callable[[], None] = end_process) -> 
             await asyncio.wait([serving])
             app.state.failure = serving.exception()
 
-    doors = WebDoors(late.chat, late.promises, late, late, late, late, board.snapshot, clock, web_rules(settings))
-    return create_app(doors, lifespan)
+    return create_app(late.doors(board.snapshot, clock, web_rules(settings)), lifespan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,13 @@ def next_due(connection: Connection) -> datetime | None:
     return connection.execute(query.order_by(promises.c.not_before).limit(1)).scalar()
 
 
+def appointed(connection: Connection, limit: int) -> list[Promise]:
+    """What waits for a moment, also after others, the next first."""
+    timed = promises.c.waiting_for.in_((WaitingFor.SCHEDULE, WaitingFor.DEPENDENCY))
+    query = select(promises).where(promises.c.status == Status.WAITING, timed, promises.c.not_before.is_not(None))
+    return [read(row) for row in connection.execute(query.order_by(promises.c.not_before, promises.c.id).limit(limit))]
+
+
 def read(row: Row[Any]) -> Promise:
     """A row as the rest of the program knows it."""
     return _read(row._asdict())

@@ -2,10 +2,103 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, exists, func, or_, select
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from core.schema import llm_calls, runs, steps
+from sqlalchemy import Connection, Row, exists, func, or_, select
+
+from core.errors import Unknown
+from core.schema import llm_calls, promises, runs, steps, turns
 from runtime.store import StepStatus
+
+PROMISE = re.compile(r"#?(\d{1,18})")
+TURN = re.compile(r"turn:(\d{1,18})")
+NAMES = "give a run's id, turn:NUMBER, or a promise's number"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it lies on disk."""
+
+    id: str
+    agent: str
+    workspace: str
+    turn_id: int | None
+    promise_id: int | None
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A step with its times. Those of a model's answer are both of its end."""
+
+    key: str
+    kind: str
+    name: str
+    status: str
+    request: Any
+    response: Any
+    evidence: Sequence[Mapping[str, Any]] | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One attempt at one request to a model."""
+
+    number: int
+    started_at: datetime
+    model: str
+    outcome: str
+    error_type: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    tokens_cached: int | None
+    duration: float | None
+    cost: float | None
+
+
+def find_run(connection: Connection, name: str) -> RunRow:
+    """The run of that id, of `turn:NUMBER`, or of the promise of that number. Raises Unknown."""
+    row = connection.execute(select(runs).where(runs.c.id == _run_id(connection, name))).first()
+    if row is None:
+        raise Unknown(f"There is no run {name!r}: {NAMES}.")
+    return RunRow(**_named(row, RunRow))
+
+
+def _run_id(connection: Connection, name: str) -> str:
+    """Raises Unknown where a turn or a promise of that number has no run."""
+    for form, table, what in ((PROMISE, promises, "promise #"), (TURN, turns, "turn ")):
+        if found := form.fullmatch(name):
+            number = int(found[1])
+            run_id = connection.execute(select(table.c.run_id).where(table.c.id == number)).scalar()
+            if run_id is None:
+                raise Unknown(f"There is no {what}{number}: {NAMES}.")
+            if not connection.execute(select(exists().where(runs.c.id == run_id))).scalar():
+                raise Unknown(f"No agent has begun to work for {what}{number}: it has no run.")
+            return run_id
+    return name
+
+
+def steps_of(connection: Connection, run_id: str) -> list[StepRow]:
+    """In the order in which they were first written."""
+    rows = connection.execute(select(steps).where(steps.c.run_id == run_id).order_by(steps.c.id))
+    return [StepRow(**_named(row, StepRow)) for row in rows]
+
+
+def calls_of(connection: Connection, run_id: str) -> list[CallRow]:
+    rows = connection.execute(select(llm_calls).where(llm_calls.c.run == run_id).order_by(llm_calls.c.number))
+    return [CallRow(**_named(row, CallRow)) for row in rows]
+
+
+def _named(row: Row[Any], kind: type[Any]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in kind.__slots__}
 
 
 def is_spent(connection: Connection, run_id: str) -> bool:

@@ -14,7 +14,9 @@ from web.chat import build_chat_routes
 from web.doors import WebDoors
 from web.errors import add_error_answers
 from web.health import build_health_routes
+from web.letters import build_letter_routes
 from web.promises import build_promise_routes
+from web.runs import build_run_routes
 from web.security import build_gates
 
 STATIC = Path(__file__).with_name("static")
@@ -31,8 +33,8 @@ def create_app(doors: WebDoors, lifespan: Lifespan | None = None) -> FastAPI:
         middleware=build_gates(doors),
     )
     add_error_answers(app)
-    for routes in (build_health_routes(doors), build_chat_routes(doors), build_promise_routes(doors)):
-        app.include_router(routes)
+    for build in (build_health_routes, build_chat_routes, build_promise_routes, build_letter_routes, build_run_routes):
+        app.include_router(build(doors))
     app.mount("/static", StaticFiles(directory=STATIC))
 
     @app.get("/", include_in_schema=False)

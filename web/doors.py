@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.checks import Snapshot
 from core.clock import Clock
+from core.message import Chat
 from core.protocols import PromiseView
+
+if TYPE_CHECKING:  # `/health` is there before these are imported
+    from conversations.dead_letter_store import DeadLetter
+    from promises.agenda import Appointment
+    from runtime.traces import Trace
 
 DEFAULT_CHAT = "page"
 
@@ -69,6 +75,19 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """All that is kept of a promise; `result` is whole, also where the chat and the row have its beginning."""
+
+    promise: PromiseView
+    chat: Chat
+    workspace: str
+    requester: str
+    attempts: int
+    run_id: str
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why a stored message was or was not answered."""
 
@@ -123,12 +142,40 @@ class PromiseDoor(Protocol):
         """Open ones first, then the newest."""
         ...
 
-    async def show(self, promise_id: int) -> PromiseView:
+    async def show(self, promise_id: int) -> Kept:
         """Raises Unknown."""
         ...
 
     async def cancel(self, promise_id: int) -> PromiseView:
         """Raises Unknown; a settled promise is returned as it is."""
+        ...
+
+    async def retry(self, promise_id: int) -> PromiseView:
+        """Take up again what failed or was cancelled. Raises Unknown, and RequestError for what did not."""
+        ...
+
+    async def agenda(self, limit: int) -> Sequence[Appointment]:
+        """What waits for a moment, the first to come first."""
+        ...
+
+
+class LetterDoor(Protocol):
+    """Each call for one letter raises Unknown, and RequestError for what is no dead letter."""
+
+    async def list(self, limit: int) -> Sequence[DeadLetter]:
+        """The oldest first."""
+        ...
+
+    async def retry(self, number: int) -> DeadLetter:
+        """Send it again, behind a look whether it has arrived after all."""
+        ...
+
+    async def drop(self, number: int) -> DeadLetter: ...
+
+
+class RunDoor(Protocol):
+    async def trace(self, name: str) -> Trace:
+        """The run of that id, of `turn:NUMBER`, or of the promise of that number. Raises Unknown."""
         ...
 
 
@@ -172,6 +219,8 @@ class WebRules:
 class WebDoors:
     chat: ChatDoor
     promises: PromiseDoor
+    letters: LetterDoor
+    runs: RunDoor
     why: WhyDoor
     feed: Feed
     pinger: Pinger

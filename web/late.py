@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from core.checks import Snapshot
+from core.clock import Clock
 from core.errors import OwnerError
 from core.protocols import PromiseView
 from web.doors import (
@@ -14,6 +17,8 @@ from web.doors import (
     ChatDoor,
     ChatReply,
     Feed,
+    Kept,
+    LetterDoor,
     Line,
     Listener,
     Pinger,
@@ -21,8 +26,16 @@ from web.doors import (
     PromiseDoor,
     Question,
     Reason,
+    RunDoor,
+    WebDoors,
+    WebRules,
     WhyDoor,
 )
+
+if TYPE_CHECKING:
+    from conversations.dead_letter_store import DeadLetter
+    from promises.agenda import Appointment
+    from runtime.traces import Trace
 
 REFUSED = 1_000  # refusals that are kept until they can be written down
 PATIENCE = 30.0  # seconds that a request waits for the start to finish
@@ -34,6 +47,8 @@ class Opened:
 
     chat: ChatDoor
     promises: PromiseDoor
+    letters: LetterDoor
+    runs: RunDoor
     why: WhyDoor
     feed: Feed
     pinger: Pinger
@@ -55,6 +70,22 @@ class LateDoors:
             opened.audit.refuse(client, reason)
         self._refused.clear()
 
+    def doors(self, health: Callable[[], Snapshot], clock: Clock, rules: WebRules) -> WebDoors:
+        """All doors of the web: these, and what answers before they are open."""
+        return WebDoors(
+            chat=LateChat(self),
+            promises=LatePromises(self),
+            letters=LateLetters(self),
+            runs=self,
+            why=self,
+            feed=self,
+            pinger=self,
+            audit=self,
+            health=health,
+            clock=clock,
+            rules=rules,
+        )
+
     async def opened(self) -> Opened:
         """The doors, when they are open. Raises OwnerError after PATIENCE."""
         try:
@@ -65,13 +96,8 @@ class LateDoors:
         assert self._opened is not None
         return self._opened
 
-    @property
-    def chat(self) -> LateChat:
-        return LateChat(self)
-
-    @property
-    def promises(self) -> LatePromises:
-        return LatePromises(self)
+    async def trace(self, name: str) -> Trace:
+        return await (await self.opened()).runs.trace(name)
 
     async def why(self, chat: str, message_id: int) -> Sequence[Reason]:
         return await (await self.opened()).why.why(chat, message_id)
@@ -115,8 +141,30 @@ class LatePromises:
     async def list(self, limit: int) -> Sequence[PromiseView]:
         return await (await self.late.opened()).promises.list(limit)
 
-    async def show(self, promise_id: int) -> PromiseView:
+    async def show(self, promise_id: int) -> Kept:
         return await (await self.late.opened()).promises.show(promise_id)
 
     async def cancel(self, promise_id: int) -> PromiseView:
         return await (await self.late.opened()).promises.cancel(promise_id)
+
+    async def retry(self, promise_id: int) -> PromiseView:
+        return await (await self.late.opened()).promises.retry(promise_id)
+
+    async def agenda(self, limit: int) -> Sequence[Appointment]:
+        return await (await self.late.opened()).promises.agenda(limit)
+
+
+@dataclass(frozen=True, slots=True)
+class LateLetters:
+    """Implements web.doors.LetterDoor."""
+
+    late: LateDoors
+
+    async def list(self, limit: int) -> Sequence[DeadLetter]:
+        return await (await self.late.opened()).letters.list(limit)
+
+    async def retry(self, number: int) -> DeadLetter:
+        return await (await self.late.opened()).letters.retry(number)
+
+    async def drop(self, number: int) -> DeadLetter:
+        return await (await self.late.opened()).letters.drop(number)

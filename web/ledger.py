@@ -20,8 +20,11 @@ from core.protocols import Asker, PromiseView
 from core.workspaces import Role, WorkspaceConfig
 from integrations.local import NAME, LocalFront
 from promises import store as promise_store
+from promises.agenda import Appointment, read_agenda
+from promises.promise import Promise
 from promises.service import Promises
-from web.doors import Accepted, Change, ChatReply, Delivered, Grown, Line, Listener, Made, Question, Reason
+from runtime.traces import Trace, read_trace
+from web.doors import Accepted, Change, ChatReply, Delivered, Grown, Kept, Line, Listener, Made, Question, Reason
 
 OWNER = Person(0, name="You")
 NEWEST = 1 << 62  # a number that every message is older than
@@ -105,21 +108,49 @@ class LedgerPromises:
         found = await self.database.read(lambda connection: promise_store.newest(connection, None, limit))
         return [promise.view for promise in found]
 
-    async def show(self, promise_id: int) -> PromiseView:
-        return (await self._find(promise_id)).view
+    async def show(self, promise_id: int) -> Kept:
+        promise = await self._find(promise_id)
+        result = await self.database.read(lambda connection: promise_store.result_of(connection, promise_id))
+        return Kept(
+            promise=promise.view,
+            chat=promise.chat,
+            workspace=promise.workspace,
+            requester=promise.requester_name,
+            attempts=promise.attempts,
+            run_id=promise.run_id,
+            result=result,
+        )
 
     async def cancel(self, promise_id: int) -> PromiseView:
         promise = await self._find(promise_id)
-        if promise.status.is_settled:
-            return promise.view
-        asker = Asker(Chat(NAME, "page"), None, OWNER.id, OWNER.name, Role.OWNER, promise.workspace)
-        return await self.promises.cancel(promise_id, asker)
+        return promise.view if promise.status.is_settled else await self.promises.cancel(promise_id, _owner_of(promise))
 
-    async def _find(self, promise_id: int) -> promise_store.Promise:
+    async def retry(self, promise_id: int) -> PromiseView:
+        return await self.promises.retry(promise_id, _owner_of(await self._find(promise_id)), None)
+
+    async def agenda(self, limit: int) -> Sequence[Appointment]:
+        return await self.database.read(lambda connection: read_agenda(connection, limit))
+
+    async def _find(self, promise_id: int) -> Promise:
         found = await self.database.read(lambda connection: promise_store.find(connection, promise_id))
         if found is None:
             raise Unknown(f"There is no promise #{promise_id}.")
         return found
+
+
+def _owner_of(promise: Promise) -> Asker:
+    """Who sits at this machine, where the promise belongs."""
+    return Asker(Chat(NAME, "page"), None, OWNER.id, OWNER.name, Role.OWNER, promise.workspace)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRuns:
+    """Implements web.doors.RunDoor."""
+
+    database: Database
+
+    async def trace(self, name: str) -> Trace:
+        return await self.database.read(lambda connection: read_trace(connection, name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from conversations.dead_letters import DeadLetters
 from core.audit import Audit
 from web.late import Opened
-from web.ledger import LedgerAudit, LedgerChat, LedgerFeed, LedgerPromises, LedgerWhy
+from web.ledger import LedgerAudit, LedgerChat, LedgerFeed, LedgerPromises, LedgerRuns, LedgerWhy
 from web.server import Server
 
 
@@ -21,6 +22,8 @@ def open_doors(server: Server) -> Opened:
             lambda: ground.configuration.config,
         ),
         promises=LedgerPromises(ground.database, services.promises),
+        letters=DeadLetters(ground.database, services.outbox.wake),
+        runs=LedgerRuns(ground.database),
         why=LedgerWhy(ground.database),
         feed=LedgerFeed(services.events),
         pinger=server,

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
 from core.clock import FakeClock
-from core.database import Database, sqlite_url
-from core.migrate import migrate
+from core.database import Database
 from core.schema import llm_calls, runs, steps
 from runtime import trace_store
 
 START = FakeClock().now()
 CALL = {"kind": "promise", "model": "m", "system_chars": 1, "prompt_chars": 1, "calls_last_60s": 1}
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path / "system.db"))
-    await migrate(opened)
-    yield opened
-    await opened.close()
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,27 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import uvicorn
 
+from conversations.dead_letter_store import DeadLetter
 from core.checks import Board, Snapshot, Status
 from core.clock import Clock, FakeClock
-from core.errors import Unknown
+from core.errors import RequestError, Unknown
+from core.message import Chat
 from core.protocols import PromiseView
+from promises.agenda import Appointment, Cause
+from runtime.trace_store import RunRow
+from runtime.traces import Node, Spent, Trace
 from web.app import create_app
 from web.doors import (
     Accepted,
     Change,
     ChatReply,
     Grown,
+    Kept,
     Line,
     Listener,
     Made,
@@ -39,6 +45,22 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
 
 def promise(number: int = 7, status: str = "pending") -> PromiseView:
     return PromiseView(number, "count the stars", "analysis", status, None, None, None, AT, None)
+
+
+def letter(number: int = 3) -> DeadLetter:
+    return DeadLetter(number, Chat("account:1", "-1005"), "answer", "dead", 9, None, AT, "Kicked out.", "Hello\nyou")
+
+
+def trace() -> Trace:
+    """A run of two answers: the first asked for a tool call."""
+    run = RunRow("run_7", "valor", "Garden", None, 7, "done", AT, AT + timedelta(seconds=4))
+    seen = ({"kind": "command", "command": "ls", "exit_code": 0},)
+    tool = Node("call_1", "tool", "run", "done", '{"command": "ls"}', seen, Spent(0.5))
+    spent = Spent(1.25, 0.002, 1000, 50, 900)
+    first = Node("model:1", "model", "claude", "done", "Let me look.", (), spent, (tool,))
+    vain = Node("call:2", "call", "claude", "error", "overloaded_error", (), Spent(0.1))
+    last = Node("model:2", "model", "claude", "done", "Two files.", (), Spent(1, 0.003, 1100, 20, 1000))
+    return Trace(run, (first, vain, last), 2, 1, Spent(4, 0.005, 2100, 70, 1900))
 
 
 @dataclass
@@ -76,14 +98,52 @@ class PlayedPromises:
     async def list(self, limit: int) -> Sequence[PromiseView]:
         return tuple(self.kept.values())[:limit]
 
-    async def show(self, promise_id: int) -> PromiseView:
+    async def show(self, promise_id: int) -> Kept:
         if promise_id not in self.kept:
             raise Unknown(f"There is no promise {promise_id}.")
-        return self.kept[promise_id]
+        return Kept(self.kept[promise_id], Chat("local", "page"), "Garden", "You", 1, "run_7", "All of it.")
 
     async def cancel(self, promise_id: int) -> PromiseView:
-        self.kept[promise_id] = replace(await self.show(promise_id), status="cancelled")
+        return await self._put(promise_id, "cancelled")
+
+    async def retry(self, promise_id: int) -> PromiseView:
+        if (await self.show(promise_id)).promise.status != "cancelled":
+            raise RequestError(f"Promise #{promise_id} is not over.")
+        return await self._put(promise_id, "pending")
+
+    async def _put(self, promise_id: int, status: str) -> PromiseView:
+        self.kept[promise_id] = replace((await self.show(promise_id)).promise, status=status)
         return self.kept[promise_id]
+
+    async def agenda(self, limit: int) -> Sequence[Appointment]:
+        waiting = replace(promise(), status="waiting", waiting_for="schedule", every="1d", zone="Europe/Berlin")
+        return [Appointment(waiting, AT, Cause.SCHEDULE, (AT + timedelta(days=1),))][:limit]
+
+
+@dataclass
+class PlayedLetters:
+    kept: dict[int, DeadLetter] = field(default_factory=lambda: {3: letter()})
+
+    async def list(self, limit: int) -> Sequence[DeadLetter]:
+        return tuple(self.kept.values())[:limit]
+
+    async def retry(self, number: int) -> DeadLetter:
+        return self._take(number, "ready")
+
+    async def drop(self, number: int) -> DeadLetter:
+        return self._take(number, "dropped")
+
+    def _take(self, number: int, status: str) -> DeadLetter:
+        if number not in self.kept:
+            raise Unknown(f"There is no dead letter #{number}.")
+        return replace(self.kept.pop(number), status=status)
+
+
+class PlayedRuns:
+    async def trace(self, name: str) -> Trace:
+        if name != "7":
+            raise Unknown(f"There is no run {name!r}.")
+        return trace()
 
 
 class PlayedWhy:
@@ -126,6 +186,7 @@ class Stage:
     clock: Clock = field(default_factory=FakeClock)
     chat: PlayedChat = field(default_factory=PlayedChat)
     promises: PlayedPromises = field(default_factory=PlayedPromises)
+    letters: PlayedLetters = field(default_factory=PlayedLetters)
     feed: PlayedFeed = field(default_factory=PlayedFeed)
     pinger: PlayedPinger = field(default_factory=PlayedPinger)
     audit: PlayedAudit = field(default_factory=PlayedAudit)
@@ -152,6 +213,8 @@ class Stage:
         doors = WebDoors(
             chat=self.chat,
             promises=self.promises,
+            letters=self.letters,
+            runs=PlayedRuns(),
             why=PlayedWhy(),
             feed=self.feed,
             pinger=self.pinger,

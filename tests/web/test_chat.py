@@ -27,6 +27,7 @@ PROMISE = {
     "error_message": None,
     "created_at": "2026-01-01T00:00:00+00:00",
     "completed_at": None,
+    **dict.fromkeys(("waiting_for", "due_at", "every", "zone")),
 }
 DONE = {"message_id": 1, "reply": "HELLO", "promises": [PROMISE]}
 

@@ -7,12 +7,20 @@ import pytest
 from core.audit import Audit
 from core.clock import SystemClock
 from core.errors import Unknown
-from core.schema import audit
+from core.events import Told, Watch
+from core.schema import audit, deliveries
+from tests.conversations.stage import next_event
 from tests.web.installation import open_server, settings_in
 from web.doors import Grown, Question
 from web.ledger import LedgerAudit, LedgerChat
 from web.opened import open_doors
 from web.services import Services
+
+DEAD = deliveries.update().where(deliveries.c.chat_id == "page").values(status="dead", message_id=None)
+
+
+def ignore(_event: object) -> None:
+    pass
 
 
 async def test_an_unknown_workspace_is_refused_before_anything_is_stored(tmp_path: Path) -> None:
@@ -29,6 +37,45 @@ async def test_what_one_turn_writes_is_not_shown_to_another(tmp_path: Path) -> N
         reply = await doors.chat.ask(Question("help", chat="a"), heard.append)
         await doors.chat.ask(Question("ping", chat="b"), heard.append)
     assert [event for event in heard if isinstance(event, Grown)][-1] == Grown(reply.reply)
+
+
+async def test_p5_a_promise_is_retried_as_its_owner_and_shown_whole(tmp_path: Path) -> None:
+    async with open_server(settings_in(tmp_path)) as (_, doors):
+        reply = await doors.chat.ask(Question('/promise at="2099-01-01 09:00" count', workspace="Garden"), ignore)
+        (promise,) = reply.promises
+        await doors.promises.cancel(promise.id)
+        again = await doors.promises.retry(promise.id)
+        kept = await doors.promises.show(promise.id)
+        [appointment] = await doors.promises.agenda(10)
+        with pytest.raises(Unknown):
+            await doors.promises.retry(99)
+    assert (again.status, kept.promise, appointment.promise) == ("waiting", again, again)
+    assert (kept.workspace, kept.chat.key, kept.attempts, kept.result) == ("Garden", "page", 0, None)
+
+
+async def test_b4_a_dead_letter_is_sent_again_by_the_running_server(tmp_path: Path) -> None:
+    async with open_server(settings_in(tmp_path)) as (server, doors):
+        database, events = server.services.ground.database, server.services.events
+        with events.watch() as watch:
+            await doors.chat.ask(Question("ping"), ignore)
+            first = await told_on_page(watch)
+            await database.write("test", lambda connection: connection.execute(DEAD))
+            [letter] = await doors.letters.list(10)
+            assert (await doors.letters.retry(letter.id)).status == "ready"
+            assert (await told_on_page(watch)).delivery_id == first.delivery_id == letter.id
+        assert await doors.letters.list(10) == []
+
+
+async def told_on_page(watch: Watch) -> Told:
+    while (told := await next_event(watch, Told)).chat.key != "page":
+        pass
+    return told
+
+
+async def test_p9_the_runs_door_says_what_there_is_none_of(tmp_path: Path) -> None:
+    async with open_server(settings_in(tmp_path)) as (_, doors):
+        with pytest.raises(Unknown, match="no turn 7"):
+            await doors.runs.trace("turn:7")
 
 
 async def test_s9_refused_requests_are_audited_as_the_web_s(tmp_path: Path) -> None:

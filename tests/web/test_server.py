@@ -77,7 +77,7 @@ async def test_p1_a_job_ordered_on_the_page_is_a_promise_with_its_number(setting
         (promise,) = reply.promises
         assert f"#{promise.id}" in reply.reply
         assert Made(promise) in events
-        assert (await doors.promises.show(promise.id)).status == "pending"
+        assert (await doors.promises.show(promise.id)).promise.status == "pending"
         assert [view.id for view in await doors.promises.list(10)] == [promise.id]
         assert (await doors.promises.cancel(promise.id)).status == "cancelled"
         assert (await doors.promises.cancel(promise.id)).status == "cancelled"
