@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from core.attachment import Attachment, Kind
 from core.clock import Clock
 from core.errors import AlreadySent, Moved, Undeliverable, Unreachable
 from core.message import Chat, ChatKind, Entity, Message, Move, Part, Person, Sent
@@ -36,6 +37,19 @@ class Line:
     edited_at: datetime | None = None
     mentions: tuple[str, ...] = ()
     moved_to: str | None = None  # of the service message that says so
+    attachments: tuple[Attachment, ...] = ()
+    album: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a message carries beside its text; `album` is the number that its messages share."""
+
+    attachments: tuple[Attachment, ...] = ()
+    album: int | None = None
+
+
+NOTHING = Carried()
 
 
 def _no_edge(point: str) -> None:
@@ -75,12 +89,14 @@ class MemoryFront:
         """A chat that the account takes part in."""
         self._kinds[key] = kind
 
-    def say(self, key: str, sender: Person, text: str, reply_to: int | None = None) -> Message:
+    def say(
+        self, key: str, sender: Person, text: str, reply_to: int | None = None, carried: Carried = NOTHING
+    ) -> Message:
         """Somebody writes: in a chat not met before as a DM when its key is a person's number, else as a group."""
         self._kinds.setdefault(key, ChatKind.GROUP if key.startswith("-") else ChatKind.DM)
         mentions = tuple(word[1:].lower() for word in text.split() if word.startswith("@"))
         line = Line(key, self._next_number(key), sender, text, self._clock.now(), reply_to, mentions=mentions)
-        return self._message(self._keep(line))
+        return self._message(self._keep(replace(line, attachments=carried.attachments, album=carried.album)))
 
     def move(self, key: str, there: str, sender: Person) -> list[Message]:
         """A group becomes a supergroup: the service messages on either side."""
@@ -240,6 +256,8 @@ class MemoryFront:
             mentions=frozenset(line.mentions),
             service=None if line.moved_to is None else "chat_migrate_to",
             move=self._move(line),
+            attachments=line.attachments,
+            album=line.album,
         )
 
     def _move(self, line: Line) -> Move | None:
@@ -284,6 +302,7 @@ class MemoryFront:
                 "sent_at": datetime.fromisoformat(row["sent_at"]),
                 "edited_at": datetime.fromisoformat(edited) if edited else None,
                 "mentions": tuple(row["mentions"]),
+                "attachments": tuple(Attachment(Kind(one.pop("kind")), **one) for one in row["attachments"]),
             }
             self._take(Line(**row), kind)
 

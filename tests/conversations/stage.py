@@ -35,7 +35,7 @@ from core.owner import Owner
 from core.protocols import Asker, Call, Front, Parked, PromiseOrder, PromiseView
 from core.schema import metadata, promises
 from core.workspaces import Listed, Role, Whitelist, Workspace, WorkspaceConfig
-from integrations.memory import OWN, MemoryFront
+from integrations.memory import NOTHING, OWN, Carried, MemoryFront
 
 OLGA, MAX, STRANGER = Person(1, "olga", "Olga"), Person(2, "max", "Max"), Person(9, "nobody", "Nobody")
 GUS = Person(3, "gus", "Gus")  # not listed: a guest where a group lets him in
@@ -252,9 +252,11 @@ class Stage:
 
     # -- what a test does
 
-    async def say(self, chat: Chat, sender: Person, text: str, reply_to: int | None = None) -> Message:
+    async def say(
+        self, chat: Chat, sender: Person, text: str, reply_to: int | None = None, carried: Carried = NOTHING
+    ) -> Message:
         """Somebody writes, and it arrives live."""
-        message = self.front.say(chat.key, sender, text, reply_to)
+        message = self.front.say(chat.key, sender, text, reply_to, carried)
         await self.reception.receive(message)
         return message
 
