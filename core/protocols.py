@@ -42,7 +42,15 @@ class Front(Protocol):
         ...
 
     async def send(self, part: Part) -> int:
-        """Send once under `part.random_id`; the front's number of the message."""
+        """Send once under `part.random_id`; the front's number of the message.
+
+        A `part.file` goes with the text as its caption: a picture as one, where the front can, else as a file.
+        """
+        ...
+
+    async def fetch(self, chat: Chat, message_id: int, reference: str, limit: int) -> bytes:
+        """What a message carries, by its attachment's `reference`. Raises Undeliverable when it is gone, or has more
+        than `limit` bytes."""
         ...
 
     async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:

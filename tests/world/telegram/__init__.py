@@ -1,8 +1,20 @@
 """A played Telegram: an MTProto server on loopback for unpatched clients. See README.md beside this file."""
 
 from tests.world.telegram.ledger import Deed, SentMessage
-from tests.world.telegram.model import Chat, Entity, Person, RefusalError, Topic
+from tests.world.telegram.model import Chat, Entity, Media, Person, RefusalError, Topic
 from tests.world.telegram.players import Heard, Player
 from tests.world.telegram.world import TelegramWorld
 
-__all__ = ["Chat", "Deed", "Entity", "Heard", "Person", "Player", "RefusalError", "SentMessage", "TelegramWorld", "Topic"]
+__all__ = [
+    "Chat",
+    "Deed",
+    "Entity",
+    "Heard",
+    "Media",
+    "Person",
+    "Player",
+    "RefusalError",
+    "SentMessage",
+    "TelegramWorld",
+    "Topic",
+]
