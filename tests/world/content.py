@@ -7,7 +7,7 @@ import struct
 import wave
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 GIF = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
@@ -92,6 +92,47 @@ def make_docx(*paragraphs: str) -> bytes:
     space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
     body = "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in paragraphs)
     return make_zip({"word/document.xml": f"<w:document {space}><w:body>{body}</w:body></w:document>"})
+
+
+def make_xlsx(*rows: Sequence[str]) -> bytes:
+    """A table whose first column is shared strings and whose others are inline."""
+    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    shared = "".join(f"<si><t>{row[0]}</t></si>" for row in rows)
+    lines = (
+        f'<c t="s"><v>{number}</v></c>' + "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in row[1:])
+        for number, row in enumerate(rows)
+    )
+    sheet = "".join(f"<row>{line}</row>" for line in lines)
+    return make_zip(
+        {
+            "xl/workbook.xml": f"<workbook {space}/>",
+            "xl/sharedStrings.xml": f"<sst {space}>{shared}</sst>",
+            "xl/worksheets/sheet1.xml": f"<worksheet {space}><sheetData>{sheet}</sheetData></worksheet>",
+        }
+    )
+
+
+def make_pptx(*slides: str) -> bytes:
+    space = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+    pages = {
+        f"ppt/slides/slide{number}.xml": f"<s {space}><a:p><a:r><a:t>{text}</a:t></a:r></a:p></s>"
+        for number, text in enumerate(slides, 1)
+    }
+    return make_zip({"ppt/presentation.xml": "<p/>", **pages})
+
+
+def make_odt(*paragraphs: str) -> bytes:
+    space = 'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+    body = "".join(f"<text:p>{text}</text:p>" for text in paragraphs)
+    return make_zip({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": f"<o {space}>{body}</o>"})
+
+
+def make_ods(*rows: Sequence[str]) -> bytes:
+    space = 'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
+    cells = ("".join(f"<table:table-cell>{text}</table:table-cell>" for text in row) for row in rows)
+    body = "".join(f"<table:table-row>{line}</table:table-row>" for line in cells)
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    return make_zip({"mimetype": kind, "content.xml": f"<o {space}>{body}</o>"})
 
 
 PNG, JPEG, WAV = make_png(), make_jpeg(), make_wav()
