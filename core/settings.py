@@ -155,6 +155,7 @@ class Settings(BaseSettings):
     model_primary: Model = "anthropic:claude-sonnet-5-5"
     model_reasoning: Model = "anthropic:claude-opus-5-5"
     model_fast: Model = "anthropic:claude-haiku-5-5"
+    model_transcription: str = "whisper-1"
 
     host: str = "127.0.0.1"
     api_port: Port | None = None
