@@ -30,14 +30,12 @@ if TYPE_CHECKING:
 
     from cli.script import Talk
     from core.database import Database
-    from core.events import Events
     from core.protocols import HistorySearch, PromiseMaker
     from promises.keeper import Work
-    from promises.service import Promises
     from runtime.manifest import AgentManifest
     from runtime.workplace import Workplace
     from web.late import LateDoors
-    from web.services import Agents, Ground, Services
+    from web.services import Agents, Ground, Offered, Services
 
 PROJECT = Path(__file__).resolve().parent
 VERSION = "0.1.0"
@@ -133,7 +131,7 @@ def build_services(settings: Settings, configuration: WorkspaceFile, board: Boar
     return build(ground, partial(build_agents, ground))
 
 
-def build_agents(ground: Ground, promises: Promises, history: HistorySearch, events: Events) -> Agents:
+def build_agents(ground: Ground, offered: Offered) -> Agents:
     """The agents of the server, whose stack is loaded in the background; turns wait for it."""
     from cli.doctor import check_fence, check_model
     from conversations.agent_answers import AgentAnswers
@@ -145,10 +143,10 @@ def build_agents(ground: Ground, promises: Promises, history: HistorySearch, eve
         from conversations.typeset import typeset
 
         typeset("account", "*warm*")  # the first real one would import it inside a transaction
-        stack = Stack(ground.settings, ground.database, ground.configuration, promises, history)
+        stack = Stack(ground.settings, ground.database, ground.configuration, offered.promises, offered.history)
         return build_workplace(stack, MANIFEST)
 
-    answers = AgentAnswers(load_workplace, events)
+    answers = AgentAnswers(load_workplace, offered.events, offered.media.pictures)
 
     async def load() -> Mapping[str, checks.Finding]:
         await answers.workplace()

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from conversations.turn import Turn
 from conversations.turns import Gate
 from conversations.typeset import LOCAL
+from core.attachment import Picture
 from core.errors import ConsentNeeded
 from core.events import Events, TurnGrew
 from core.protocols import Call, Parked
 
 if TYPE_CHECKING:
     from runtime.workplace import Workplace
+
+Pictures = Callable[[Turn], Awaitable[tuple[Picture, ...]]]
 
 
 class AgentAnswers:
@@ -23,9 +26,10 @@ class AgentAnswers:
     On the local page an answer is seen as it grows.
     """
 
-    def __init__(self, load: Callable[[], Workplace], events: Events) -> None:
+    def __init__(self, load: Callable[[], Workplace], events: Events, pictures: Pictures) -> None:
         self._load = load
         self._events = events
+        self._pictures = pictures
         self._loaded: Workplace | None = None
         self._loading = asyncio.Lock()
 
@@ -44,6 +48,7 @@ class AgentAnswers:
             who=f"{turn.requester_name or 'somebody'}'s turn {turn.id}",
             asker=turn.asker,
             prompt=prompt,
+            pictures=await self._pictures(turn),
             gate=gate,
             on_text=self._growing(turn) if turn.chat.front == LOCAL else None,
             turn_id=turn.id,

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, ins
 
 from conversations.turn import Turn
 from core.attachment import Attachment, Kind
-from core.message import Message
+from core.message import Chat, Message
 from core.schema import attachments, messages
 
 SPOKEN = frozenset({Kind.VOICE, Kind.AUDIO})
@@ -22,13 +22,16 @@ FIELDS = ("mime", "size", "name", "seconds", "note", "reference")
 class Stored:
     """An attachment with what is known of it by now.
 
-    `text` is what it says, `picture` what its content is where that is a picture, `problem` why it cannot be read.
+    `what` its content is, in a few words; `text` is what it says, `picture` the type of a picture, `problem` why it
+    cannot be read.
     """
 
     id: int
+    chat: Chat
     message_id: int
     attachment: Attachment
     state: str
+    what: str | None
     picture: str | None
     text: str | None
     problem: str | None
@@ -39,6 +42,7 @@ class Found:
     """What reading an attachment came to: text, a picture's type, or why it cannot be read."""
 
     text: str | None = None
+    what: str | None = None
     picture: str | None = None
     problem: str | None = None
 
@@ -114,7 +118,8 @@ def known_ids(connection: Connection, ids: Iterable[int]) -> set[int]:
 
 
 def _where(connection: Connection, which: ColumnElement[bool]) -> list[Stored]:
-    query = select(attachments, messages.c.message_id).join(messages, attachments.c.message_row == messages.c.id)
+    columns = (messages.c.front, messages.c.chat_id, messages.c.message_id)
+    query = select(attachments, *columns).join(messages, attachments.c.message_row == messages.c.id)
     rows = connection.execute(query.where(which).order_by(messages.c.message_id, attachments.c.place))
     return [_stored(row) for row in rows]
 
@@ -136,7 +141,8 @@ def _label(row: Row[Any]) -> str:
 
 
 def _stored(row: Row[Any]) -> Stored:
-    return Stored(row.id, row.message_id, _attachment(row), row.state, row.picture, row.text, row.problem)
+    known = (row.state, row.what, row.picture, row.text, row.problem)
+    return Stored(row.id, Chat(row.front, row.chat_id), row.message_id, _attachment(row), *known)
 
 
 def _attachment(row: Row[Any]) -> Attachment:

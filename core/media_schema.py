@@ -22,6 +22,7 @@ attachments = Table(
     Column("note", Text, nullable=False),
     Column("reference", Text),  # what the front fetches it by
     Column("state", Text, nullable=False),  # `new`: no turn has needed it yet; `unread`: it cannot be read, see problem
+    Column("what", Text),  # what its content is, in a few words: `PDF, 3 pages`
     Column("picture", Text),  # what its content is, where that is a picture: kept in data/media/in
     Column("text", Text),  # what it says: a transcript, a document's text
     Column("problem", Text),

@@ -36,7 +36,8 @@ log = structlog.get_logger("agents.reader")
 class Reading:
     """What a document says, or the `problem` that kept it from being read.
 
-    `what` it is, in a few words; `cut`: its end is left out.
+    `what` it is, in a few words; `cut`: its end is left out; `passes`: the problem is not the document's, so another try
+    may help.
     """
 
     text: str = ""
@@ -44,6 +45,7 @@ class Reading:
     cut: bool = False
     title: str = ""
     problem: str | None = None
+    passes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Reader:
     async def read(self, content: bytes, marker: str, *options: str) -> Reading:
         """What it says; `marker` is that of the run it is read for, and ends with it."""
         if self.sandbox is None:
-            return Reading(problem=NO_FENCE)
+            return Reading(problem=NO_FENCE, passes=True)
         await to_thread.run_sync(lambda: self.folder.mkdir(parents=True, exist_ok=True))
         library = find_library()
         argv = (str(interpreter()), "-I", "-B", str(self.program), str(library.parent), *options)
@@ -80,7 +82,7 @@ class Reader:
 def understand(finished: Finished) -> Reading:
     """What the program said on its last line."""
     if finished.timed_out:
-        return Reading(problem=TOO_LONG)
+        return Reading(problem=TOO_LONG, passes=True)
     if finished.killed is not None:
         return Reading(problem=TOO_MUCH)
     try:

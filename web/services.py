@@ -10,6 +10,9 @@ from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
+from conversations.listening import Listening
+from conversations.media import Media, MediaDoors
+from conversations.media_folder import MediaFolder
 from conversations.moves import Moves
 from conversations.outbox import Outbox
 from conversations.reception import Reception
@@ -17,7 +20,7 @@ from conversations.self_ping import SelfPing
 from conversations.signs import Signs
 from conversations.status import StatusLine
 from conversations.turns import Answer, DoneSoFar, TurnDoors, Turns
-from core.access import Accounts
+from core.access import Accounts as OwnNumbers
 from core.checks import Board, Finding
 from core.clock import Clock
 from core.database import Database
@@ -28,6 +31,7 @@ from core.settings import Settings
 from core.workspace_watch import WorkspaceFile
 from core.workspaces import fold_username
 from integrations.local import LocalFront
+from integrations.speech import Speech
 from integrations.telegram.session import TelegramAccess
 from integrations.telegram.userbot import Userbot
 from promises.reconciler import Reconciler
@@ -35,6 +39,9 @@ from promises.retention import Retention
 from promises.rings import Rings
 from promises.service import Promises
 from promises.worker import Places
+from runtime.accounts import Accounts
+from runtime.reader import Reader
+from runtime.sandbox import find_sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +72,12 @@ class OwnAccounts:
 
     def __init__(self, settings: Settings) -> None:
         has_account = TelegramAccess.of(settings) is not None
-        self.current = Accounts(fronts=frozenset({"account"} if has_account else ()))
+        self.current = OwnNumbers(fronts=frozenset({"account"} if has_account else ()))
 
     def know(self, userbot: Userbot) -> None:
         account = userbot.account
         names = frozenset(name for name in map(fold_username, account.usernames) if name)
-        self.current = Accounts(frozenset({account.id}), names, self.current.fronts)
+        self.current = OwnNumbers(frozenset({account.id}), names, self.current.fronts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,17 @@ class Services:
     retention: Retention
 
 
-BuildAgents = Callable[[Promises, HistorySearch, Events], Agents]
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What agents may use of the server's parts."""
+
+    promises: Promises
+    history: HistorySearch
+    events: Events
+    media: Media
+
+
+BuildAgents = Callable[[Offered], Agents]
 
 
 def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
@@ -106,7 +123,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     events, fronts, accounts = Events(), dict[str, Front](), OwnAccounts(settings)
     history = History(database, settings.max_conversation_history, settings.context_tokens)
     promises = Promises(database, ground.rings, clock)
-    agents = build_agents(promises, history, events)
+    media = _build_media(ground, fronts)
+    agents = build_agents(Offered(promises, history, events, media))
     signs = Signs(clock)
     moves = Moves(database, clock, lambda: ground.configuration.config)
     outbox = Outbox(database, clock, events, signs, moves)
@@ -119,6 +137,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         outbox=outbox,
         signs=signs,
         history=history,
+        media=media,
         answer_agent=agents.answer,
         answer_command=CommandAnswers(database, clock, promises, status),
         done_so_far=agents.done_so_far,
@@ -148,6 +167,15 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         reconciler=Reconciler(database, ground.rings, clock, settings.promise_lease_seconds),
         retention=Retention(database, clock, settings.retention_days),
     )
+
+
+def _build_media(ground: Ground, fronts: Mapping[str, Front]) -> Media:
+    settings, database, clock = ground.settings, ground.database, ground.clock
+    folder = settings.data_dir / "media"
+    sandbox = find_sandbox() if settings.fence else None
+    reader = Reader(sandbox, settings.project / "integrations" / "documents.py", folder / "reader", edge=database.edge)
+    listening = Listening(Speech.of(settings), Accounts(database, clock), clock)
+    return Media(MediaDoors(database, clock, fronts, MediaFolder(folder), listening, reader.read))
 
 
 def _build_inbox(ground: Ground, accounts: OwnAccounts, moves: Moves) -> Inbox:

@@ -19,6 +19,8 @@ from conversations.delivery import Draft
 from conversations.delivery_store import owe
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
+from conversations.media import Media, MediaDoors
+from conversations.media_folder import MediaFolder
 from conversations.moves import Moves
 from conversations.outbox import Outbox
 from conversations.reception import Reception
@@ -36,6 +38,7 @@ from core.protocols import Asker, Call, Front, Parked, PromiseOrder, PromiseView
 from core.schema import metadata, promises
 from core.workspaces import Listed, Role, Whitelist, Workspace, WorkspaceConfig
 from integrations.memory import NOTHING, OWN, Carried, MemoryFront
+from runtime.reader import Reading
 
 OLGA, MAX, STRANGER = Person(1, "olga", "Olga"), Person(2, "max", "Max"), Person(9, "nobody", "Nobody")
 GUS = Person(3, "gus", "Gus")  # not listed: a guest where a group lets him in
@@ -123,6 +126,26 @@ class PlayedPromises:
         return PromiseView(promise_id, "count", "code", "failed", None, None, None, self.clock.now(), None)
 
 
+class PlayedSenses:
+    """Hears and reads what `said` has of the content; with `failures`, raises them first."""
+
+    def __init__(self) -> None:
+        self.said: dict[bytes, str] = {}
+        self.failures: list[Exception] = []
+        self.asked: list[bytes] = []
+
+    async def listen(self, sound: bytes, turn: Turn) -> str:
+        self.asked.append(sound)
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.said.get(sound, "")
+
+    async def read(self, content: bytes, marker: str) -> Reading:
+        self.asked.append(content)
+        known = self.said.get(content)
+        return Reading(known, "text, 1 line") if known is not None else Reading(problem="It is unreadable.")
+
+
 async def make_promise(database: Database, clock: Clock, asker: Asker, task: str, call: Call | None) -> int:
     """A promise's row and its acknowledgement, held when a turn makes it; the same call makes it once."""
 
@@ -173,6 +196,7 @@ class Stage:
         self.front = MemoryFront(self.clock)
         self.events = Events()
         self.agent = PlayedAgent()
+        self.senses = PlayedSenses()
         self.fronts: dict[str, Front] = {}
         self.outbox_task: asyncio.Task[None] | None = None
         self.build()
@@ -187,6 +211,8 @@ class Stage:
         self.promises = PlayedPromises(database, clock)
         self.owner = Owner("boot", "ns", self.pid, 1.0)
         self.history = History(database, 50, 8_000)
+        folder = MediaFolder(self.folder / "media")
+        self.media = Media(MediaDoors(database, clock, self.fronts, folder, self.senses.listen, self.senses.read))
         self.turns = Turns(
             TurnDoors(
                 database=database,
@@ -196,6 +222,7 @@ class Stage:
                 outbox=self.outbox,
                 signs=self.signs,
                 history=self.history,
+                media=self.media,
                 answer_agent=self.agent,
                 answer_command=CommandAnswers(database, clock, self.promises, _status),
                 done_so_far=self.agent.done_so_far,

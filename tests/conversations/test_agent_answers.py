@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from conversations.agent_answers import AgentAnswers
+from core.attachment import Attachment, Kind, Picture
 from core.errors import ConsentNeeded
 from core.events import TurnGrew
 from core.message import Chat, ChatKind, Message
 from core.protocols import Asker, Call, Parked
 from integrations.local import LocalFront
+from integrations.memory import Carried
 from runtime.workplace import Errand, Workplace
 from tests.conversations.stage import DM, OLGA, Stage, make_promise, next_event
+from tests.world.content import PNG
 
 
 @dataclass
@@ -43,7 +46,7 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
         loads.append(1)
         return cast("Workplace", played)
 
-    answers = AgentAnswers(load, stage.events)
+    answers = AgentAnswers(load, stage.events, stage.media.pictures)
     stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
     await asyncio.gather(stage.say(DM, OLGA, "one"), stage.say(Chat(DM.front, "-20"), OLGA, "two"))
     await stage.quiet()
@@ -54,6 +57,17 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
     }
     assert played.errands[0].who.startswith("Olga's turn ")
     assert (await answers.done_so_far("run_1"), loads) == (["run_1: ran ls"], [1])
+
+
+async def test_b11_the_run_sees_the_pictures_of_its_messages(stage: Stage) -> None:
+    played = Played()
+    answers = AgentAnswers(lambda: cast("Workplace", played), stage.events, stage.media.pictures)
+    stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
+    stage.front.contents["photo/1/y"] = PNG
+    photo = Attachment(Kind.PHOTO, size=len(PNG), reference="photo/1/y")
+    await stage.say(DM, OLGA, "what is this?", carried=Carried((photo,)))
+    await stage.quiet()
+    assert played.errands[0].pictures == (Picture("image/png", PNG),)
 
 
 async def test_p11_a_turn_that_needs_consent_is_parked_with_its_prompt(stage: Stage) -> None:
@@ -71,7 +85,7 @@ async def test_p11_a_turn_that_needs_consent_is_parked_with_its_prompt(stage: St
 
     played = Needing()
     played.promises = played
-    answers = AgentAnswers(lambda: cast("Workplace", played), stage.events)
+    answers = AgentAnswers(lambda: cast("Workplace", played), stage.events, stage.media.pictures)
     stage.agent.script = lambda turn, gate: answers(turn, f"context, then {turn.prompt}", gate)
     await stage.say(DM, OLGA, "mail them")
     await stage.quiet()
@@ -90,7 +104,7 @@ async def test_s6_on_the_local_page_an_answer_is_seen_as_it_grows(stage: Stage) 
             await errand.on_text("ans")
             return await super().run(errand)
 
-    answers = AgentAnswers(lambda: cast("Workplace", Growing()), stage.events)
+    answers = AgentAnswers(lambda: cast("Workplace", Growing()), stage.events, stage.media.pictures)
     stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
     stage.attach(LocalFront())
     message = Message(Chat("local", "page"), 1, ChatKind.LOCAL, OLGA, stage.clock.now(), "one")

@@ -38,6 +38,7 @@ def create_attachments() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=True),
         sa.Column("picture", sa.Text(), nullable=True),
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
