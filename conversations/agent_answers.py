@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conversations.turn import Turn
@@ -15,6 +16,7 @@ from core.events import Events, TurnGrew
 from core.protocols import Call, Parked
 
 if TYPE_CHECKING:
+    from runtime.manifest import AgentManifest
     from runtime.workplace import Workplace
 
 Pictures = Callable[[Turn], Awaitable[tuple[Picture, ...]]]
@@ -23,13 +25,16 @@ Pictures = Callable[[Turn], Awaitable[tuple[Picture, ...]]]
 class AgentAnswers:
     """Implements conversations.turns.Answer and DoneSoFar; whoever comes first waits for `load`, in a thread.
 
-    On the local page an answer is seen as it grows.
+    On the local page an answer is seen as it grows. `reader` is the agent that summarises pages.
     """
 
-    def __init__(self, load: Callable[[], Workplace], events: Events, pictures: Pictures) -> None:
+    def __init__(
+        self, load: Callable[[], Workplace], events: Events, pictures: Pictures, reader: AgentManifest
+    ) -> None:
         self._load = load
         self._events = events
         self._pictures = pictures
+        self._reader = reader
         self._loaded: Workplace | None = None
         self._loading = asyncio.Lock()
 
@@ -38,6 +43,23 @@ class AgentAnswers:
             if self._loaded is None:
                 self._loaded = await asyncio.to_thread(self._load)
         return self._loaded
+
+    async def summarise(self, turn: Turn, page: str) -> str:
+        """What a page says, in short, by the reader of links; '' where only the offline model is there."""
+        workplace = await self.workplace()
+        from runtime.workplace import Errand  # loaded by now
+
+        if workplace.runner.is_offline(self._reader):
+            return ""
+        errand = Errand(
+            run_id=turn.run_id,
+            who=f"turn {turn.id}",
+            asker=turn.asker,
+            prompt=page,
+            turn_id=turn.id,
+            epoch=turn.epoch,
+        )
+        return (await replace(workplace, manifest=self._reader).run(errand)).text
 
     async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
         workplace = await self.workplace()

@@ -91,6 +91,13 @@ def of_message(connection: Connection, turn: Turn, message_id: int) -> list[Stor
     return _where(connection, or_(own, _in_albums(turn, albums)))
 
 
+def of_chat(connection: Connection, chat: Chat, workspace: str, number: int) -> Stored | None:
+    """An attachment by its number, where it was sent in this chat to this workspace."""
+    here = (messages.c.front == chat.front, messages.c.chat_id == chat.key, messages.c.workspace == workspace)
+    found = _where(connection, and_(*here, attachments.c.id == number))
+    return found[0] if found else None
+
+
 def note(connection: Connection, attachment_id: int, found: Found) -> None:
     """Keep what reading came to."""
     state = "read" if found.problem is None else "unread"
@@ -115,6 +122,11 @@ def album_turn(connection: Connection, message: Message) -> int | None:
 def known_ids(connection: Connection, ids: Iterable[int]) -> set[int]:
     """Which of these attachments are still there."""
     return set(connection.execute(select(attachments.c.id).where(attachments.c.id.in_(tuple(ids)))).scalars())
+
+
+def place_of(number: int) -> str:
+    """Where the content of an attachment lies in data/media."""
+    return f"in/{number}"
 
 
 def _where(connection: Connection, which: ColumnElement[bool]) -> list[Stored]:

@@ -5,7 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-NAMES = {"ping", "stop", "help", "promises", "why", "cancel", "promise", "approve", "refuse", "lift", "self-ping"}
+NAMES = {
+    "ping",
+    "stop",
+    "help",
+    "promises",
+    "why",
+    "cancel",
+    "promise",
+    "approve",
+    "refuse",
+    "lift",
+    "link",
+    "self-ping",
+}
 BARE = {"ping", "stop", "promises", "lift"}  # these are commands without a slash too, when they stand alone
 LOOSE = {"cancel", "approve", "refuse"}  # and these with a number, or as a reply to what they speak of
 SLASHED = re.compile(r"/(?P<name>[a-z_-]+)(?:@\w+)?(?:\s+(?P<rest>.*))?", re.IGNORECASE | re.DOTALL)

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import attachment_store
-from conversations.attachment_store import SPOKEN, Found, Stored
+from conversations.attachment_store import SPOKEN, Found, Stored, place_of
 from conversations.media_folder import MediaFolder
 from conversations.media_words import PICTURES, MediaWords, write_words
 from conversations.turn import Turn
@@ -71,7 +71,7 @@ class Media:
         """The pictures among them, in the order of the words."""
         asked, replied = await self._stored(turn)
         seen = [one for one in (*asked, *replied) if one.picture][:PICTURES]
-        loaded = [(one.picture, await self._doors.folder.load(_place(one))) for one in seen]
+        loaded = [(one.picture, await self._doors.folder.load(place_of(one.id))) for one in seen]
         return tuple(Picture(mime, content) for mime, content in loaded if mime and content)
 
     async def _stored(self, turn: Turn) -> tuple[list[Stored], list[Stored]]:
@@ -89,7 +89,7 @@ class Media:
         """Also a picture whose file is gone: the chat has it still."""
         if one.attachment.reference is None:
             return False
-        return one.state == "new" or (one.picture is not None and not await self._doors.folder.has(_place(one)))
+        return one.state == "new" or (one.picture is not None and not await self._doors.folder.has(place_of(one.id)))
 
     async def _read(self, turn: Turn, one: Stored) -> tuple[int, str | None]:
         """Read one attachment and keep what that came to; a problem that may pass is told, and not kept."""
@@ -112,25 +112,15 @@ class Media:
         if size > limit and kind is not Kind.VIDEO:
             return Found(problem=f"It has {tell_size(size)}; at most {tell_size(limit)} of a {kind} are read.")
         content = await self._fetch(one, limit)
+        await self._doors.folder.keep(place_of(one.id), content)
         if kind in SPOKEN:
             return Found(await self._doors.listen(content, turn))
         if picture_type(content) is not None or kind is not Kind.DOCUMENT:
-            return await self._keep_picture(one, content)
+            return look_at(content)
         reading = await self._doors.read_document(content, turn.run_id)
         if reading.passes:
             raise _PassingError(reading.problem)
         return Found(reading.text, reading.what) if reading.problem is None else Found(problem=reading.problem)
-
-    async def _keep_picture(self, one: Stored, content: bytes) -> Found:
-        mime, (width, height) = picture_type(content), picture_size(content) or (1, 1)
-        if mime is None:
-            return Found(problem=ODD_PICTURE)
-        if len(content) > PICTURE_BYTES:
-            return Found(problem=f"It has {tell_size(len(content))}; at most {tell_size(PICTURE_BYTES)} are looked at.")
-        if max(width, height) > PICTURE_SIDE:
-            return Found(problem=f"It is {width} by {height} dots; at most {PICTURE_SIDE:,} either way are looked at.")
-        await self._doors.folder.keep(_place(one), content)
-        return Found(picture=mime)
 
     async def _fetch(self, one: Stored, limit: int) -> bytes:
         """The content, asked for again where that may help."""
@@ -152,9 +142,17 @@ class Media:
         return await front.fetch(one.chat, one.message_id, reference, limit)
 
 
+def look_at(content: bytes) -> Found:
+    """Whether a model can be shown a picture."""
+    mime, (width, height) = picture_type(content), picture_size(content) or (1, 1)
+    if mime is None:
+        return Found(problem=ODD_PICTURE)
+    if len(content) > PICTURE_BYTES:
+        return Found(problem=f"It has {tell_size(len(content))}; at most {tell_size(PICTURE_BYTES)} are looked at.")
+    if max(width, height) > PICTURE_SIDE:
+        return Found(problem=f"It is {width} by {height} dots; at most {PICTURE_SIDE:,} either way are looked at.")
+    return Found(picture=mime)
+
+
 class _PassingError(Exception):
     """Something about the machine, not the attachment, keeps it from being read."""
-
-
-def _place(one: Stored) -> str:
-    return f"in/{one.id}"

@@ -16,7 +16,7 @@ from core.access import Reason
 from core.audit_store import Refused, count_refused
 from core.message import Chat, ChatKind, Message
 from core.protocols import Said
-from core.schema import admitted_since, chats, deliveries, messages, promises, turns
+from core.schema import admitted_since, chats, deliveries, files, messages, promises, turns
 from core.workspaces import Role
 
 OURS = "Valor"
@@ -254,14 +254,15 @@ def recent(connection: Connection, chat: Chat, before: int, limit: int, workspac
         .limit(limit)
     )
     told = (
-        select(deliveries.c.message_id, deliveries.c.sent_at, deliveries.c.text)
+        select(deliveries.c.message_id, deliveries.c.sent_at, deliveries.c.text, files.c.name.label("file"))
+        .outerjoin(files, files.c.id == deliveries.c.file_id)
         .where(*_is(deliveries, chat), deliveries.c.message_id < before, *_told_in(workspace))
         .where(deliveries.c.kind != "progress")
         .order_by(deliveries.c.message_id.desc())
         .limit(limit)
     )
     theirs = _said(connection, connection.execute(said).all())
-    ours = [Said(row.message_id, OURS, row.sent_at, row.text) for row in connection.execute(told)]
+    ours = [Said(row.message_id, OURS, row.sent_at, _told(row)) for row in connection.execute(told)]
     return sorted(_merged(theirs, ours), key=_number)[-limit:]
 
 
@@ -272,10 +273,9 @@ def line(connection: Connection, chat: Chat, message_id: int) -> tuple[Said, int
     ).first()
     if theirs is not None:
         return _said(connection, [theirs])[0], theirs.reply_to
-    ours = connection.execute(
-        select(deliveries).where(*_is(deliveries, chat), deliveries.c.message_id == message_id)
-    ).first()
-    return None if ours is None else (Said(message_id, OURS, ours.sent_at, ours.text), ours.reply_to)
+    with_file = select(deliveries, files.c.name.label("file")).outerjoin(files, files.c.id == deliveries.c.file_id)
+    ours = connection.execute(with_file.where(*_is(deliveries, chat), deliveries.c.message_id == message_id)).first()
+    return None if ours is None else (Said(message_id, OURS, ours.sent_at, _told(ours)), ours.reply_to)
 
 
 def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> list[Said]:
@@ -320,6 +320,11 @@ def _said(connection: Connection, rows: Sequence[Any]) -> list[Said]:
     carried = attachment_store.labels(connection, [row.id for row in rows])
     texts = (" ".join(part for part in (carried.get(row.id), row.text) if part) for row in rows)
     return [Said(row.message_id, row.sender_name, row.sent_at, text) for row, text in zip(rows, texts, strict=True)]
+
+
+def _told(row: Any) -> str:
+    """A row of `deliveries` as a line, with the name of its `file`."""
+    return f"[file {row.file}] {row.text}".strip() if row.file and not row.text.startswith("[file ") else row.text
 
 
 def _said_in(workspace: str | None) -> list[ColumnElement[bool]]:

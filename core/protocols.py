@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from core.attachment import File
 from core.errors import ConsentNeeded
 from core.message import Chat, ChatKind, Entity, Message, Part, Sent
 from core.workspaces import Role
@@ -206,6 +207,39 @@ class PastSearch(Protocol):
 
         Raises the errors of Front.
         """
+        ...
+
+
+class ChatFiles(Protocol):
+    """Files between a chat and the run that answers it."""
+
+    async def send(self, file: File, caption: str, asker: Asker, call: Call) -> None:
+        """Owe the asker's chat a file; the same `call` again owes nothing more."""
+        ...
+
+    async def read(self, number: int, asker: Asker) -> str:
+        """What attachment `number` of the asker's chat says. Raises Unknown, or RequestError for what says nothing."""
+        ...
+
+    async def open(self, number: int, asker: Asker) -> File:
+        """The attachment itself. Raises as `read` does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A page that somebody saved by saying its address."""
+
+    url: str
+    title: str
+    summary: str
+    saved_by: str
+    saved_at: datetime
+
+
+class LinkSearch(Protocol):
+    async def search(self, workspace: str, query: str, limit: int = 20) -> list[Link]:
+        """The links of this workspace, and of no other, holding all words of `query`; newest first."""
         ...
 
 

@@ -156,6 +156,7 @@ class Settings(BaseSettings):
     model_reasoning: Model = "anthropic:claude-opus-5-5"
     model_fast: Model = "anthropic:claude-haiku-5-5"
     model_transcription: str = "whisper-1"
+    link_private_hosts: Names = ()
 
     host: str = "127.0.0.1"
     api_port: Port | None = None

@@ -36,8 +36,8 @@ log = structlog.get_logger("agents.reader")
 class Reading:
     """What a document says, or the `problem` that kept it from being read.
 
-    `what` it is, in a few words; `cut`: its end is left out; `passes`: the problem is not the document's, so another try
-    may help.
+    `what` it is, in a few words; `cut`: its end is left out; `passes`: the problem is not the document's, so another
+    try may help.
     """
 
     text: str = ""

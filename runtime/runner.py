@@ -83,6 +83,10 @@ class AgentRunner:
         for tools in manifest.toolsets:
             self._toolset(tools)
 
+    def is_offline(self, manifest: AgentManifest) -> bool:
+        """Whether only the offline model would answer."""
+        return self._models.state(manifest.model).is_offline
+
     async def run(
         self, manifest: AgentManifest, prompt: Prompt, deps: Deps, on_text: OnText | None = None
     ) -> RunResult:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from core.attachment import Picture
 from core.clock import Clock
-from core.protocols import Asker, HistorySearch, Progress, PromiseMaker
+from core.protocols import Asker, ChatFiles, HistorySearch, LinkSearch, Progress, PromiseMaker
 from core.workspaces import WorkspaceConfig
 from runtime.deps import Deps, Gate, SilentProgress, open_gate
 from runtime.fences import Fences
@@ -36,7 +36,7 @@ class Errand:
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
     runner: AgentRunner
     manifest: AgentManifest
@@ -44,6 +44,8 @@ class Workplace:
     fences: Fences
     promises: PromiseMaker
     history: HistorySearch
+    files: ChatFiles
+    links: LinkSearch
     clock: Clock
 
     async def run(self, errand: Errand) -> RunResult:
@@ -56,6 +58,8 @@ class Workplace:
             run_id=errand.run_id,
             promises=self.promises,
             history=self.history,
+            files=self.files,
+            links=self.links,
             clock=self.clock,
             progress=errand.progress,
             fence=fence,

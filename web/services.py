@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from conversations.alerts import Alerts
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
+from conversations.enclosures import Enclosures
+from conversations.files import Files
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
+from conversations.links import LinkAnswers, LinkDoors, Links, Summarise
 from conversations.listening import Listening
 from conversations.media import Media, MediaDoors
+from conversations.media_cleaning import MediaCleaning
 from conversations.media_folder import MediaFolder
 from conversations.moves import Moves
-from conversations.outbox import Outbox
+from conversations.outbox import Outbox, OutboxDoors
 from conversations.reception import Reception
 from conversations.self_ping import SelfPing
 from conversations.signs import Signs
@@ -26,11 +30,12 @@ from core.clock import Clock
 from core.database import Database
 from core.events import Events
 from core.owner import Owner
-from core.protocols import Front, HistorySearch
+from core.protocols import ChatFiles, Front, HistorySearch, LinkSearch
 from core.settings import Settings
 from core.workspace_watch import WorkspaceFile
 from core.workspaces import fold_username
 from integrations.local import LocalFront
+from integrations.pages import Pages
 from integrations.speech import Speech
 from integrations.telegram.session import TelegramAccess
 from integrations.telegram.userbot import Userbot
@@ -64,6 +69,7 @@ class Agents:
 
     load: Callable[[], Awaitable[Mapping[str, Finding]]]
     answer: Answer
+    summarise: Summarise
     done_so_far: DoneSoFar
 
 
@@ -102,6 +108,7 @@ class Services:
     promises: Promises
     reconciler: Reconciler
     retention: Retention
+    cleaning: MediaCleaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,8 @@ class Offered:
     history: HistorySearch
     events: Events
     media: Media
+    files: ChatFiles
+    links: LinkSearch
 
 
 BuildAgents = Callable[[Offered], Agents]
@@ -123,11 +132,15 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     events, fronts, accounts = Events(), dict[str, Front](), OwnAccounts(settings)
     history = History(database, settings.max_conversation_history, settings.context_tokens)
     promises = Promises(database, ground.rings, clock)
-    media = _build_media(ground, fronts)
-    agents = build_agents(Offered(promises, history, events, media))
-    signs = Signs(clock)
+    signs, links = Signs(clock), Links(database)
     moves = Moves(database, clock, lambda: ground.configuration.config)
-    outbox = Outbox(database, clock, events, signs, moves)
+    folder = MediaFolder(settings.data_dir / "media")
+    enclosures = Enclosures(database, folder)
+    outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, enclosures))
+    reader = _build_reader(ground)
+    media = _build_media(ground, MediaParts(fronts, folder, reader))
+    files = Files(database, clock, folder, enclosures, outbox.wake)
+    agents = build_agents(Offered(promises, history, events, media, files, links))
     status = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
     doors = TurnDoors(
         database=database,
@@ -138,8 +151,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         signs=signs,
         history=history,
         media=media,
-        answer_agent=agents.answer,
-        answer_command=CommandAnswers(database, clock, promises, status),
+        answer_agent=LinkAnswers(_link_doors(ground, reader, agents), agents.answer),
+        answer_command=CommandAnswers(database, clock, promises, links, status),
         done_so_far=agents.done_so_far,
         moves=moves,
     )
@@ -166,16 +179,33 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         promises=promises,
         reconciler=Reconciler(database, ground.rings, clock, settings.promise_lease_seconds),
         retention=Retention(database, clock, settings.retention_days),
+        cleaning=MediaCleaning(database, clock, folder),
     )
 
 
-def _build_media(ground: Ground, fronts: Mapping[str, Front]) -> Media:
-    settings, database, clock = ground.settings, ground.database, ground.clock
-    folder = settings.data_dir / "media"
+def _build_reader(ground: Ground) -> Reader:
+    settings = ground.settings
     sandbox = find_sandbox() if settings.fence else None
-    reader = Reader(sandbox, settings.project / "integrations" / "documents.py", folder / "reader", edge=database.edge)
-    listening = Listening(Speech.of(settings), Accounts(database, clock), clock)
-    return Media(MediaDoors(database, clock, fronts, MediaFolder(folder), listening, reader.read))
+    program, folder = settings.project / "integrations" / "documents.py", settings.data_dir / "media" / "reader"
+    return Reader(sandbox, program, folder, edge=settings.edge)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaParts:
+    fronts: Mapping[str, Front]
+    folder: MediaFolder
+    reader: Reader
+
+
+def _build_media(ground: Ground, parts: MediaParts) -> Media:
+    database, clock = ground.database, ground.clock
+    listening = Listening(Speech.of(ground.settings), Accounts(database, clock), clock)
+    return Media(MediaDoors(database, clock, parts.fronts, parts.folder, listening, parts.reader.read))
+
+
+def _link_doors(ground: Ground, reader: Reader, agents: Agents) -> LinkDoors:
+    pages = Pages(frozenset(ground.settings.link_private_hosts), ground.settings.edge)
+    return LinkDoors(ground.database, ground.clock, pages.fetch, reader.read, agents.summarise)
 
 
 def _build_inbox(ground: Ground, accounts: OwnAccounts, moves: Moves) -> Inbox:

@@ -17,12 +17,15 @@ from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
 from conversations.delivery import Draft
 from conversations.delivery_store import owe
+from conversations.enclosures import Enclosures
+from conversations.files import Files
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
+from conversations.links import Links
 from conversations.media import Media, MediaDoors
 from conversations.media_folder import MediaFolder
 from conversations.moves import Moves
-from conversations.outbox import Outbox
+from conversations.outbox import Outbox, OutboxDoors
 from conversations.reception import Reception
 from conversations.signs import Signs
 from conversations.turn import Turn
@@ -207,12 +210,16 @@ class Stage:
         self.moves = Moves(database, clock, lambda: self.config)
         self.inbox = Inbox(database, clock, lambda: self.moves.config, lambda: self.accounts, self.limits)
         self.signs = Signs(clock)
-        self.outbox = Outbox(database, clock, self.events, self.signs, self.moves)
+        media_folder = MediaFolder(self.folder / "media")
+        enclosures = Enclosures(database, media_folder)
+        self.outbox_doors = OutboxDoors(database, clock, self.events, self.signs, self.moves, enclosures)
+        self.outbox = Outbox(self.outbox_doors)
+        self.files = Files(database, clock, media_folder, enclosures, self.outbox.wake)
         self.promises = PlayedPromises(database, clock)
         self.owner = Owner("boot", "ns", self.pid, 1.0)
         self.history = History(database, 50, 8_000)
-        folder = MediaFolder(self.folder / "media")
-        self.media = Media(MediaDoors(database, clock, self.fronts, folder, self.senses.listen, self.senses.read))
+        senses = (self.senses.listen, self.senses.read)
+        self.media = Media(MediaDoors(database, clock, self.fronts, media_folder, *senses))
         self.turns = Turns(
             TurnDoors(
                 database=database,
@@ -224,7 +231,7 @@ class Stage:
                 history=self.history,
                 media=self.media,
                 answer_agent=self.agent,
-                answer_command=CommandAnswers(database, clock, self.promises, _status),
+                answer_command=CommandAnswers(database, clock, self.promises, Links(database), _status),
                 done_so_far=self.agent.done_so_far,
                 moves=self.moves,
             )
