@@ -8,6 +8,7 @@ async with SpeechWorld() as speech:
 
 from __future__ import annotations
 
+import asyncio
 import email.parser
 import email.policy
 import json
@@ -33,6 +34,7 @@ class SpeechWorld(HttpWorld):
         super().__init__(self._transcribe)
         self.said: dict[bytes, str] = {}
         self.heard: list[Heard] = []
+        self.release: asyncio.Event | None = None  # set to an event: nothing is said before it is set
         self._failures: list[Response] = []
 
     @property
@@ -47,6 +49,8 @@ class SpeechWorld(HttpWorld):
         if (request.method, request.path) != ("POST", PATH):
             return refusal(404, f"{request.method} {request.path}")
         self.heard.append(read_form(request))
+        if self.release is not None:
+            await self.release.wait()
         if self._failures:
             return self._failures.pop(0)
         sound = self.heard[-1].sound
