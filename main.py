@@ -212,9 +212,11 @@ def build_stack(settings: Settings, database: Database, configuration: Workspace
 def build_work(settings: Settings, database: Database) -> Work:
     """What the worker does with a promise."""
     from agents.valor_agent import MANIFEST
+    from conversations.media_folder import MediaFolder
     from promises.agent_work import AgentWork
 
-    return AgentWork(build_workplace(build_stack(settings, database, read_configuration(settings)), MANIFEST))
+    stack = build_stack(settings, database, read_configuration(settings))
+    return AgentWork(build_workplace(stack, MANIFEST), MediaFolder(settings.data_dir / "media").load)
 
 
 @asynccontextmanager

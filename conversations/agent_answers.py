@@ -62,7 +62,7 @@ class AgentAnswers:
         return (await replace(workplace, manifest=self._reader).run(errand)).text
 
     async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
-        workplace = await self.workplace()
+        workplace, pictures = await self.workplace(), await self._pictures(turn)
         from runtime.workplace import Errand  # loaded by now
 
         errand = Errand(
@@ -70,7 +70,7 @@ class AgentAnswers:
             who=f"{turn.requester_name or 'somebody'}'s turn {turn.id}",
             asker=turn.asker,
             prompt=prompt,
-            pictures=await self._pictures(turn),
+            pictures=pictures,
             gate=gate,
             on_text=self._growing(turn) if turn.chat.front == LOCAL else None,
             turn_id=turn.id,
@@ -80,7 +80,8 @@ class AgentAnswers:
             return (await workplace.run(errand)).text
         except ConsentNeeded as needed:
             await gate()
-            parked = Parked(turn.run_id, turn.prompt, prompt, needed)
+            places = tuple(picture.place for picture in pictures)
+            parked = Parked(turn.run_id, turn.prompt, prompt, needed, places)
             call = Call(turn.run_id, f"consent {needed.key}", turn_id=turn.id)
             await workplace.promises.park(parked, turn.asker, call)
             return ""  # the promise's question is the answer

@@ -21,7 +21,7 @@ from integrations.pages import Page
 from runtime.reader import Reading
 
 URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
-SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~-])")
+SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
 READ = 12_000  # characters of a page that its summary is made from
 SHOWN = 300
 log = structlog.get_logger("agents.links")

@@ -71,8 +71,8 @@ class Media:
         """The pictures among them, in the order of the words."""
         asked, replied = await self._stored(turn)
         seen = [one for one in (*asked, *replied) if one.picture][:PICTURES]
-        loaded = [(one.picture, await self._doors.folder.load(place_of(one.id))) for one in seen]
-        return tuple(Picture(mime, content) for mime, content in loaded if mime and content)
+        loaded = [(one, await self._doors.folder.load(place_of(one.id))) for one in seen]
+        return tuple(Picture(one.picture or "", content, place_of(one.id)) for one, content in loaded if content)
 
     async def _stored(self, turn: Turn) -> tuple[list[Stored], list[Stored]]:
         parent = next((one.reply_to for one in reversed(turn.asked) if one.reply_to), None)

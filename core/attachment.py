@@ -50,10 +50,11 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture for a model to look at. `mime` is what its bytes are."""
+    """A picture for a model to look at: `mime` is what its bytes are, `place` where they lie in data/media."""
 
     mime: str
     content: bytes = field(repr=False)
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

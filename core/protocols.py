@@ -151,12 +151,16 @@ class PromiseView:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A turn's run that cannot go on without consent: as `prompt` began it, a worker goes on with it."""
+    """A turn's run that cannot go on without consent: as `prompt` began it, a worker goes on with it.
+
+    `pictures` are the places in data/media of those that the prompt shows.
+    """
 
     run_id: str
     task: str
     prompt: str
     needed: ConsentNeeded
+    pictures: tuple[str, ...] = ()
 
 
 class PromiseMaker(Protocol):

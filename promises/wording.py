@@ -75,8 +75,8 @@ def is_too_long(text: str) -> bool:
 def tell_failed(promise: Promise, reason: str, evidence: Iterable[Evidence] = (), said: str = "") -> Draft:
     """`said` is what the agent gave as its result, for people to judge."""
     head = f"Promise #{promise.id} failed: {shorten(promise.task_description)}"
-    words = f"The agent said:\n\n{_bounded(promise, said.strip())}" if said.strip() else ""
-    return _draft(promise, "result", _paragraphs(head, reason, words, tell_evidence(evidence)))
+    words = f"The agent said:\n\n{said.strip()}" if said.strip() else ""
+    return _draft(promise, "result", _paragraphs(head, reason, words), tell_evidence(evidence))
 
 
 def tell_cancelled(promise: Promise) -> Draft:

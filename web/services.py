@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from conversations.alerts import Alerts
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
-from conversations.enclosures import Enclosures
-from conversations.files import Files
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
-from conversations.links import LinkAnswers, LinkDoors, Links, Summarise
-from conversations.listening import Listening
-from conversations.media import Media, MediaDoors
+from conversations.links import Summarise
+from conversations.media import Media
 from conversations.media_cleaning import MediaCleaning
-from conversations.media_folder import MediaFolder
 from conversations.moves import Moves
 from conversations.outbox import Outbox, OutboxDoors
 from conversations.reception import Reception
@@ -24,7 +20,7 @@ from conversations.self_ping import SelfPing
 from conversations.signs import Signs
 from conversations.status import StatusLine
 from conversations.turns import Answer, DoneSoFar, TurnDoors, Turns
-from core.access import Accounts as OwnNumbers
+from core.access import Accounts
 from core.checks import Board, Finding
 from core.clock import Clock
 from core.database import Database
@@ -35,8 +31,6 @@ from core.settings import Settings
 from core.workspace_watch import WorkspaceFile
 from core.workspaces import fold_username
 from integrations.local import LocalFront
-from integrations.pages import Pages
-from integrations.speech import Speech
 from integrations.telegram.session import TelegramAccess
 from integrations.telegram.userbot import Userbot
 from promises.reconciler import Reconciler
@@ -44,9 +38,7 @@ from promises.retention import Retention
 from promises.rings import Rings
 from promises.service import Promises
 from promises.worker import Places
-from runtime.accounts import Accounts
-from runtime.reader import Reader
-from runtime.sandbox import find_sandbox
+from web.media_side import build_media_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +70,12 @@ class OwnAccounts:
 
     def __init__(self, settings: Settings) -> None:
         has_account = TelegramAccess.of(settings) is not None
-        self.current = OwnNumbers(fronts=frozenset({"account"} if has_account else ()))
+        self.current = Accounts(fronts=frozenset({"account"} if has_account else ()))
 
     def know(self, userbot: Userbot) -> None:
         account = userbot.account
         names = frozenset(name for name in map(fold_username, account.usernames) if name)
-        self.current = OwnNumbers(frozenset({account.id}), names, self.current.fronts)
+        self.current = Accounts(frozenset({account.id}), names, self.current.fronts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +124,10 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     events, fronts, accounts = Events(), dict[str, Front](), OwnAccounts(settings)
     history = History(database, settings.max_conversation_history, settings.context_tokens)
     promises = Promises(database, ground.rings, clock)
-    signs, links = Signs(clock), Links(database)
+    signs, side = Signs(clock), build_media_side(ground, fronts)
     moves = Moves(database, clock, lambda: ground.configuration.config)
-    folder = MediaFolder(settings.data_dir / "media")
-    enclosures = Enclosures(database, folder)
-    outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, enclosures))
-    reader = _build_reader(ground)
-    media = _build_media(ground, MediaParts(fronts, folder, reader))
-    files = Files(database, clock, folder, enclosures, outbox.wake)
-    agents = build_agents(Offered(promises, history, events, media, files, links))
+    outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, side.enclosures))
+    agents = build_agents(Offered(promises, history, events, side.media, side.files(outbox.wake), side.links))
     status = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
     doors = TurnDoors(
         database=database,
@@ -150,9 +137,9 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         outbox=outbox,
         signs=signs,
         history=history,
-        media=media,
-        answer_agent=LinkAnswers(_link_doors(ground, reader, agents), agents.answer),
-        answer_command=CommandAnswers(database, clock, promises, links, status),
+        media=side.media,
+        answer_agent=side.answers(agents),
+        answer_command=CommandAnswers(database, clock, promises, side.links, status),
         done_so_far=agents.done_so_far,
         moves=moves,
     )
@@ -179,33 +166,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         promises=promises,
         reconciler=Reconciler(database, ground.rings, clock, settings.promise_lease_seconds),
         retention=Retention(database, clock, settings.retention_days),
-        cleaning=MediaCleaning(database, clock, folder),
+        cleaning=side.cleaning,
     )
-
-
-def _build_reader(ground: Ground) -> Reader:
-    settings = ground.settings
-    sandbox = find_sandbox() if settings.fence else None
-    program, folder = settings.project / "integrations" / "documents.py", settings.data_dir / "media" / "reader"
-    return Reader(sandbox, program, folder, edge=settings.edge)
-
-
-@dataclass(frozen=True, slots=True)
-class MediaParts:
-    fronts: Mapping[str, Front]
-    folder: MediaFolder
-    reader: Reader
-
-
-def _build_media(ground: Ground, parts: MediaParts) -> Media:
-    database, clock = ground.database, ground.clock
-    listening = Listening(Speech.of(ground.settings), Accounts(database, clock), clock)
-    return Media(MediaDoors(database, clock, parts.fronts, parts.folder, listening, parts.reader.read))
-
-
-def _link_doors(ground: Ground, reader: Reader, agents: Agents) -> LinkDoors:
-    pages = Pages(frozenset(ground.settings.link_private_hosts), ground.settings.edge)
-    return LinkDoors(ground.database, ground.clock, pages.fetch, reader.read, agents.summarise)
 
 
 def _build_inbox(ground: Ground, accounts: OwnAccounts, moves: Moves) -> Inbox:

@@ -72,7 +72,7 @@ async def test_b11_the_run_sees_the_pictures_of_its_messages(stage: Stage) -> No
     photo = Attachment(Kind.PHOTO, size=len(PNG), reference="photo/1/y")
     await stage.say(DM, OLGA, "what is this?", carried=Carried((photo,)))
     await stage.quiet()
-    assert played.errands[0].pictures == (Picture("image/png", PNG),)
+    assert played.errands[0].pictures == (Picture("image/png", PNG, "in/1"),)
 
 
 async def test_p11_a_turn_that_needs_consent_is_parked_with_its_prompt(stage: Stage) -> None:

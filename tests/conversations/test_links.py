@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from conversations.links import LinkAnswers, LinkDoors, Links, one_line
+from conversations.links import LinkAnswers, LinkDoors, one_line
 from conversations.turn import Turn
 from conversations.turns import Gate
 from core.attachment import Attachment, Kind
@@ -122,20 +122,6 @@ async def test_b10_a_link_is_kept_whatever_becomes_of_its_page(
     await stage.quiet()
     assert stage.front.texts("1") == [told]
     assert [(row.url, row.summary) for row in await stage.rows("links")] == [(URL, kept)]
-
-
-async def test_b10_links_are_found_in_their_workspace_by_all_words(stage: Stage, web: Web) -> None:
-    links = Links(stage.database)
-    for chat, url in ((DM, URL), (TEAM, URL), (TEAM, "https://b.example/100%25"), (TEAM, URL)):
-        await stage.say(chat, OLGA, f"@valor_ai {url}" if chat is TEAM else url)
-        await stage.quiet()
-    assert [link.url for link in await links.search("Team", "")] == [URL, "https://b.example/100%25"]
-    assert [link.url for link in await links.search("Team", "POSTS b.example")] == ["https://b.example/100%25"]
-    assert await links.search("Team", "100%2_") == []
-    assert [link.url for link in await links.search("Team", "", 1)] == [URL]
-    assert await links.search("Dev", "") == []
-    (row,) = await links.search("Team", "example.org")
-    assert (row.title, row.saved_by) == ("A *fine* post", "Olga")
 
 
 async def test_b10_the_command_lists_what_was_saved_here(stage: Stage, web: Web) -> None:

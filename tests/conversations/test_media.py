@@ -37,7 +37,7 @@ async def test_b11_a_photo_is_shown_with_its_caption(stage: Stage) -> None:
     await stage.say(DM, OLGA, "what is this?", carried=carrying(stage, Kind.PHOTO, PNG))
     await stage.quiet()
     assert prompt_of(stage) == f"what is this?\n[photo, {len(PNG)} bytes, shown as a picture]"
-    assert await pictures_of(stage) == (Picture("image/png", PNG),)
+    assert await pictures_of(stage) == (Picture("image/png", PNG, "in/1"),)
 
 
 async def test_b11_every_photo_of_an_album_is_shown_in_order(stage: Stage) -> None:
@@ -77,7 +77,7 @@ async def test_b11_a_document_is_read_and_its_rest_can_be_asked_for(stage: Stage
 async def test_b11_a_picture_sent_as_a_file_is_shown_too(stage: Stage) -> None:
     await stage.say(DM, OLGA, "", carried=carrying(stage, Kind.DOCUMENT, GIF, "a.gif"))
     await stage.quiet()
-    assert await pictures_of(stage) == (Picture("image/gif", GIF),)
+    assert await pictures_of(stage) == (Picture("image/gif", GIF, "in/1"),)
     assert stage.senses.asked == []
 
 
@@ -183,7 +183,7 @@ async def test_b11_a_run_that_is_begun_again_sees_the_same_and_a_lost_file_is_fe
     assert [call for call, _ in stage.front.calls].count("fetch") == 1
     (stage.folder / "media" / "in" / "1").unlink()
     await stage.media.words(turn)
-    assert await stage.media.pictures(turn) == (Picture("image/png", PNG),)
+    assert await stage.media.pictures(turn) == (Picture("image/png", PNG, "in/1"),)
 
 
 async def test_b11_more_pictures_than_a_model_looks_at_are_named(stage: Stage) -> None:
