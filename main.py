@@ -30,14 +30,12 @@ if TYPE_CHECKING:
 
     from cli.script import Talk
     from core.database import Database
-    from core.events import Events
-    from core.protocols import HistorySearch, PromiseMaker
+    from core.protocols import ChatFiles, HistorySearch, LinkSearch, PromiseMaker
     from promises.keeper import Work
-    from promises.service import Promises
     from runtime.manifest import AgentManifest
     from runtime.workplace import Workplace
     from web.late import LateDoors
-    from web.services import Agents, Ground, Services
+    from web.services import Agents, Ground, Offered, Services
 
 PROJECT = Path(__file__).resolve().parent
 VERSION = "0.1.0"
@@ -53,6 +51,8 @@ class Stack:
     configuration: WorkspaceFile
     promises: PromiseMaker
     history: HistorySearch
+    files: ChatFiles
+    links: LinkSearch
 
 
 def validate_environment() -> None:
@@ -131,8 +131,9 @@ def build_services(settings: Settings, configuration: WorkspaceFile, board: Boar
     return build(ground, partial(build_agents, ground))
 
 
-def build_agents(ground: Ground, promises: Promises, history: HistorySearch, events: Events) -> Agents:
+def build_agents(ground: Ground, offered: Offered) -> Agents:
     """The agents of the server, whose stack is loaded in the background; turns wait for it."""
+    from agents import link_reader
     from cli.doctor import check_fence, check_model
     from conversations.agent_answers import AgentAnswers
     from web.services import Agents
@@ -143,17 +144,17 @@ def build_agents(ground: Ground, promises: Promises, history: HistorySearch, eve
         from conversations.typeset import typeset
 
         typeset("account", "*warm*")  # the first real one would import it inside a transaction
-        stack = Stack(ground.settings, ground.database, ground.configuration, promises, history)
-        return build_workplace(stack, MANIFEST)
+        doors = (offered.promises, offered.history, offered.files, offered.links)
+        return build_workplace(Stack(ground.settings, ground.database, ground.configuration, *doors), MANIFEST)
 
-    answers = AgentAnswers(load_workplace, events)
+    answers = AgentAnswers(load_workplace, offered.events, offered.media.pictures, link_reader.MANIFEST)
 
     async def load() -> Mapping[str, checks.Finding]:
         await answers.workplace()
         fence = await asyncio.to_thread(check_fence, ground.settings)
         return {checks.MODEL: check_model(ground.settings), checks.FENCE: fence}
 
-    return Agents(load, answers, answers.done_so_far)
+    return Agents(load, answers, answers.summarise, answers.done_so_far)
 
 
 def build_workplace(stack: Stack, manifest: AgentManifest) -> Workplace:
@@ -173,24 +174,48 @@ def build_workplace(stack: Stack, manifest: AgentManifest) -> Workplace:
     fences = Fences(product_of(settings), locks, sandbox, clock, Audit(database, clock), database.edge)
     runner = AgentRunner(database, clock, Models(settings), RunLimits.of(settings))
     runner.prepare(manifest)  # a second of imports, which nobody's first turn shall wait for
-    return Workplace(runner, manifest, lambda: stack.configuration.config, fences, stack.promises, stack.history, clock)
+    return Workplace(
+        runner=runner,
+        manifest=manifest,
+        config=lambda: stack.configuration.config,
+        fences=fences,
+        promises=stack.promises,
+        history=stack.history,
+        files=stack.files,
+        links=stack.links,
+        clock=clock,
+    )
+
+
+def build_stack(settings: Settings, database: Database, configuration: WorkspaceFile) -> Stack:
+    """The same for a process that is not the server: it rings there when a chat is owed something."""
+    from conversations.enclosures import Enclosures
+    from conversations.files import Files
+    from conversations.history import History
+    from conversations.links import Links
+    from conversations.media_folder import MediaFolder
+    from promises.service import Promises
+    from promises.worker import Places
+
+    clock = SystemClock()
+    _, rings = Places(settings.huey_path, settings.data_dir, settings.edge).open_rings()
+    history = History(database, settings.max_conversation_history, settings.context_tokens)
+    folder = MediaFolder(settings.data_dir / "media")
+    files = Files(database, clock, folder, Enclosures(database, folder), lambda _: rings.call_server())
+    promises = Promises(database, rings, clock)
+    return Stack(settings, database, configuration, promises, history, files, Links(database))
 
 
 @loading()
 def build_work(settings: Settings, database: Database) -> Work:
     """What the worker does with a promise."""
     from agents.valor_agent import MANIFEST
-    from conversations.history import History
+    from conversations.media_folder import MediaFolder
     from promises.agent_work import AgentWork
-    from promises.service import Promises
-    from promises.worker import Places
 
-    _, rings = Places(settings.huey_path, settings.data_dir, settings.edge).open_rings()
-    promises = Promises(database, rings, SystemClock())
-    history = History(database, settings.max_conversation_history, settings.context_tokens)
     configuration = read_configuration(settings)
-    stack = Stack(settings, database, configuration, promises, history)
-    return AgentWork(build_workplace(stack, MANIFEST), configuration.check)
+    workplace = build_workplace(build_stack(settings, database, configuration), MANIFEST)
+    return AgentWork(workplace, MediaFolder(settings.data_dir / "media").load, configuration.check)
 
 
 @asynccontextmanager
@@ -200,13 +225,10 @@ async def open_talk(manifest: AgentManifest, project: str | None) -> AsyncGenera
     Raises OwnerError for a database or configuration that cannot be used, Unknown for a project that is not there.
     """
     from cli.talk import WorkplaceTalk
-    from conversations.history import History
     from core.database import Database
     from core.logs import configure_logging
     from core.migrate import migrate
     from core.protocols import Asker
-    from promises.service import Promises
-    from promises.worker import Places
 
     settings = load_settings(PROJECT)
     configure_logging(settings, settings.logs_dir / "agent_system.log")
@@ -217,9 +239,7 @@ async def open_talk(manifest: AgentManifest, project: str | None) -> AsyncGenera
     database = Database(settings.database_address)
     try:
         await migrate(database)
-        _, rings = Places(settings.huey_path, settings.data_dir, settings.edge).open_rings()
-        history = History(database, settings.max_conversation_history, settings.context_tokens)
-        stack = Stack(settings, database, configuration, Promises(database, rings, SystemClock()), history)
+        stack = build_stack(settings, database, configuration)
         yield WorkplaceTalk(await asyncio.to_thread(build_workplace, stack, manifest), asker)
     finally:
         await database.close()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from agents import valor_agent
+from agents import link_reader, valor_agent
 
-AGENTS = (valor_agent.MANIFEST,)
+AGENTS = (valor_agent.MANIFEST, link_reader.MANIFEST)

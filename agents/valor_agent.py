@@ -5,8 +5,10 @@ uv run agents/valor_agent.py "What is in this workspace?"
 
 from __future__ import annotations
 
+from agents.tools.attachments import attachments_toolset, exchange_toolset
 from agents.tools.files import files_toolset
 from agents.tools.history import history_toolset
+from agents.tools.links import links_toolset
 from agents.tools.promises import promises_toolset
 from agents.tools.shell import shell_toolset
 from core.access import Action
@@ -29,8 +31,11 @@ MANIFEST = AgentManifest(
     toolsets=(
         Tools(files_toolset, needs=Action.CODE, in_fence=True),
         Tools(shell_toolset, needs=Action.CODE, in_fence=True, in_sandbox=True),
+        Tools(exchange_toolset, needs=Action.CODE, in_fence=True),
         Tools(promises_toolset),
         Tools(history_toolset),
+        Tools(attachments_toolset),
+        Tools(links_toolset),
     ),
     requires=frozenset({"model"}),
     wants=frozenset({"fence", "promises"}),
@@ -43,6 +48,10 @@ MANIFEST = AgentManifest(
             "list_promises",
             "report_progress",
             "search_history",
+            "read_attachment",
+            "save_attachment",
+            "search_links",
+            "send_file",
         }
     ),
 )

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conversations.turn import Turn
 from conversations.turns import Gate
 from conversations.typeset import LOCAL
+from core.attachment import Picture
 from core.errors import ConsentNeeded
 from core.events import Events, TurnGrew
 from core.protocols import Call, Parked
 
 if TYPE_CHECKING:
+    from runtime.manifest import AgentManifest
     from runtime.workplace import Workplace
+
+Pictures = Callable[[Turn], Awaitable[tuple[Picture, ...]]]
 
 
 class AgentAnswers:
     """Implements conversations.turns.Answer and DoneSoFar; whoever comes first waits for `load`, in a thread.
 
-    On the local page an answer is seen as it grows.
+    On the local page an answer is seen as it grows. `reader` is the agent that summarises pages.
     """
 
-    def __init__(self, load: Callable[[], Workplace], events: Events) -> None:
+    def __init__(
+        self, load: Callable[[], Workplace], events: Events, pictures: Pictures, reader: AgentManifest
+    ) -> None:
         self._load = load
         self._events = events
+        self._pictures = pictures
+        self._reader = reader
         self._loaded: Workplace | None = None
         self._loading = asyncio.Lock()
 
@@ -35,8 +44,25 @@ class AgentAnswers:
                 self._loaded = await asyncio.to_thread(self._load)
         return self._loaded
 
-    async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
+    async def summarise(self, turn: Turn, page: str) -> str:
+        """What a page says, in short, by the reader of links; '' where only the offline model is there."""
         workplace = await self.workplace()
+        from runtime.workplace import Errand  # loaded by now
+
+        if workplace.runner.is_offline(self._reader):
+            return ""
+        errand = Errand(
+            run_id=turn.run_id,
+            who=f"turn {turn.id}",
+            asker=turn.asker,
+            prompt=page,
+            turn_id=turn.id,
+            epoch=turn.epoch,
+        )
+        return (await replace(workplace, manifest=self._reader).run(errand)).text
+
+    async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
+        workplace, pictures = await self.workplace(), await self._pictures(turn)
         from runtime.workplace import Errand  # loaded by now
 
         errand = Errand(
@@ -44,6 +70,7 @@ class AgentAnswers:
             who=f"{turn.requester_name or 'somebody'}'s turn {turn.id}",
             asker=turn.asker,
             prompt=prompt,
+            pictures=pictures,
             gate=gate,
             on_text=self._growing(turn) if turn.chat.front == LOCAL else None,
             turn_id=turn.id,
@@ -53,7 +80,8 @@ class AgentAnswers:
             return (await workplace.run(errand)).text
         except ConsentNeeded as needed:
             await gate()
-            parked = Parked(turn.run_id, turn.prompt, prompt, needed)
+            places = tuple(picture.place for picture in pictures)
+            parked = Parked(turn.run_id, turn.prompt, prompt, needed, places)
             call = Call(turn.run_id, f"consent {needed.key}", turn_id=turn.id)
             await workplace.promises.park(parked, turn.asker, call)
             return ""  # the promise's question is the answer

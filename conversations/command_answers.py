@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from conversations import delivery_store, store, turn_store
 from conversations.commands import Command, read_command
+from conversations.links import tell_link
 from conversations.orders import read_order
 from conversations.store import Why
 from conversations.turn import Turn
@@ -18,7 +19,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import NotAllowed, Unknown
 from core.message import Chat
-from core.protocols import Call, PromiseMaker, PromiseView
+from core.protocols import Call, LinkSearch, PromiseMaker, PromiseView
 
 HELP = """I answer here, and take on long jobs as promises. Commands, with or without the slash where they stand alone:
 /ping: whether I am well
@@ -29,8 +30,10 @@ after=7)
 /cancel NUMBER: cancel a promise (or reply `cancel` to it)
 /retry NUMBER: take up again a promise that failed or was cancelled (or reply `retry` to it)
 /approve NUMBER, /refuse NUMBER: allow what a promise asks for, or not (or reply so to its question)
+/link WORDS: the links that were saved here
 /why NUMBER: why a message was or was not answered (or reply `/why` to it)"""
 
+LISTED = 10
 Status = Callable[[], Awaitable[str]]
 
 
@@ -41,6 +44,7 @@ class CommandAnswers:
     database: Database
     clock: Clock
     promises: PromiseMaker
+    links: LinkSearch
     status: Status
 
     async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
@@ -52,8 +56,8 @@ class CommandAnswers:
                 return await self._why_not_stopped(turn)
             case "promise":
                 return await self._promise(turn, command)
-            case "promises":
-                return _list(await self.promises.list_for(turn.asker))
+            case "promises" | "link":
+                return await self._list(turn, command)
             case "cancel" | "retry":
                 return await self._move(turn, command)
             case "approve" | "refuse":
@@ -128,6 +132,14 @@ class CommandAnswers:
         if not here:
             raise Unknown(f"No message {number} of this chat is stored.")
         return tell_why(here[0])
+
+    async def _list(self, turn: Turn, command: Command) -> str:
+        if command.name == "promises":
+            return _list(await self.promises.list_for(turn.asker))
+        found = await self.links.search(turn.workspace, command.rest, LISTED)
+        if not found:
+            return "No saved link holds all of these words." if command.rest.strip() else "No link is saved here yet."
+        return "\n\n".join(tell_link(link) for link in found)
 
     async def _lift(self, turn: Turn, command: Command) -> str:
         if not may(turn.role, Action.ADMINISTER):

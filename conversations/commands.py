@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 BARE = {"ping", "stop", "promises", "lift"}  # these are commands without a slash too, when they stand alone
 LOOSE = {"cancel", "retry", "approve", "refuse"}  # and these with a number, or as a reply to what they speak of
-NAMES = BARE | LOOSE | {"help", "why", "promise", "self-ping"}
+NAMES = BARE | LOOSE | {"help", "why", "promise", "link", "self-ping"}
 SLASHED = re.compile(r"/(?P<name>[a-z_-]+)(?:@\w+)?(?:\s+(?P<rest>.*))?", re.IGNORECASE | re.DOTALL)
 NUMBER = re.compile(r"(?:promise\s+)?#?(\d{1,18})", re.IGNORECASE)  # more digits than a table's numbers have
 

@@ -22,10 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from conversations import move_store
-from conversations.delivery import Delivery, Draft, Shown, new_key
+from conversations import file_store, move_store
+from conversations.delivery import FILE, Delivery, Draft, Shown, new_key
 from core.message import Chat, Entity, Piece
-from core.schema import Moment, deliveries
+from core.schema import Moment, deliveries, files
 
 OWED = ("held", "open", "ready")
 # Spelled out in the statement: with bound values SQLite does not see that its partial index serves.
@@ -35,8 +35,10 @@ CHANGEABLE = ("open", "ready", "sent")
 # Statements on the way of every delivery are built once: building one costs more than running it.
 ADD = insert(deliveries)
 HELD = select(deliveries.c.id).where(deliveries.c.turn_id == bindparam("turn"), IS_HELD).order_by(deliveries.c.id)
-OWED_IN = select(deliveries).where(
-    IS_OWED, deliveries.c.front == bindparam("front"), deliveries.c.chat_id == bindparam("chat")
+OWED_IN = (
+    select(deliveries, files.c.name.label("file"))
+    .outerjoin(files, files.c.id == deliveries.c.file_id)
+    .where(IS_OWED, deliveries.c.front == bindparam("front"), deliveries.c.chat_id == bindparam("chat"))
 )
 IS_TOLD = and_(deliveries.c.version == bindparam("shown_version"), bindparam("is_current", type_=Boolean))
 MARK_SENT = (
@@ -58,7 +60,26 @@ MARK_SENT = (
 def owe(connection: Connection, draft: Draft, now: datetime) -> list[int]:
     """Write a draft's rows, one a piece; their ids, in order."""
     draft = _following(connection, draft)
-    return [_insert(connection, draft, number, piece, now) for number, piece in enumerate(draft.pieces)]
+    return _write(connection, draft, list(enumerate(draft.pieces, _first_part(connection, draft))), now)
+
+
+def _first_part(connection: Connection, draft: Draft) -> int:
+    """0, but for the files of a turn or a promise, which are counted on."""
+    if draft.kind != FILE:
+        return 0
+    same = (deliveries.c.turn_id == draft.turn_id, deliveries.c.promise_id == draft.promise_id)
+    last = select(func.max(deliveries.c.part)).where(deliveries.c.kind == FILE, *same)
+    found = connection.execute(last).scalar()
+    return 0 if found is None else found + 1
+
+
+def _write(connection: Connection, draft: Draft, parts: list[tuple[int, Piece]], now: datetime) -> list[int]:
+    """The rows of these parts; the last one's with the file."""
+    file_id = None if draft.enclosed is None else file_store.add(connection, draft.enclosed)
+    ids = [_insert(connection, draft, number, piece, now) for number, piece in parts]
+    if file_id is not None:
+        connection.execute(update(deliveries).where(deliveries.c.id == ids[-1]).values(file_id=file_id))
+    return ids
 
 
 def _following(connection: Connection, draft: Draft) -> Draft:
@@ -132,14 +153,15 @@ def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int
     held = _held(connection, draft.turn_id)
     if not held:
         return owe(connection, draft, now)
-    first, *rest = draft.naming(promises_of(connection, draft.turn_id)).pieces
+    draft = draft.naming(promises_of(connection, draft.turn_id))
+    first, *rest = draft.pieces
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id == held[0])
         .values(status="ready", reply_to=draft.reply_to, **_content(first))
     )
     connection.execute(update(deliveries).where(deliveries.c.id.in_(held[1:])).values(status="dropped"))
-    return [held[0], *(_insert(connection, draft, number, piece, now) for number, piece in enumerate(rest, 1))]
+    return [held[0], *_write(connection, draft, list(enumerate(rest, 1)), now)]
 
 
 def release(connection: Connection, turn_id: int) -> list[int]:
@@ -279,6 +301,8 @@ def _delivery(row: Row[Any]) -> Delivery:
         promise_id=row.promise_id,
         former=tuple(row.former or ()),
         came_from=Chat(row.front, row.former_chat) if row.former_chat else None,
+        file_id=row.file_id,
+        file=row.file,
     )
 
 

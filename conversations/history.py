@@ -9,7 +9,8 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import move_store, store
-from conversations.turn import Turn
+from conversations.media_words import MediaWords
+from conversations.turn import Asked, Turn
 from core.database import Database
 from core.errors import FrontError, SessionError
 from core.message import Chat
@@ -19,6 +20,7 @@ log = structlog.get_logger("telegram.history")
 CHAIN = 10  # how many replies are followed back
 WORDLESS = "[a message without words]"  # a bare mention: models refuse an empty prompt
 LAST = 2**62  # above every number of a message
+NOTHING = MediaWords()
 CHARACTERS_PER_TOKEN = 3  # a cautious estimate: English has about four, code and other scripts fewer
 
 
@@ -120,23 +122,32 @@ def _length(said: Said) -> int:
     return len(said.text) + len(said.sender)
 
 
-def write_prompt(turn: Turn, context: Context) -> str:
-    """The user prompt of a turn: the past as quoted lines, then what is asked now, once."""
+def write_prompt(turn: Turn, context: Context, media: MediaWords = NOTHING) -> str:
+    """The user prompt of a turn: the past as quoted lines, then what is asked now, once, with what it carries."""
     parts: list[str] = []
     if context.recent:
         parts.append("Earlier in this chat:\n" + "\n".join(_line(said) for said in context.recent))
     if context.chain:
         parts.append("They reply to:\n" + "\n".join(_line(said) for said in context.chain))
+    if media.replied:
+        parts.append("With what they reply to came:\n" + media.replied)
     if not parts:
-        return _asked(turn)
-    parts.append("Now:\n" + _asked(turn))
+        return _asked(turn, media)
+    parts.append("Now:\n" + _asked(turn, media))
     return "\n\n".join(parts)
 
 
-def _asked(turn: Turn) -> str:
+def _asked(turn: Turn, media: MediaWords) -> str:
     named = len({asked.sender_name for asked in turn.asked}) > 1
-    words = ((asked.sender_name, asked.prompt if asked.prompt.strip() else WORDLESS) for asked in turn.asked)
-    return "\n".join(f"{name}: {prompt}" if named else prompt for name, prompt in words)
+    words = ((asked.sender_name, _words(asked, media)) for asked in turn.asked)
+    asking = {asked.message_id for asked in turn.asked}
+    others = (told for number, told in media.asked.items() if number not in asking)  # the rest of an album
+    return "\n".join((*(f"{name}: {words}" if named else words for name, words in words), *others))
+
+
+def _words(asked: Asked, media: MediaWords) -> str:
+    parts = (asked.prompt if asked.prompt.strip() else "", media.asked.get(asked.message_id, ""))
+    return "\n".join(part for part in parts if part) or WORDLESS
 
 
 def _line(said: Said) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from conversations import move_store, store, turn_store
+from conversations import attachment_store, move_store, store, turn_store
 from conversations.alert_store import write_alert
 from conversations.commands import read_command
 from conversations.moves import follow
@@ -26,6 +26,7 @@ log = structlog.get_logger("telegram.inbox")
 MINUTE = timedelta(minutes=1)
 BEFORE = "written before this chat was admitted"
 TOO_OLD = "too old to be answered when it was read"
+ALBUM = "part of an album that asks"
 TOO_MANY = "stopped: more than {limit} answers in a minute"
 LIVE, HISTORY = "live", "history"
 LIMITED = (ChatKind.DM, ChatKind.GROUP)
@@ -151,7 +152,7 @@ class Inbox:
         known = case.known
         if known is not None and known.turn_id is not None:
             return self._note_edit(connection, case, known, known.turn_id)
-        receipt = self._answer(connection, case) if case.verdict.answer else Receipt(case.message, case.verdict.reason)
+        receipt = self._answer(connection, case) if case.verdict.answer else self._leave(connection, case)
         filing = Filing(
             workspace=case.verdict.workspace.name,
             role=case.verdict.role,
@@ -192,6 +193,17 @@ class Inbox:
             return self._open(connection, case, TurnKind.COMMAND)
         return self._join(connection, case) or self._open(connection, case, TurnKind.AGENT)
 
+    def _leave(self, connection: Connection, case: _Case) -> Receipt:
+        """No answer of its own: it is context, or belongs to the message of its album that gets one."""
+        message = case.message
+        turn_id = attachment_store.album_turn(connection, message) if case.verdict.reason == Reason.NO_MENTION else None
+        turn = None if turn_id is None else turn_store.find(connection, turn_id)
+        if turn is None or turn.kind is TurnKind.COMMAND or not self._may_join(connection, turn):
+            return Receipt(message, case.verdict.reason)
+        turn_store.join(connection, turn, message, case.verdict.role)
+        turn_store.begin_anew(connection, turn)
+        return Receipt(message, ALBUM, True, turn.id, joined=True)
+
     def _open(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:
         message, now = case.message, self._clock.now()
         if message.kind not in LIMITED or not self._is_too_much(connection, case.chat, now):
@@ -212,17 +224,20 @@ class Inbox:
 
     def _join(self, connection: Connection, case: _Case) -> Receipt | None:
         """Put the message into the turn that waits, or has only just begun; None when there is none."""
-        message, now = case.message, self._clock.now()
+        message = case.message
         waiting = turn_store.last_open(connection, message.chat)
         turn = waiting or turn_store.running(connection, message.chat)
         is_theirs = turn is not None and turn.requester_id == message.sender.id
         if turn is None or not (is_theirs or (waiting and case.via == HISTORY)):
             return None
-        if not turn_store.may_join(connection, turn, now, self._limits.join_seconds):
+        if not self._may_join(connection, turn):
             return None
         turn_store.join(connection, turn, message, case.verdict.role)
         turn_store.begin_anew(connection, turn)
         return Receipt(message, case.verdict.reason, True, turn.id, joined=waiting is None)
+
+    def _may_join(self, connection: Connection, turn: Turn) -> bool:
+        return turn_store.may_join(connection, turn, self._clock.now(), self._limits.join_seconds)
 
     def _stop(self, connection: Connection, case: _Case) -> Receipt:
         """End what the chat is at, when the asker may; else a command's turn says why not."""

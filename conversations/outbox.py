@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from conversations import delivery_store as rows
 from conversations import turn_store
 from conversations.delivery import Delivery, Shown
+from conversations.enclosures import Enclosures
 from conversations.moves import Moves
 from conversations.signs import Signs
 from conversations.turn import TurnEnd
@@ -26,6 +27,19 @@ from core.protocols import Front
 log = structlog.get_logger("telegram.outbox")
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
+PHOTO = "photo"  # how a front names a picture that it shows as one
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxDoors:
+    """What delivering needs of its neighbours."""
+
+    database: Database
+    clock: Clock
+    events: Events
+    signs: Signs
+    moves: Moves
+    enclosures: Enclosures
 
 
 class Outbox:
@@ -35,13 +49,12 @@ class Outbox:
     chat before it is sent again, always under the same key.
     """
 
-    def __init__(self, database: Database, clock: Clock, events: Events, signs: Signs, moves: Moves) -> None:
-        self._database = database
-        self._moves = moves
-        moves.listeners.append(self.wake)
-        self._clock = clock
-        self._events = events
-        self._signs = signs
+    def __init__(self, doors: OutboxDoors) -> None:
+        self._database, self._clock = doors.database, doors.clock
+        self._events, self._signs = doors.events, doors.signs
+        self._enclosures = doors.enclosures
+        self._moves = doors.moves
+        doors.moves.listeners.append(self.wake)
         self._fronts: dict[str, Front] = {}
         self._senders: dict[Chat, asyncio.Task[None]] = {}
         self._woken: dict[Chat, asyncio.Event] = {}
@@ -174,6 +187,7 @@ class Outbox:
         else:
             now = self._clock.now()
             await self._settle("sent", delivery, lambda connection: rows.mark_sent(connection, delivery, shown, now))
+            await self._enclosures.let_go(delivery)
             if shown.is_current:
                 self._events.publish(_told(delivery, shown.message_id))
 
@@ -188,7 +202,8 @@ class Outbox:
                 return found
         self._tried.add(delivery.id)
         try:
-            return Shown(delivery.chat, await front.send(delivery.part))
+            part = replace(delivery.part, file=await self._enclosures.load(delivery))
+            return Shown(delivery.chat, await front.send(part))
         except AlreadySent:
             return await self._look(front, delivery) or Shown(delivery.chat, None)
 
@@ -271,6 +286,8 @@ def _is_it(sent: Sent, delivery: Delivery, chat: Chat) -> bool:
     """A message whose target is gone is sent without one (see Front.send); what a moved row replied to is not known."""
     texts = (delivery.text, *delivery.former)
     is_reply = chat != delivery.chat or sent.reply_to in {delivery.reply_to, None}
+    if sent.file not in ({None} if delivery.file is None else {delivery.file, PHOTO}):
+        return False
     return is_reply and any(_reads(sent, text) for text in texts)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, func, or_, select, update
 
-from core.schema import audit, chats, deliveries, messages, promises, turns
+from core.schema import audit, chats, deliveries, files, messages, promises, turns
 from runtime import store as run_store
 
 UNTOLD = ("held", "open", "ready", "ambiguous")
@@ -89,6 +89,8 @@ def _is_unfinished(before: datetime) -> ColumnElement[bool]:
 
 def _forget_deliveries(connection: Connection, which: ColumnElement[bool]) -> None:
     _raise_floors(connection, deliveries, which)
+    sent = select(deliveries.c.file_id).where(which, deliveries.c.file_id.is_not(None))
+    connection.execute(delete(files).where(files.c.id.in_(sent)))
     connection.execute(delete(deliveries).where(which))
 
 

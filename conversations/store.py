@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from conversations import attachment_store
 from conversations.delivery_store import is_ours
 from core.access import Reason
 from core.audit_store import Refused, count_refused
 from core.message import Chat, ChatKind, Message
 from core.protocols import Said
-from core.schema import admitted_since, chats, deliveries, messages, promises, turns
+from core.schema import admitted_since, chats, deliveries, files, messages, promises, turns
 from core.workspaces import Role
 
 OURS = "Valor"
@@ -155,7 +156,7 @@ def find_message(connection: Connection, message: Message) -> Known | None:
 
 
 def add_message(connection: Connection, message: Message, filing: Filing, now: datetime) -> int:
-    """A new row; raises IntegrityError when the message has one."""
+    """A new row, and those of what the message carries; raises IntegrityError when the message has one."""
     row = {
         "front": message.chat.front,
         "chat_id": message.chat.key,
@@ -176,13 +177,16 @@ def add_message(connection: Connection, message: Message, filing: Filing, now: d
         "reason": filing.reason,
         "via": filing.via,
         "turn_id": filing.turn_id,
+        "album": message.album,
     }
     key: Any = connection.execute(insert(messages), row).inserted_primary_key
+    attachment_store.add(connection, int(key[0]), message.attachments)
     return int(key[0])
 
 
 def change_message(connection: Connection, known: Known, message: Message, filing: Filing) -> None:
     """An edit: the new text, and what is to be done about it."""
+    attachment_store.change(connection, known.row, message.attachments)
     connection.execute(
         update(messages)
         .where(messages.c.id == known.row)
@@ -199,6 +203,8 @@ def change_message(connection: Connection, known: Known, message: Message, filin
 
 def change_text(connection: Connection, known: Known, message: Message, prompt: str | None) -> None:
     """An edit that changes nothing of the answer; `prompt` None leaves what the agent reads."""
+    if prompt is not None:
+        attachment_store.change(connection, known.row, message.attachments)
     read = {} if prompt is None else {"prompt": prompt}
     changed = {"text": message.text, "edited_at": message.edited_at, **read}
     connection.execute(update(messages).where(messages.c.id == known.row).values(**changed))
@@ -242,20 +248,21 @@ def recent(connection: Connection, chat: Chat, before: int, limit: int, workspac
     With a `workspace` only what was said in it: configuration may have moved the chat.
     """
     said = (
-        select(messages.c.message_id, messages.c.sender_name, messages.c.sent_at, messages.c.text)
+        select(messages.c.id, messages.c.message_id, messages.c.sender_name, messages.c.sent_at, messages.c.text)
         .where(*_is(messages, chat), messages.c.message_id < before, *_said_in(workspace))
         .order_by(messages.c.message_id.desc())
         .limit(limit)
     )
     told = (
-        select(deliveries.c.message_id, deliveries.c.sent_at, deliveries.c.text)
+        select(deliveries.c.message_id, deliveries.c.sent_at, deliveries.c.text, files.c.name.label("file"))
+        .outerjoin(files, files.c.id == deliveries.c.file_id)
         .where(*_is(deliveries, chat), deliveries.c.message_id < before, *_told_in(workspace))
         .where(deliveries.c.kind != "progress")
         .order_by(deliveries.c.message_id.desc())
         .limit(limit)
     )
-    theirs = [Said(row.message_id, row.sender_name, row.sent_at, row.text) for row in connection.execute(said)]
-    ours = [Said(row.message_id, OURS, row.sent_at, row.text) for row in connection.execute(told)]
+    theirs = _said(connection, connection.execute(said).all())
+    ours = [Said(row.message_id, OURS, row.sent_at, _told(row)) for row in connection.execute(told)]
     return sorted(_merged(theirs, ours), key=_number)[-limit:]
 
 
@@ -265,18 +272,17 @@ def line(connection: Connection, chat: Chat, message_id: int) -> tuple[Said, int
         select(messages).where(*_is(messages, chat), messages.c.message_id == message_id)
     ).first()
     if theirs is not None:
-        return Said(message_id, theirs.sender_name, theirs.sent_at, theirs.text), theirs.reply_to
-    ours = connection.execute(
-        select(deliveries).where(*_is(deliveries, chat), deliveries.c.message_id == message_id)
-    ).first()
-    return None if ours is None else (Said(message_id, OURS, ours.sent_at, ours.text), ours.reply_to)
+        return _said(connection, [theirs])[0], theirs.reply_to
+    with_file = select(deliveries, files.c.name.label("file")).outerjoin(files, files.c.id == deliveries.c.file_id)
+    ours = connection.execute(with_file.where(*_is(deliveries, chat), deliveries.c.message_id == message_id)).first()
+    return None if ours is None else (Said(message_id, OURS, ours.sent_at, _told(ours)), ours.reply_to)
 
 
 def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> list[Said]:
-    """What was said in one chat holding all `words`, newest first."""
-    holds = [messages.c.text.icontains(word, autoescape=True) for word in words]
+    """What was said in one chat holding all `words`, in what it carried too, newest first."""
+    holds = [or_(messages.c.text.icontains(word, autoescape=True), attachment_store.holding(word)) for word in words]
     query = select(messages).where(*_is(messages, chat), *holds).order_by(messages.c.message_id.desc()).limit(limit)
-    theirs = [Said(row.message_id, row.sender_name, row.sent_at, row.text) for row in connection.execute(query)]
+    theirs = _said(connection, connection.execute(query).all())
     held = [deliveries.c.text.icontains(word, autoescape=True) for word in words]
     told = select(deliveries).where(*_is(deliveries, chat), deliveries.c.status.in_(TOLD), *held)
     rows = connection.execute(told.order_by(deliveries.c.id.desc()).limit(limit))
@@ -307,6 +313,18 @@ def why(connection: Connection, key: str, message_id: int) -> list[Why]:
         )
         for row in rows
     ]
+
+
+def _said(connection: Connection, rows: Sequence[Any]) -> list[Said]:
+    """Rows of `messages` as lines: what they carried, and what was written with it."""
+    carried = attachment_store.labels(connection, [row.id for row in rows])
+    texts = (" ".join(part for part in (carried.get(row.id), row.text) if part) for row in rows)
+    return [Said(row.message_id, row.sender_name, row.sent_at, text) for row, text in zip(rows, texts, strict=True)]
+
+
+def _told(row: Any) -> str:
+    """A row of `deliveries` as a line, with the name of its `file`."""
+    return f"[file {row.file}] {row.text}".strip() if row.file and not row.text.startswith("[file ") else row.text
 
 
 def _said_in(workspace: str | None) -> list[ColumnElement[bool]]:

@@ -17,6 +17,7 @@ from conversations import turn_store
 from conversations.delivery import Draft
 from conversations.delivery_store import answer_turn, owe, release
 from conversations.history import History, write_prompt
+from conversations.media import Media
 from conversations.moves import Moves
 from conversations.outbox import Outbox
 from conversations.signs import Signs
@@ -59,6 +60,7 @@ class TurnDoors:
     outbox: Outbox
     signs: Signs
     history: History
+    media: Media
     answer_agent: Answer
     answer_command: Answer
     done_so_far: DoneSoFar
@@ -232,7 +234,8 @@ class Turns:
             return await self._doors.answer_command(turn, turn.prompt, _no_gate)
         context = await self._doors.history.context(turn)
         async with self._doors.signs.working(turn.chat, turn.numbers):
-            return await self._doors.answer_agent(turn, write_prompt(turn, context), self._gate_of(turn))
+            prompt = write_prompt(turn, context, await self._doors.media.words(turn))
+            return await self._doors.answer_agent(turn, prompt, self._gate_of(turn))
 
     def _gate_of(self, turn: Turn) -> Gate:
         sealed = False

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from core.attachment import Attachment, File
+
 
 class Chat(NamedTuple):
     """A chat as one front sees it.
@@ -52,7 +54,8 @@ class Message:
     `text`, so that they can be cut out. `service` names a service message's kind, None for ordinary ones.
     `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for, `heard_at` what
     the clock that `sent_at` was read from said when the message was heard; None where that clock is ours. `move` is
-    what a service message tells of a group that became a supergroup.
+    what a service message tells of a group that became a supergroup, `album` the number that the messages of one album
+    share.
     """
 
     chat: Chat
@@ -72,6 +75,8 @@ class Message:
     workspace: str | None = None
     heard_at: datetime | None = None
     move: Move | None = None
+    attachments: tuple[Attachment, ...] = ()
+    album: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +100,29 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One message to send: at most 4,096 UTF-16 units. `random_id` is the key of the send, 64 bits, signed."""
+    """One message to send: at most 4,096 UTF-16 units, with a `file` 1,024 below it.
+
+    `random_id` is the key of the send, 64 bits, signed.
+    """
 
     chat: Chat
     text: str
     entities: tuple[Entity, ...] = ()
     reply_to: int | None = None
     random_id: int = 0
+    file: File | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message of ours as the chat shows it, for the look before a resend."""
+    """A message of ours as the chat shows it, for the look before a resend. `file` names what it carries, if anything:
+    a file's own name, or `photo`."""
 
     id: int
     text: str
     reply_to: int | None
     sent_at: datetime
+    file: str | None = None
 
 
 class Sign(StrEnum):

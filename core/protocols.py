@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from core.attachment import File
 from core.errors import ConsentNeeded
 from core.message import Chat, ChatKind, Entity, Message, Part, Sent
 from core.workspaces import Role
@@ -42,7 +43,15 @@ class Front(Protocol):
         ...
 
     async def send(self, part: Part) -> int:
-        """Send once under `part.random_id`; the front's number of the message."""
+        """Send once under `part.random_id`; the front's number of the message.
+
+        A `part.file` goes with the text as its caption: a picture as one, where the front can, else as a file.
+        """
+        ...
+
+    async def fetch(self, chat: Chat, message_id: int, reference: str, limit: int) -> bytes:
+        """What a message carries, by its attachment's `reference`. Raises Undeliverable when it is gone, or has more
+        than `limit` bytes."""
         ...
 
     async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
@@ -142,12 +151,16 @@ class PromiseView:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A turn's run that cannot go on without consent: as `prompt` began it, a worker goes on with it."""
+    """A turn's run that cannot go on without consent: as `prompt` began it, a worker goes on with it.
+
+    `pictures` are the places in data/media of those that the prompt shows.
+    """
 
     run_id: str
     task: str
     prompt: str
     needed: ConsentNeeded
+    pictures: tuple[str, ...] = ()
 
 
 class PromiseMaker(Protocol):
@@ -202,6 +215,39 @@ class PastSearch(Protocol):
 
         Raises the errors of Front.
         """
+        ...
+
+
+class ChatFiles(Protocol):
+    """Files between a chat and the run that answers it."""
+
+    async def send(self, file: File, caption: str, asker: Asker, call: Call) -> None:
+        """Owe the asker's chat a file; the same `call` again owes nothing more."""
+        ...
+
+    async def read(self, number: int, asker: Asker) -> str:
+        """What attachment `number` of the asker's chat says. Raises Unknown, or RequestError for what says nothing."""
+        ...
+
+    async def open(self, number: int, asker: Asker) -> File:
+        """The attachment itself. Raises as `read` does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A page that somebody saved by saying its address."""
+
+    url: str
+    title: str
+    summary: str
+    saved_by: str
+    saved_at: datetime
+
+
+class LinkSearch(Protocol):
+    async def search(self, workspace: str, query: str, limit: int = 20) -> list[Link]:
+        """The links of this workspace, and of no other, holding all words of `query`; newest first."""
         ...
 
 

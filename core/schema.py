@@ -1,65 +1,31 @@
-"""Every table of `system.db`, in one place. What a column means stands beside it; queries live in the stores."""
+"""Every table of `system.db` (those of media are in core.media_schema). What a column means stands beside it; queries
+live in the stores."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from core.columns import Key, Moment, metadata, one_of
+from core.media_schema import attachments, files, links
 
-
-class Moment(TypeDecorator[datetime]):
-    """An aware datetime, kept as UTC; readable in SQLite as `2026-11-20 14:00:00.000000`."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-# BIGINT keys do not count up by themselves in SQLite.
-Key = BigInteger().with_variant(Integer, "sqlite")
+__all__ = ["Key", "Moment", "attachments", "files", "links", "metadata"]
 
 PROMISE_STATUSES = ("pending", "in_progress", "completed", "failed", "waiting", "cancelled")
 TURN_STATUSES = ("open", "running", "done", "failed", "stopped", "aside")
 DELIVERY_STATUSES = ("held", "open", "ready", "sent", "ambiguous", "dead", "dropped")
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"known_{column}")
-
 
 chats = Table(
     "chats",
@@ -117,7 +83,7 @@ turns = Table(
     Column("stop_requested_by", Text),
     Column("error_id", Text),
     Column("error", Text),
-    _one_of("status", TURN_STATUSES),
+    one_of("status", TURN_STATUSES),
     Index("ix_turns_open", "front", "chat_id", "id", sqlite_where=text("status = 'open'")),
     Index(
         "uq_turns_running",
@@ -154,9 +120,11 @@ messages = Table(
     Column("reason", Text, nullable=False),  # why it does or does not
     Column("via", Text, nullable=False),  # `live`, `history`, `edit`
     Column("turn_id", Key, ForeignKey("turns.id")),
+    Column("album", BigInteger),  # the number that the messages of one album share
     UniqueConstraint("front", "chat_id", "message_id"),
     Index("uq_messages_inbound_key", "front", "chat_id", "inbound_key", unique=True),
     Index("ix_messages_turn_id", "turn_id", sqlite_where=text("turn_id IS NOT NULL")),
+    Index("ix_messages_album", "front", "chat_id", "album", sqlite_where=text("album IS NOT NULL")),
 )
 
 promises = Table(
@@ -199,7 +167,7 @@ promises = Table(
     Column("progress", Text),
     Column("evidence", JSON),
     Column("updated_at", Moment, nullable=False),
-    _one_of("status", PROMISE_STATUSES),
+    one_of("status", PROMISE_STATUSES),
     UniqueConstraint("made_by_run", "tool_call_id"),
     Index("ix_promises_claimable", "priority", "id", sqlite_where=text("status = 'pending'")),
     Index("ix_promises_held", "owner", sqlite_where=text("status = 'in_progress'")),
@@ -261,6 +229,7 @@ deliveries = Table(
     Column("version", Integer, nullable=False, server_default="1"),  # raised by every change of the text
     Column("former", JSON),  # texts that it may stand in the chat with, when it was changed before its send was known
     Column("random_id", BigInteger, nullable=False, unique=True),  # the key of the send
+    Column("file_id", Key),  # the row of `files` that is sent with the text
     Column("message_id", BigInteger),  # what the front made of it
     Column("former_chat", Text),  # the group that its chat was: a send of before the move may stand there
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -268,7 +237,7 @@ deliveries = Table(
     Column("error", Text),
     Column("created_at", Moment, nullable=False),
     Column("sent_at", Moment),
-    _one_of("status", DELIVERY_STATUSES),
+    one_of("status", DELIVERY_STATUSES),
     Index("uq_deliveries_turn", "turn_id", "kind", "part", unique=True, sqlite_where=text("kind <> 'ack'")),
     UniqueConstraint("promise_id", "kind", "part"),
     Index(

@@ -132,6 +132,8 @@ class Settings(BaseModel):
     model_primary: Model = "anthropic:claude-sonnet-5-5"
     model_reasoning: Model = "anthropic:claude-opus-5-5"
     model_fast: Model = "anthropic:claude-haiku-5-5"
+    model_transcription: str = "whisper-1"
+    link_private_hosts: Names = ()
 
     host: str = DEFAULT_HOST
     api_port: Port | None = None

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
+from core.errors import Undeliverable
 from core.message import Chat, ChatKind, Entity, Message, Part, Person, Sent
 from core.protocols import Dialog
 
@@ -32,6 +33,9 @@ class LocalFront:
         if part.chat == self.own_chat:
             self._to_self.append(_to_self(part, number))
         return number
+
+    async def fetch(self, chat: Chat, message_id: int, reference: str, limit: int) -> bytes:
+        raise Undeliverable("Nothing can be attached on the local page.")
 
     async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
         """The page reads the ledger: nothing is to be done."""

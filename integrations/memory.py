@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from core.attachment import Attachment, File, Kind
 from core.clock import Clock
 from core.errors import AlreadySent, Moved, Undeliverable, Unreachable
 from core.message import Chat, ChatKind, Entity, Message, Move, Part, Person, Sent
 from core.protocols import Dialog
 
 PAGE = 100
-LIMIT = 4096
+LIMIT, CAPTION = 4096, 1024
 OWN = Person(100, "valor_ai", "Valor")
 
 
@@ -33,9 +34,23 @@ class Line:
     reply_to: int | None = None
     key: int = 0
     reaction: str | None = None
+    file: str | None = None
     edited_at: datetime | None = None
     mentions: tuple[str, ...] = ()
     moved_to: str | None = None  # of the service message that says so
+    attachments: tuple[Attachment, ...] = ()
+    album: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a message carries beside its text; `album` is the number that its messages share."""
+
+    attachments: tuple[Attachment, ...] = ()
+    album: int | None = None
+
+
+NOTHING = Carried()
 
 
 def _no_edge(point: str) -> None:
@@ -56,6 +71,8 @@ class MemoryFront:
         self.lines: list[Line] = []
         self.calls: list[tuple[str, str]] = []  # what was asked of the service, and of which chat or text
         self.page = PAGE
+        self.contents: dict[str, bytes] = {}  # what can be fetched, by reference
+        self.files: dict[int, File] = {}  # what was sent, by message
         self._clock = clock
         self._path = path
         self._edge = edge
@@ -75,12 +92,14 @@ class MemoryFront:
         """A chat that the account takes part in."""
         self._kinds[key] = kind
 
-    def say(self, key: str, sender: Person, text: str, reply_to: int | None = None) -> Message:
+    def say(
+        self, key: str, sender: Person, text: str, reply_to: int | None = None, carried: Carried = NOTHING
+    ) -> Message:
         """Somebody writes: in a chat not met before as a DM when its key is a person's number, else as a group."""
         self._kinds.setdefault(key, ChatKind.GROUP if key.startswith("-") else ChatKind.DM)
         mentions = tuple(word[1:].lower() for word in text.split() if word.startswith("@"))
         line = Line(key, self._next_number(key), sender, text, self._clock.now(), reply_to, mentions=mentions)
-        return self._message(self._keep(line))
+        return self._message(self._keep(replace(line, attachments=carried.attachments, album=carried.album)))
 
     def move(self, key: str, there: str, sender: Person) -> list[Message]:
         """A group becomes a supergroup: the service messages on either side."""
@@ -144,13 +163,24 @@ class MemoryFront:
     async def send(self, part: Part) -> int:
         async with self._asked("send", part.text):
             self._refuse_moved(part.chat)
-            _check(part.text)
+            _check(part.text, CAPTION if part.file else LIMIT)
             if part.random_id in self._keys:
                 raise AlreadySent("This was sent already.")
             self._kinds.setdefault(part.chat.key, ChatKind.SELF if part.chat == self.own_chat else ChatKind.DM)
             now, number = self._clock.now(), self._next_number(part.chat.key)
-            self._keep(Line(part.chat.key, number, OWN, part.text, now, part.reply_to, part.random_id))
+            line = Line(part.chat.key, number, OWN, part.text, now, part.reply_to, part.random_id)
+            self._keep(replace(line, file=part.file.name if part.file else None))
+            if part.file:
+                self.files[number] = part.file
         return number
+
+    async def fetch(self, chat: Chat, message_id: int, reference: str, limit: int) -> bytes:
+        async with self._asked("fetch", reference):
+            if reference not in self.contents:
+                raise Undeliverable("The message is not there any more.")
+            if len(self.contents[reference]) > limit:
+                raise Undeliverable("The file is too large.")
+        return self.contents[reference]
 
     async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
         async with self._asked("edit", text):
@@ -177,7 +207,7 @@ class MemoryFront:
     async def sent_after(self, chat: Chat, message_id: int) -> list[Sent]:
         async with self._asked("sent_after", chat.key):
             told = [line for line in self.told(chat.key) if line.id > message_id]
-        return [Sent(line.id, line.text, line.reply_to, line.sent_at) for line in told]
+        return [Sent(line.id, line.text, line.reply_to, line.sent_at, line.file) for line in told]
 
     async def dialogs(self) -> list[Dialog]:
         async with self._asked("dialogs", ""):
@@ -240,6 +270,8 @@ class MemoryFront:
             mentions=frozenset(line.mentions),
             service=None if line.moved_to is None else "chat_migrate_to",
             move=self._move(line),
+            attachments=line.attachments,
+            album=line.album,
         )
 
     def _move(self, line: Line) -> Move | None:
@@ -284,6 +316,7 @@ class MemoryFront:
                 "sent_at": datetime.fromisoformat(row["sent_at"]),
                 "edited_at": datetime.fromisoformat(edited) if edited else None,
                 "mentions": tuple(row["mentions"]),
+                "attachments": tuple(Attachment(Kind(one.pop("kind")), **one) for one in row["attachments"]),
             }
             self._take(Line(**row), kind)
 
@@ -292,8 +325,8 @@ def _mentions(text: str) -> tuple[str, ...]:
     return tuple(word[1:].lower() for word in text.split() if word.startswith("@"))
 
 
-def _check(text: str) -> None:
-    if not text.strip():
+def _check(text: str, limit: int = LIMIT) -> None:
+    if not text.strip() and limit == LIMIT:
         raise Undeliverable("The message has no visible text.")
-    if len(text.encode("utf-16-le")) // 2 > LIMIT:
+    if len(text.encode("utf-16-le")) // 2 > limit:
         raise Undeliverable("The message is longer than Telegram takes.")

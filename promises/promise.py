@@ -18,6 +18,7 @@ from core.protocols import PromiseView
 TASK_TYPES = ("code", "search", "analysis")
 CONSENT_PATIENCE = timedelta(hours=24)  # then silence is a refusal
 PROMPT = "prompt"  # in `metadata` of a promise that goes on with a turn: how its run began
+PICTURES = "pictures"  # likewise: what the prompt shows, as places in data/media
 DEATHS = 3  # workers that may die over one promise before it fails
 
 Evidence = Mapping[str, Any]

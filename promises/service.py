@@ -16,7 +16,7 @@ from core.errors import NotAllowed, RequestError, Unknown
 from core.protocols import Asker, Call, Parked, PromiseOrder, PromiseView
 from promises import consent_store, retry_store, settle_store, store, wording
 from promises.consent_store import Question
-from promises.promise import CONSENT_PATIENCE, PROMPT, TASK_TYPES, Promise, Status, WaitingFor
+from promises.promise import CONSENT_PATIENCE, PICTURES, PROMPT, TASK_TYPES, Promise, Status, WaitingFor
 from promises.retry_store import RETRIED_BY
 from promises.rings import Rings
 from promises.schedule import note_first, plan, read_schedule
@@ -149,7 +149,7 @@ class Promises:
             WaitingFor.APPROVAL,
             question.expires_at,
             parked.run_id,
-            {PROMPT: parked.prompt},
+            {PROMPT: parked.prompt} | ({PICTURES: list(parked.pictures)} if parked.pictures else {}),
         )
         promise = store.add(connection, new, now)
         consent_store.write(connection, promise, question, now)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from conversations.delivery import Draft
+from conversations.typeset import LOCAL
 from core.errors import ConsentNeeded
 from core.moments import tell_moment
 from promises.promise import Evidence, Promise, Status, WaitingFor
@@ -15,8 +16,7 @@ SHORT = 160
 SUMMARY = 2_000
 EVIDENCE_LINES = 20
 ARGUMENTS = 6_000
-LONGEST_TOLD = 15_000  # characters of a result that a chat gets whole
-BEGINNING = 3_000
+LONGEST_KEPT = 15_000  # characters of a result that the chat's own rows keep well enough
 HASH = 8
 
 
@@ -62,26 +62,21 @@ def tell_progress(promise: Promise, line: str) -> Draft:
 
 def tell_completed(promise: Promise, text: str, evidence: Iterable[Evidence]) -> Draft:
     head = f"Promise #{promise.id} is done: {shorten(promise.task_description)}"
-    return _draft(promise, "result", _paragraphs(head, _bounded(promise, text.strip()), tell_evidence(evidence)))
+    is_kept = promise.chat.front == LOCAL and is_too_long(text)
+    kept = f"`valor promises show {promise.id}` tells all of it." if is_kept else ""
+    return _draft(promise, "result", _paragraphs(head, text.strip()), _paragraphs(tell_evidence(evidence), kept))
 
 
 def is_too_long(text: str) -> bool:
-    """Whether a chat gets only the beginning of a result."""
-    return len(text.strip()) > LONGEST_TOLD
-
-
-def _bounded(promise: Promise, text: str) -> str:
-    if not is_too_long(text):
-        return text
-    kept = f"This is the beginning of {len(text):,} characters; the whole is kept: `valor promises show {promise.id}`."
-    return _paragraphs(f"{text[:BEGINNING].rstrip()}…", kept)
+    """Whether a result is kept with its promise as well: a chat may get only its beginning, and a file."""
+    return len(text.strip()) > LONGEST_KEPT
 
 
 def tell_failed(promise: Promise, reason: str, evidence: Iterable[Evidence] = (), said: str = "") -> Draft:
     """`said` is what the agent gave as its result, for people to judge."""
     head = f"Promise #{promise.id} failed: {shorten(promise.task_description)}"
-    words = f"The agent said:\n\n{_bounded(promise, said.strip())}" if said.strip() else ""
-    return _draft(promise, "result", _paragraphs(head, reason, words, tell_evidence(evidence)))
+    words = f"The agent said:\n\n{said.strip()}" if said.strip() else ""
+    return _draft(promise, "result", _paragraphs(head, reason, words), tell_evidence(evidence))
 
 
 def tell_cancelled(promise: Promise) -> Draft:
@@ -139,6 +134,8 @@ def _line(item: Evidence) -> str:
             return f"ran: `{shorten(str(command)).replace('`', ' ')}` → {code}"
         case {"kind": "source", "url": url}:
             return f"read: {url}"
+        case {"kind": "sent", "file": path}:
+            return f"sent: `{path}`"
         case _:
             facts = ", ".join(f"{name} {value}" for name, value in item.items() if name != "kind")
             return f"{item.get('kind', 'seen')}: {shorten(facts)}"
@@ -152,5 +149,5 @@ def _numbers(ids: tuple[int, ...]) -> str:
     return " and ".join(f"#{number}" for number in ids)
 
 
-def _draft(promise: Promise, kind: str, text: str) -> Draft:
-    return Draft(promise.chat, kind, text, reply_to=promise.message_id, promise_id=promise.id)
+def _draft(promise: Promise, kind: str, text: str, tail: str = "") -> Draft:
+    return Draft(promise.chat, kind, text, reply_to=promise.message_id, promise_id=promise.id, tail=tail)

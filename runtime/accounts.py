@@ -12,7 +12,7 @@ import structlog
 
 from core.clock import Clock
 from core.database import Database
-from core.errors import ModelError
+from core.errors import ModelError, RequestError
 from runtime import store
 from runtime.store import CallEnd, CallOpening
 
@@ -77,7 +77,7 @@ class Accounts:
     async def call(self, caller: Caller, model: str, size: Size) -> AsyncGenerator[CallRecord]:
         """One attempt at one request, from its first byte out to its last byte in.
 
-        A ModelError from the block makes the outcome `error`, whatever else leaves it `cancelled`.
+        An error of the service's, or of what was asked, makes the outcome `error`, whatever else leaves it `cancelled`.
         """
         number = await self._open(caller, model, size)
         record = CallRecord(self._clock.boot())
@@ -86,7 +86,7 @@ class Accounts:
         try:
             yield record
             outcome = "ok"
-        except ModelError:
+        except (ModelError, RequestError):
             outcome = "error"
             raise
         finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.access import Action, may
 from core.clock import Clock
-from core.protocols import Asker, Call, HistorySearch, Progress, PromiseMaker
+from core.protocols import Asker, Call, ChatFiles, HistorySearch, LinkSearch, Progress, PromiseMaker
 from core.workspaces import Workspace
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Deps:
     run_id: str
     promises: PromiseMaker
     history: HistorySearch
+    files: ChatFiles
+    links: LinkSearch
     clock: Clock
     progress: Progress
     fence: Fence | None = None

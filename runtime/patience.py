@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 from pydantic_ai.exceptions import ModelAPIError
-from pydantic_ai.messages import ModelMessage, ModelResponse, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from pydantic_ai.messages import (
+    BinaryContent,
+    ModelMessage,
+    ModelResponse,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+)
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
@@ -138,5 +147,13 @@ def finished(stream: StreamedResponse) -> ModelResponse:
 def measure(messages: list[ModelMessage], parameters: ModelRequestParameters) -> Size:
     """How long a request is, without what models are told about tools."""
     instructions = {part.content for part in parameters.instruction_parts or ()}
-    prompt = sum(len(str(getattr(part, "content", "") or "")) for message in messages for part in message.parts)
+    prompt = sum(_length(getattr(part, "content", "")) for message in messages for part in message.parts)
     return Size(sum(map(len, instructions)), prompt)
+
+
+def _length(content: object) -> int:
+    """In characters; a picture has none."""
+    if isinstance(content, list | tuple):
+        parts = cast("Sequence[object]", content)
+        return sum(_length(part) for part in parts if not isinstance(part, BinaryContent))
+    return len(str(content or ""))

@@ -10,11 +10,12 @@ import structlog
 from pydantic_ai import Agent
 from pydantic_ai.capabilities import Caching
 from pydantic_ai.exceptions import AgentRunError
-from pydantic_ai.messages import UserContent
+from pydantic_ai.messages import BinaryContent, UserContent
 from pydantic_ai.toolsets import AbstractToolset
 from pydantic_ai.usage import RunUsage
 
 from core.access import may
+from core.attachment import Picture
 from core.clock import Clock
 from core.database import Database
 from core.errors import ConsentNeeded, ModelError
@@ -82,6 +83,10 @@ class AgentRunner:
         for tools in manifest.toolsets:
             self._toolset(tools)
 
+    def is_offline(self, manifest: AgentManifest) -> bool:
+        """Whether only the offline model would answer."""
+        return self._models.state(manifest.model).is_offline
+
     async def run(
         self, manifest: AgentManifest, prompt: Prompt, deps: Deps, on_text: OnText | None = None
     ) -> RunResult:
@@ -115,7 +120,7 @@ class AgentRunner:
         self, manifest: AgentManifest, prompt: Prompt, deps: Deps, journal: Journal, on_text: OnText | None
     ) -> RunResult:
         limits = self._limits.usage(is_promise=deps.promise_id is not None)
-        inputs.debug("agent input", agent=manifest.name, prompt=prompt)
+        inputs.debug("agent input", agent=manifest.name, prompt=words_of(prompt))
         try:
             ran = await self._agent(manifest).run(
                 prompt,
@@ -164,6 +169,18 @@ class AgentRunner:
         if tools not in self._toolsets:
             self._toolsets[tools] = tools.build()
         return self._toolsets[tools]
+
+
+def compose(text: str, pictures: Sequence[Picture]) -> Prompt:
+    """A prompt that shows pictures behind its words."""
+    if not pictures:
+        return text
+    return [text, *(BinaryContent(picture.content, media_type=picture.mime) for picture in pictures)]
+
+
+def words_of(prompt: Prompt) -> str:
+    """The words alone."""
+    return prompt if isinstance(prompt, str) else "\n".join(part for part in prompt if isinstance(part, str))
 
 
 def gated(deps: Deps, on_text: OnText) -> OnText:

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from core.attachment import Picture
 from core.clock import Clock
-from core.protocols import Asker, HistorySearch, Progress, PromiseMaker
+from core.protocols import Asker, ChatFiles, HistorySearch, LinkSearch, Progress, PromiseMaker
 from core.workspaces import WorkspaceConfig
 from runtime.deps import Deps, Gate, SilentProgress, open_gate
 from runtime.fences import Fences
 from runtime.manifest import AgentManifest
 from runtime.patience import OnText
-from runtime.runner import AgentRunner, RunResult
+from runtime.runner import AgentRunner, RunResult, compose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """One run to be made: what is asked by whom, and whose run it is. `who` names it where it holds a directory."""
+    """One run to be made: what is asked by whom, and whose run it is. `who` names it where it holds a directory.
+
+    Run again, it is to be the same, pictures included.
+    """
 
     run_id: str
     who: str
     asker: Asker
     prompt: str
+    pictures: tuple[Picture, ...] = ()
     gate: Gate = open_gate
     progress: Progress = field(default_factory=SilentProgress)
     on_text: OnText | None = None
@@ -31,7 +36,7 @@ class Errand:
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
     runner: AgentRunner
     manifest: AgentManifest
@@ -39,6 +44,8 @@ class Workplace:
     fences: Fences
     promises: PromiseMaker
     history: HistorySearch
+    files: ChatFiles
+    links: LinkSearch
     clock: Clock
 
     async def run(self, errand: Errand) -> RunResult:
@@ -51,6 +58,8 @@ class Workplace:
             run_id=errand.run_id,
             promises=self.promises,
             history=self.history,
+            files=self.files,
+            links=self.links,
             clock=self.clock,
             progress=errand.progress,
             fence=fence,
@@ -60,6 +69,7 @@ class Workplace:
             epoch=errand.epoch,
         )
         try:
-            return await self.runner.run(self.manifest, errand.prompt, deps, on_text=errand.on_text)
+            prompt = compose(errand.prompt, errand.pictures)
+            return await self.runner.run(self.manifest, prompt, deps, on_text=errand.on_text)
         finally:
             await fence.close()

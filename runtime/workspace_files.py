@@ -108,6 +108,10 @@ class WorkspaceFiles:
         """Make or replace the file at once (others see the old one or the new one), with its folders."""
         return await self._run(path, lambda root: self._replace(root, path, lambda _: text.encode()))
 
+    async def put(self, path: str, content: bytes) -> Written:
+        """The same for what is no text."""
+        return await self._run(path, lambda root: self._replace(root, path, lambda _: content))
+
     async def edit(self, path: str, old: str, new: str) -> Written:
         """Put `new` in the place of `old`, which must be there exactly once."""
         return await self._run(path, lambda root: self._replace(root, path, lambda was: _edited(path, was, old, new)))

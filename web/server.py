@@ -68,6 +68,7 @@ class Server:
             ("outbox", services.outbox.run()),
             ("reconciler", services.reconciler.run()),
             ("retention", services.retention.run()),
+            ("media", services.cleaning.run()),
             ("doorbell", self._listen(doorbell)),
             ("configuration", self._follow_configuration()),
             ("database watch", watch.run()),

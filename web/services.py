@@ -10,8 +10,11 @@ from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
+from conversations.links import Summarise
+from conversations.media import Media
+from conversations.media_cleaning import MediaCleaning
 from conversations.moves import Moves
-from conversations.outbox import Outbox
+from conversations.outbox import Outbox, OutboxDoors
 from conversations.reception import Reception
 from conversations.self_ping import SelfPing
 from conversations.signs import Signs
@@ -23,7 +26,7 @@ from core.clock import Clock
 from core.database import Database
 from core.events import Events
 from core.owner import Owner
-from core.protocols import Front, HistorySearch
+from core.protocols import ChatFiles, Front, HistorySearch, LinkSearch
 from core.settings import Settings
 from core.workspace_watch import WorkspaceFile
 from core.workspaces import fold_username
@@ -35,6 +38,7 @@ from promises.retention import Retention
 from promises.rings import Rings
 from promises.service import Promises
 from promises.worker import Places
+from web.media_side import build_media_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Agents:
 
     load: Callable[[], Awaitable[Mapping[str, Finding]]]
     answer: Answer
+    summarise: Summarise
     done_so_far: DoneSoFar
 
 
@@ -95,9 +100,22 @@ class Services:
     promises: Promises
     reconciler: Reconciler
     retention: Retention
+    cleaning: MediaCleaning
 
 
-BuildAgents = Callable[[Promises, HistorySearch, Events], Agents]
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What agents may use of the server's parts."""
+
+    promises: Promises
+    history: HistorySearch
+    events: Events
+    media: Media
+    files: ChatFiles
+    links: LinkSearch
+
+
+BuildAgents = Callable[[Offered], Agents]
 
 
 def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
@@ -106,10 +124,10 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     events, fronts, accounts = Events(), dict[str, Front](), OwnAccounts(settings)
     history = History(database, settings.max_conversation_history, settings.context_tokens)
     promises = Promises(database, ground.rings, clock)
-    agents = build_agents(promises, history, events)
-    signs = Signs(clock)
+    signs, side = Signs(clock), build_media_side(ground, fronts)
     moves = Moves(database, clock, lambda: ground.configuration.config)
-    outbox = Outbox(database, clock, events, signs, moves)
+    outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, side.enclosures))
+    agents = build_agents(Offered(promises, history, events, side.media, side.files(outbox.wake), side.links))
     status = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
     doors = TurnDoors(
         database=database,
@@ -119,8 +137,9 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         outbox=outbox,
         signs=signs,
         history=history,
-        answer_agent=agents.answer,
-        answer_command=CommandAnswers(database, clock, promises, status),
+        media=side.media,
+        answer_agent=side.answers(agents),
+        answer_command=CommandAnswers(database, clock, promises, side.links, status),
         done_so_far=agents.done_so_far,
         moves=moves,
     )
@@ -147,6 +166,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         promises=promises,
         reconciler=Reconciler(database, ground.rings, clock, settings.promise_lease_seconds),
         retention=Retention(database, clock, settings.retention_days),
+        cleaning=side.cleaning,
     )
 
 

@@ -6,7 +6,7 @@ All that is used of Telethon beyond its public face is used here and nowhere els
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from telethon.sessions import SQLiteSession
 from telethon.tl import types as tl
 
 ACCOUNT = 0
+CHUNK = 512 * 1024  # the largest part of a file that Telegram gives or takes at once
 # The date by which Telethon knows that an update carries none.
 NO_DATE = datetime.fromtimestamp(0, UTC)
 
@@ -128,6 +129,17 @@ class AccountClient(TelegramClient):
         result = await answer
         self.store.process_entities(result)
         return result
+
+    async def chunks(self, location: Any, dc_id: int) -> AsyncGenerator[bytes]:
+        """A file, from the data centre where it lies; to another than ours a connection is made for it."""
+        self._forget_data_centres()
+        async for chunk in self.iter_download(location, request_size=CHUNK, dc_id=dc_id):
+            yield bytes(chunk)
+
+    @classmethod
+    def _forget_data_centres(cls) -> None:
+        """Where they are is kept for the whole process: it may be from another server, or another day."""
+        cls._config = None
 
     async def remember_self(self, me: Any) -> None:
         """Write into the session who its account is."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,18 +12,11 @@ from telethon.tl import types as tl
 from core.message import Chat, ChatKind, Message, Move, Person, Sent
 from integrations.telegram.directory import Account, Directory
 from integrations.telegram.entities import from_telethon
+from integrations.telegram.media import attachments_of, file_of, words_of
 from integrations.telegram.mentions import find_mentions
 
 # One character for another, so that entities and mentions stay where they are.
 _CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127], " ")
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_ATTRIBUTES = (
-    (tl.DocumentAttributeSticker, "sticker"),
-    (tl.DocumentAttributeCustomEmoji, "sticker"),
-    (tl.DocumentAttributeAnimated, "animation"),
-    (tl.DocumentAttributeVideo, "video"),
-    (tl.DocumentAttributeAudio, "audio"),
-)
 _NEWS = (tl.UpdateNewMessage, tl.UpdateNewChannelMessage, tl.UpdateEditMessage, tl.UpdateEditChannelMessage)
 
 
@@ -65,13 +57,14 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
     mentions = find_mentions(text, entities)
     sender = _sender(raw, directory)
     chat_id = utils.get_peer_id(raw.peer_id)
+    attachments = attachments_of(raw)
     return Message(
         chat=Chat(directory.own.front, key_of(chat_id, _topic(raw))),
         id=raw.id,
         kind=kind_of(chat_id, directory.own),
         sender=sender,
         sent_at=_aware(raw.date),
-        text=text if text.strip() else _description(raw, service),
+        text=text if text.strip() or attachments else _description(service),
         outgoing=bool(raw.out) or sender.id == directory.own.id,
         reply_to=_reply_to(raw.reply_to),
         edited_at=_aware(raw.edit_date) if raw.edit_date and not raw.edit_hide else None,
@@ -80,6 +73,8 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
         service=service,
         title=directory.person(chat_id).name,
         move=_move(raw, directory.own.front),
+        attachments=attachments,
+        album=getattr(raw, "grouped_id", None),
     )
 
 
@@ -120,7 +115,7 @@ def _topic(raw: Any) -> int:
 
 def to_sent(raw: Any) -> Sent:
     """A message of ours for the look before a resend: its text exactly as the chat holds it."""
-    return Sent(raw.id, raw.message or "", _reply_to(raw.reply_to), _aware(raw.date))
+    return Sent(raw.id, raw.message or "", _reply_to(raw.reply_to), _aware(raw.date), file_of(raw))
 
 
 def kind_of(marked_id: int, own: Account) -> ChatKind:
@@ -153,34 +148,9 @@ def _aware(moment: datetime) -> datetime:
 def _service_kind(raw: Any) -> str | None:
     if not isinstance(raw, tl.MessageService):
         return None
-    return _words(type(raw.action).__name__.removeprefix("MessageAction")).replace(" ", "_")
+    return words_of(type(raw.action).__name__.removeprefix("MessageAction")).replace(" ", "_")
 
 
-def _description(raw: Any, service: str | None) -> str:
-    """What a message without text is, in brackets."""
-    if service:
-        return f"[{service.replace('_', ' ')}]"
-    if isinstance(raw.media, tl.MessageMediaDocument):
-        return f"[{_document_kind(raw.media)}]"
-    if isinstance(raw.media, tl.MessageMediaPoll):
-        return f"[poll: {getattr(raw.media.poll.question, 'text', raw.media.poll.question)}]"
-    if raw.media is None or isinstance(raw.media, tl.MessageMediaEmpty):
-        return "[empty message]"
-    return f"[{_words(type(raw.media).__name__.removeprefix('MessageMedia'))}]"
-
-
-def _document_kind(media: Any) -> str:
-    attributes = getattr(media.document, "attributes", None) or ()
-    if any(isinstance(item, tl.DocumentAttributeAudio) and item.voice for item in attributes):
-        return "voice"
-    if any(isinstance(item, tl.DocumentAttributeVideo) and item.round_message for item in attributes):
-        return "video note"
-    for kind, word in _ATTRIBUTES:
-        if any(isinstance(item, kind) for item in attributes):
-            return word
-    names = [item.file_name for item in attributes if isinstance(item, tl.DocumentAttributeFilename)]
-    return f"document {names[0]}" if names else "document"
-
-
-def _words(name: str) -> str:
-    return _WORDS.sub(" ", name).lower()
+def _description(service: str | None) -> str:
+    """What a message that shows nothing is, in brackets."""
+    return f"[{service.replace('_', ' ')}]" if service else "[empty message]"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from telethon import errors, events, utils
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
+from core.attachment import tell_size
 from core.edges import around
 from core.errors import SessionError, Undeliverable, Unreachable
 from core.message import Chat, Move
@@ -110,6 +111,27 @@ class Line:
         try:
             with around(self._edge, f"telegram.{type(request).__name__.removesuffix('Request')}"):
                 return await self._bounded(self._client.ask(request), seconds)
+        except SessionError as error:
+            raise Unreachable(str(error)) from error
+
+    async def download(self, location: Any, dc_id: int, limit: int) -> bytes:
+        """A whole file, each part within the time of a call. Raises Undeliverable beyond `limit` bytes."""
+        content = bytearray()
+        chunks = self._client.chunks(location, dc_id)
+        try:
+            while (chunk := await self._chunk(chunks)) is not None:
+                content += chunk
+                if len(content) > limit:
+                    raise Undeliverable(f"The file is larger than {tell_size(limit)}.")
+        finally:
+            with contextlib.suppress(*_NETWORK_ERRORS):
+                await chunks.aclose()
+        return bytes(content)
+
+    async def _chunk(self, chunks: AsyncGenerator[bytes]) -> bytes | None:
+        try:
+            with around(self._edge, "telegram.GetFile"):
+                return await self._bounded(anext(chunks, None))
         except SessionError as error:
             raise Unreachable(str(error)) from error
 

@@ -14,6 +14,7 @@ from telethon import errors, utils
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
+from core.attachment import File
 from core.clock import Clock, SystemClock
 from core.errors import FrontError, Moved, SessionError, Undeliverable, Unreachable
 from core.message import Chat, Entity, Message, Part, Sent
@@ -34,6 +35,7 @@ from integrations.telegram.session import (
     open_session,
     stored_account,
 )
+from integrations.telegram.transfers import NO_PHOTO, download, is_photo, media_of, upload
 
 log = logging.getLogger(__name__)
 LOST_REPLIES = frozenset({"REPLY_MESSAGE_ID_INVALID", "MSG_ID_INVALID", "MESSAGE_ID_INVALID", "REPLY_TO_INVALID"})
@@ -201,16 +203,19 @@ class Userbot:
             raise Moved(move)
 
     async def _send(self, line: Line, peer: Any, part: Part, reply_to: int | None) -> int:
-        result = await line.call(
-            fn.messages.SendMessageRequest(
-                peer,
-                part.text,
-                reply_to=_reply(reply_to, topic_of(part.chat)),
-                random_id=part.random_id,
-                entities=to_telethon(part.entities) or None,
-            )
-        )
-        return _sent_id(result, part.random_id)
+        said: dict[str, Any] = {
+            "message": part.text,
+            "reply_to": _reply(reply_to, topic_of(part.chat)),
+            "random_id": part.random_id,
+            "entities": to_telethon(part.entities) or None,
+        }
+        if part.file is not None:
+            return _sent_id(await _send_file(line, peer, part.file, said), part.random_id)
+        return _sent_id(await line.call(fn.messages.SendMessageRequest(peer, **said)), part.random_id)
+
+    async def fetch(self, chat: Chat, message_id: int, reference: str, limit: int) -> bytes:
+        line = self._life.line
+        return await download(line, await self._peer(line, chat), message_id, reference, limit)
 
     async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
         line = self._life.line
@@ -327,6 +332,21 @@ async def _unless_done(line: Line, request: Any) -> None:
     except Undeliverable as refusal:
         if not isinstance(refusal.__cause__, errors.MessageNotModifiedError):
             raise
+
+
+async def _send_file(line: Line, peer: Any, file: File, said: dict[str, Any]) -> Any:
+    """A picture as a photo; as a file where Telegram will not show it, and everything else."""
+    uploaded = await upload(line, file)
+    if is_photo(file):
+        try:
+            photo = media_of(uploaded, file, as_photo=True)
+            return await line.call(fn.messages.SendMediaRequest(peer, photo, **said))
+        except Undeliverable as refusal:
+            if name_of(refusal.__cause__ or refusal) not in NO_PHOTO:
+                raise
+        # Nothing was accepted, so the same random_id still counts once.
+        uploaded = await upload(line, file)
+    return await line.call(fn.messages.SendMediaRequest(peer, media_of(uploaded, file, as_photo=False), **said))
 
 
 def _sent_id(result: Any, random_id: int) -> int:

@@ -27,8 +27,18 @@ from runtime.workspace_files import WorkspaceFiles
 from tests.runtime.stage import GUEST, QUICK, Stage, open_stage, settings_for
 from tests.world.anthropic import Asked, Call, Reply, Say
 
-CODE = {"read_file", "list_files", "search_files", "write_file", "edit_file", "run_command"}
-TALK = {"make_promise", "list_promises", "cancel_promise", "report_progress", "search_history"}
+CODE = {
+    "read_file",
+    "list_files",
+    "search_files",
+    "write_file",
+    "edit_file",
+    "run_command",
+    "send_file",
+    "save_attachment",
+}
+PROMISES = {"make_promise", "list_promises", "cancel_promise", "report_progress"}
+TALK = PROMISES | {"search_history", "read_attachment", "search_links"}
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ import structlog
 
 from conversations.turn import Turn
 from conversations.turns import Gate
+from core.attachment import File
 from core.clock import FakeClock, SystemClock
 from core.errors import ModelRefused
 from core.message import Message, Person
@@ -39,11 +40,12 @@ ASKED = (
     ("2", MAX, "/ping"),
     ("-20", MAX, "long delta"),
     ("-20", OLGA, "fail epsilon"),
+    ("-10", OLGA, "@valor_ai file zeta"),
 )
 LONG = "delta " * 1_000
-ONCE = {"1": ("alpha", "beta"), "2": ("gamma", "pong"), "-20": ("epsilon",)}
+ONCE = {"1": ("alpha", "beta"), "2": ("gamma", "pong"), "-20": ("epsilon",), "-10": ("zeta", "on its way")}
 WORKERS = 4
-TOLD_IN_ALL = {"2": 2, "-20": 3}
+TOLD_IN_ALL = {"2": 2, "-20": 3, "-10": 2}
 GROUP, SUPERGROUP = "-20", "-1005"
 
 
@@ -117,6 +119,11 @@ async def answer(stage: Stage, turn: Turn, gate: Gate) -> str:
         await gate()
         await make_promise(stage.database, stage.clock, turn.asker, rest, Call(turn.run_id, "1", turn.id))
         return f"I promised {rest}."
+    if kind == "file":
+        await gate()
+        file = File("zeta.txt", "text/plain", b"zeta")
+        await stage.files.send(file, rest, turn.asker, Call(turn.run_id, "1", turn.id))
+        return "It is on its way."
     return LONG if kind == "long" else f"re: {turn.prompt}"
 
 
@@ -154,6 +161,9 @@ def judge(folder: Path) -> list[str]:
         if len(texts[chat]) != number:
             wrong.append(f"{len(texts[chat])} messages in {chat}")
     delta = [text for text in texts[GROUP] if "delta" in text]
+    files = [line.file for line in front.told("-10") if line.file]
+    if files != ["zeta.txt"]:
+        wrong.append(f"files {files}")
     if " ".join(delta).split() != LONG.split():
         wrong.append(f"delta {Counter(map(len, delta))}")
     return wrong

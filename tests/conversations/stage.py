@@ -17,10 +17,15 @@ from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
 from conversations.delivery import Draft
 from conversations.delivery_store import owe
+from conversations.enclosures import Enclosures
+from conversations.files import Files
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
+from conversations.links import Links
+from conversations.media import Media, MediaDoors
+from conversations.media_folder import MediaFolder
 from conversations.moves import Moves
-from conversations.outbox import Outbox
+from conversations.outbox import Outbox, OutboxDoors
 from conversations.reception import Reception
 from conversations.signs import Signs
 from conversations.turn import Turn
@@ -35,7 +40,8 @@ from core.owner import Owner
 from core.protocols import Asker, Call, Front, Parked, PromiseOrder, PromiseView
 from core.schema import metadata, promises
 from core.workspaces import Listed, Role, Whitelist, Workspace, WorkspaceConfig
-from integrations.memory import OWN, MemoryFront
+from integrations.memory import NOTHING, OWN, Carried, MemoryFront
+from runtime.reader import Reading
 
 OLGA, MAX, STRANGER = Person(1, "olga", "Olga"), Person(2, "max", "Max"), Person(9, "nobody", "Nobody")
 GUS = Person(3, "gus", "Gus")  # not listed: a guest where a group lets him in
@@ -126,6 +132,26 @@ class PlayedPromises:
         return PromiseView(promise_id, "count", "code", "pending", None, None, None, self.clock.now(), None)
 
 
+class PlayedSenses:
+    """Hears and reads what `said` has of the content; with `failures`, raises them first."""
+
+    def __init__(self) -> None:
+        self.said: dict[bytes, str] = {}
+        self.failures: list[Exception] = []
+        self.asked: list[bytes] = []
+
+    async def listen(self, sound: bytes, turn: Turn) -> str:
+        self.asked.append(sound)
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.said.get(sound, "")
+
+    async def read(self, content: bytes, marker: str) -> Reading:
+        self.asked.append(content)
+        known = self.said.get(content)
+        return Reading(known, "text, 1 line") if known is not None else Reading(problem="It is unreadable.")
+
+
 async def make_promise(database: Database, clock: Clock, asker: Asker, task: str, call: Call | None) -> int:
     """A promise's row and its acknowledgement, held when a turn makes it; the same call makes it once."""
 
@@ -176,6 +202,7 @@ class Stage:
         self.front = MemoryFront(self.clock)
         self.events = Events()
         self.agent = PlayedAgent()
+        self.senses = PlayedSenses()
         self.fronts: dict[str, Front] = {}
         self.outbox_task: asyncio.Task[None] | None = None
         self.build()
@@ -186,10 +213,16 @@ class Stage:
         self.moves = Moves(database, clock, lambda: self.config)
         self.inbox = Inbox(database, clock, lambda: self.moves.config, lambda: self.accounts, self.limits)
         self.signs = Signs(clock)
-        self.outbox = Outbox(database, clock, self.events, self.signs, self.moves)
+        media_folder = MediaFolder(self.folder / "media")
+        enclosures = Enclosures(database, media_folder)
+        self.outbox_doors = OutboxDoors(database, clock, self.events, self.signs, self.moves, enclosures)
+        self.outbox = Outbox(self.outbox_doors)
+        self.files = Files(database, clock, media_folder, enclosures, self.outbox.wake)
         self.promises = PlayedPromises(database, clock)
         self.owner = Owner("boot", "ns", self.pid, 1.0)
         self.history = History(database, 50, 8_000)
+        senses = (self.senses.listen, self.senses.read)
+        self.media = Media(MediaDoors(database, clock, self.fronts, media_folder, *senses))
         self.turns = Turns(
             TurnDoors(
                 database=database,
@@ -199,8 +232,9 @@ class Stage:
                 outbox=self.outbox,
                 signs=self.signs,
                 history=self.history,
+                media=self.media,
                 answer_agent=self.agent,
-                answer_command=CommandAnswers(database, clock, self.promises, _status),
+                answer_command=CommandAnswers(database, clock, self.promises, Links(database), _status),
                 done_so_far=self.agent.done_so_far,
                 moves=self.moves,
             )
@@ -255,9 +289,11 @@ class Stage:
 
     # -- what a test does
 
-    async def say(self, chat: Chat, sender: Person, text: str, reply_to: int | None = None) -> Message:
+    async def say(
+        self, chat: Chat, sender: Person, text: str, reply_to: int | None = None, carried: Carried = NOTHING
+    ) -> Message:
         """Somebody writes, and it arrives live."""
-        message = self.front.say(chat.key, sender, text, reply_to)
+        message = self.front.say(chat.key, sender, text, reply_to, carried)
         await self.reception.receive(message)
         return message
 

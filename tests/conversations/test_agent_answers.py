@@ -6,14 +6,22 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import pytest
+
+from agents.link_reader import MANIFEST as READER
+from agents.valor_agent import MANIFEST
 from conversations.agent_answers import AgentAnswers
+from core.attachment import Attachment, Kind, Picture
 from core.errors import ConsentNeeded
 from core.events import TurnGrew
 from core.message import Chat, ChatKind, Message
 from core.protocols import Asker, Call, Parked
 from integrations.local import LocalFront
+from integrations.memory import Carried
+from runtime.manifest import AgentManifest
 from runtime.workplace import Errand, Workplace
 from tests.conversations.stage import DM, OLGA, Stage, make_promise, next_event
+from tests.world.content import PNG
 
 
 @dataclass
@@ -43,7 +51,7 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
         loads.append(1)
         return cast("Workplace", played)
 
-    answers = AgentAnswers(load, stage.events)
+    answers = AgentAnswers(load, stage.events, stage.media.pictures, READER)
     stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
     await asyncio.gather(stage.say(DM, OLGA, "one"), stage.say(Chat(DM.front, "-20"), OLGA, "two"))
     await stage.quiet()
@@ -54,6 +62,17 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
     }
     assert played.errands[0].who.startswith("Olga's turn ")
     assert (await answers.done_so_far("run_1"), loads) == (["run_1: ran ls"], [1])
+
+
+async def test_b11_the_run_sees_the_pictures_of_its_messages(stage: Stage) -> None:
+    played = Played()
+    answers = AgentAnswers(lambda: cast("Workplace", played), stage.events, stage.media.pictures, READER)
+    stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
+    stage.front.contents["photo/1/y"] = PNG
+    photo = Attachment(Kind.PHOTO, size=len(PNG), reference="photo/1/y")
+    await stage.say(DM, OLGA, "what is this?", carried=Carried((photo,)))
+    await stage.quiet()
+    assert played.errands[0].pictures == (Picture("image/png", PNG, "in/1"),)
 
 
 async def test_p11_a_turn_that_needs_consent_is_parked_with_its_prompt(stage: Stage) -> None:
@@ -71,7 +90,7 @@ async def test_p11_a_turn_that_needs_consent_is_parked_with_its_prompt(stage: St
 
     played = Needing()
     played.promises = played
-    answers = AgentAnswers(lambda: cast("Workplace", played), stage.events)
+    answers = AgentAnswers(lambda: cast("Workplace", played), stage.events, stage.media.pictures, READER)
     stage.agent.script = lambda turn, gate: answers(turn, f"context, then {turn.prompt}", gate)
     await stage.say(DM, OLGA, "mail them")
     await stage.quiet()
@@ -90,7 +109,7 @@ async def test_s6_on_the_local_page_an_answer_is_seen_as_it_grows(stage: Stage) 
             await errand.on_text("ans")
             return await super().run(errand)
 
-    answers = AgentAnswers(lambda: cast("Workplace", Growing()), stage.events)
+    answers = AgentAnswers(lambda: cast("Workplace", Growing()), stage.events, stage.media.pictures, READER)
     stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
     stage.attach(LocalFront())
     message = Message(Chat("local", "page"), 1, ChatKind.LOCAL, OLGA, stage.clock.now(), "one")
@@ -99,3 +118,36 @@ async def test_s6_on_the_local_page_an_answer_is_seen_as_it_grows(stage: Stage) 
         grown = await next_event(watch, TurnGrew)
     await stage.quiet()
     assert (grown.text, [row.text for row in await stage.rows("deliveries")]) == ("ans", ["answered"])
+
+
+@pytest.mark.parametrize("is_offline", [False, True])
+async def test_b10_pages_are_summarised_by_their_reader_unless_only_the_offline_model_is_there(
+    stage: Stage, is_offline: bool
+) -> None:
+    run: list[tuple[AgentManifest, Errand]] = []
+
+    @dataclass(frozen=True)
+    class Reading:
+        manifest: AgentManifest
+        text: str = "In short."
+
+        async def run(self, errand: Errand) -> Any:
+            run.append((self.manifest, errand))
+            return self
+
+        @property
+        def runner(self) -> Any:
+            return self
+
+        def is_offline(self, manifest: AgentManifest) -> bool:
+            return is_offline
+
+    answers = AgentAnswers(lambda: cast("Workplace", Reading(MANIFEST)), stage.events, stage.media.pictures, READER)
+    await stage.say(DM, OLGA, "https://example.org")
+    await stage.quiet()
+    turn = stage.agent.asked[-1][0]
+    said = await answers.summarise(turn, "A page.")
+    assert said == ("" if is_offline else "In short.")
+    assert [(manifest, errand.prompt, errand.run_id) for manifest, errand in run] == (
+        [] if is_offline else [(READER, "A page.", turn.run_id)]
+    )

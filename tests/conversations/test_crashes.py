@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.timeout(300)  # hundreds of processes, on a machine that may be busy
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER = r"(?!front\.(react|mark_read|dialogs)|admit|chat).*"  # signs change nothing that could be lost
 
@@ -17,7 +18,7 @@ LEDGER = r"(?!front\.(react|mark_read|dialogs)|admit|chat).*"  # signs change no
 def kill(folder: Path, edges: str, planted: str) -> list[dict[str, Any]]:
     """What was wrong after a death at each edge; the first entry is a life without one."""
     command = [sys.executable, "-m", "tests.conversations.crash_play", str(folder), edges, planted]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=110, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=280, check=False)
     assert ended.returncode == 0, ended.stderr.decode()
     return json.loads(ended.stdout)
 
@@ -29,6 +30,7 @@ def test_b1_killed_at_any_edge_every_message_is_answered_once(tmp_path: Path, pl
     assert sum(one["died"] for one in found) >= 10
     edges = {one["edge"].partition(" ")[2] for one in found if one["died"]}
     assert {"sent:before-commit", "sent:after-commit", "front.send"} <= edges
+    assert planted or "file:after-commit" in edges
 
 
 def test_p3_killed_at_any_edge_while_a_group_becomes_a_supergroup(tmp_path: Path) -> None:

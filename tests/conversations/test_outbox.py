@@ -153,8 +153,9 @@ async def test_p3_what_never_left_is_sent_after_a_restart_and_a_look(folder: Pat
 async def test_p3_a_message_that_the_service_has_already_is_adopted(stage: Stage) -> None:
     (number,) = await stage.owe(replace(notice("hello"), chat=Chat("elsewhere", "1")))
     await stage.put("deliveries", front=FRONT)
-    (row,) = await stage.rows("deliveries", id=number)
-    await stage.front.send(delivery_store._delivery(row).part)
+    (owed,) = await stage.database.read(lambda connection: delivery_store.owed_in(connection, DM))
+    assert owed.id == number
+    await stage.front.send(owed.part)
     stage.outbox.wake()
     await stage.quiet()
     assert stage.front.texts("1") == ["hello"]
@@ -221,7 +222,7 @@ async def test_p6_a_wait_from_before_the_start_is_kept_within_reason(folder: Pat
 
 
 async def test_b1_nothing_is_sent_before_the_outbox_is_open(stage: Stage) -> None:
-    fresh = Outbox(stage.database, stage.clock, stage.events, stage.signs, stage.moves)
+    fresh = Outbox(stage.outbox_doors)
     fresh.attach(stage.front)
     fresh.wake(DM)
     assert fresh._senders == {}
@@ -288,7 +289,7 @@ async def test_bad_input_a_database_locked_after_a_send_sends_nothing_twice(stag
 
 async def test_bad_input_a_ledger_that_cannot_be_read_is_read_again(stage: Stage, tmp_path: Path) -> None:
     empty = Database(sqlite_url(tmp_path / "empty.db"))
-    outbox = Outbox(empty, stage.clock, stage.events, stage.signs, stage.moves)
+    outbox = Outbox(replace(stage.outbox_doors, database=empty))
     with pytest.raises(DatabaseError):
         await outbox.open()
     await outbox._serve_all()

@@ -23,9 +23,10 @@ async def test_bad_input_a_result_of_five_megabytes_is_kept_whole_and_told_in_pa
     number = await stage.make()
     row = await stage.keep(number, Outcome(HUGE))
     assert (row.status, len(row.result_summary)) == ("completed", 2_000)
-    [told] = await stage.told("result")
+    told, file = await stage.told("result")
     assert len(told.text) < 4_000
-    assert "This is the beginning of 4,999,999 characters; the whole is kept: `valor promises show 1`." in told.text
+    assert "[This is the beginning of 5,000,078 characters: the full text is in the file.]" in told.text
+    assert file.text == "[file result.md, 5.0 MB]"
     assert await stage.database.read(lambda connection: store.result_of(connection, number)) == HUGE
 
 
@@ -60,7 +61,7 @@ async def test_bad_input_a_database_that_is_read_only_or_full_for_a_while_loses_
     stage.time.advance(1)
     async with asyncio.timeout(DEADLINE):
         await keeping
-    assert ((await stage.row(number)).status, len(await stage.told("result"))) == ("completed", 1)
+    assert ((await stage.row(number)).status, len(await stage.told("result"))) == ("completed", 2)
 
 
 async def test_bad_input_a_database_locked_by_another_program_holds_a_result_up_and_loses_none(stage: Stage) -> None:

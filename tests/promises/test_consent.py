@@ -147,7 +147,7 @@ async def test_p11_what_waits_for_nothing_can_be_neither_granted_nor_refused(sta
 
 
 async def test_p11_a_turn_is_parked_once_and_goes_on_as_it_began(stage: Stage) -> None:
-    one = Parked("turn_run", "mail them", "the whole context", NEEDED)
+    one = Parked("turn_run", "mail them", "the whole context", NEEDED, ("in/1",))
     key = call("consent 2:call_7")
     first = await stage.service.park(one, MEMBER, key)
     again = await stage.service.park(one, MEMBER, key)
@@ -160,7 +160,8 @@ async def test_p11_a_turn_is_parked_once_and_goes_on_as_it_began(stage: Stage) -
     stage.work.ends.put_nowait(Outcome("sent"))
     await keeping
     row = await stage.row(first.id)
-    assert (row.run_id, row.status, row.metadata) == ("turn_run", "completed", {"prompt": "the whole context"})
+    known = {"prompt": "the whole context", "pictures": ["in/1"]}
+    assert (row.run_id, row.status, row.metadata) == ("turn_run", "completed", known)
 
 
 async def test_p11_arguments_that_are_too_long_are_said_to_be_cut(promise: Promise) -> None:

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from core.schema import (
+    attachments,
     audit,
     chats,
     consents,
     deliveries,
+    files,
     llm_calls,
     messages,
     metadata,
@@ -32,6 +34,7 @@ DAY = 86_400
 PLACE = {"front": "local", "chat_id": "page"}
 TURN = {**PLACE, "workspace": "psy", "requester_id": 1, "role": "owner", "reply_to": 5, "status": "done"}
 MESSAGE = {**PLACE, "sender_id": 1, "text": "hi", "prompt": "hi", "answer": True, "reason": "dm", "via": "live"}
+ATTACHMENT = {"place": 0, "kind": "photo", "mime": "", "size": 1, "name": "", "note": "", "state": "new"}
 CALL = {"kind": "turn", "model": "m", "system_chars": 1, "prompt_chars": 1, "calls_last_60s": 1, "outcome": "ok"}
 
 
@@ -52,6 +55,9 @@ async def told(stage: Stage) -> Stage:
     await stage.run_sql("UPDATE deliveries SET status = 'sent', sent_at = created_at, message_id = 100 + id")
     asked: dict[str, Any] = {"run_id": run, "promise_id": second, "tool": "x", "arguments": {}, "digest": "d"}
     await add(stage, results, promise_id=second, text="all of it")
+    await add(stage, attachments, **ATTACHMENT, message_row=1)
+    await add(stage, files, id=1, name="a.txt", mime="text/plain", size=1, text="x")
+    await stage.run_sql("UPDATE deliveries SET file_id = 1 WHERE id = 1")
     await add(stage, consents, **asked, key="1", asked_at=now, expires_at=now)
     await add(stage, audit, kind="access", reason="no", first_at=now, last_at=now)
     await add(stage, runs, id="cli", agent="v", workspace="psy", status="done", started_at=now)
@@ -201,8 +207,11 @@ async def sizes(stage: Stage) -> dict[str, int]:
         consents,
         results,
         audit,
+        attachments,
+        files,
     )
-    assert {table.name for table in tables} == {*metadata.tables} - {"admitted_since", "chat_moves"}  # as many as chats
+    bounded = {"admitted_since", "chat_moves", "links"}  # as many as chats, or kept for people
+    assert {table.name for table in tables} == {*metadata.tables} - bounded
     return {table.name: await _scalar(stage, select(func.count()).select_from(table)) for table in tables}
 
 

@@ -14,11 +14,12 @@ from pydantic_ai.models import override_allow_model_requests
 from pydantic_ai.toolsets import FunctionToolset
 from sqlalchemy import Table, select
 
+from core.attachment import File
 from core.clock import Clock, SystemClock
 from core.database import Database, sqlite_url
 from core.errors import Busy, NotAllowed, Unknown
 from core.message import Chat
-from core.protocols import Asker, Call, Parked, PromiseOrder, PromiseView, Said
+from core.protocols import Asker, Call, Link, Parked, PromiseOrder, PromiseView, Said
 from core.schema import metadata
 from core.settings import Settings
 from core.workspaces import Role, Workspace
@@ -94,6 +95,38 @@ class Past:
         return list(self.said)
 
 
+class Papers:
+    """ChatFiles that remember what was sent, and hold what was attached, by number."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[File, str, Call]] = []
+        self.texts: dict[int, str] = {}
+        self.contents: dict[int, File] = {}
+
+    async def send(self, file: File, caption: str, asker: Asker, call: Call) -> None:
+        self.sent.append((file, caption, call))
+
+    async def read(self, number: int, asker: Asker) -> str:
+        if number not in self.texts:
+            raise Unknown(f"There is no attachment {number} in this chat.")
+        return self.texts[number]
+
+    async def open(self, number: int, asker: Asker) -> File:
+        return self.contents[number]
+
+
+class Bookmarks:
+    """A LinkSearch over links that the test wrote."""
+
+    def __init__(self, *links: Link) -> None:
+        self.links = links
+        self.asked: list[tuple[str, str, int]] = []
+
+    async def search(self, workspace: str, query: str, limit: int = 20) -> list[Link]:
+        self.asked.append((workspace, query, limit))
+        return list(self.links)
+
+
 class Lines:
     """A Progress that remembers."""
 
@@ -153,6 +186,8 @@ class Stage:
     bench: Bench = field(default_factory=Bench)
     promises: Promises = field(default_factory=Promises)
     past: Past = field(default_factory=Past)
+    files: Papers = field(default_factory=Papers)
+    links: Bookmarks = field(default_factory=Bookmarks)
     lines: Lines = field(default_factory=Lines)
 
     def runner(self, limits: RunLimits = QUICK) -> AgentRunner:
@@ -170,6 +205,8 @@ class Stage:
             "run_id": "run_1",
             "promises": self.promises,
             "history": self.past,
+            "files": self.files,
+            "links": self.links,
             "clock": self.clock,
             "progress": self.lines,
         }

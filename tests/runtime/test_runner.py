@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic_ai.toolsets import FunctionToolset
 
+from core.attachment import Picture
 from core.errors import Busy, Cancelled, ModelError, ModelRefused, ModelUnavailable
 from core.schema import llm_calls, promises, runs, steps
 from runtime.deps import Deps
 from runtime.limits import RunLimits
 from runtime.manifest import Tools
+from runtime.runner import compose
 from tests.runtime.stage import GUEST, QUICK, Stage
 from tests.world.anthropic import Asked, Break, Call, Fail, Hang, Reply, Say
+from tests.world.content import PNG
 
 
 async def test_the_answer_is_what_the_model_says(stage: Stage) -> None:
@@ -44,6 +48,19 @@ async def test_what_takes_long_can_be_done_before_anyone_asks(stage: Stage) -> N
     assert built == ["bench"]
     await runner.run(manifest, "go", stage.deps())
     assert (built, len(stage.model.calls)) == (["bench"], 1)
+
+
+async def test_b11_pictures_are_shown_to_the_model_once(stage: Stage) -> None:
+    prompt = compose("What is this?", [Picture("image/png", PNG)])
+    for _ in range(2):
+        stage.model.answer(Say("A dot."))
+        assert (await stage.runner().run(stage.manifest(), prompt, stage.deps())).text == "A dot."
+    (call,) = stage.model.calls  # the second run is the first, begun again
+    text, picture = call.asked.messages[0]["content"]
+    assert (text["text"], picture["type"], picture["source"]["media_type"]) == ("What is this?", "image", "image/png")
+    assert base64.b64decode(picture["source"]["data"]) == PNG
+    (row,) = await stage.rows(llm_calls)
+    assert row["prompt_chars"] == len("What is this?")
 
 
 async def test_tools_are_called_and_leave_evidence(stage: Stage) -> None:

@@ -44,7 +44,17 @@ async def place(tmp_path: Path) -> AsyncGenerator[Place]:
             stage.clock,
             Audit(stage.database, stage.clock),
         )
-        workplace = Workplace(stage.runner(), MANIFEST, lambda: config, fences, stage.promises, stage.past, stage.clock)
+        workplace = Workplace(
+            runner=stage.runner(),
+            manifest=MANIFEST,
+            config=lambda: config,
+            fences=fences,
+            promises=stage.promises,
+            history=stage.past,
+            files=stage.files,
+            links=stage.links,
+            clock=stage.clock,
+        )
         yield Place(stage, workplace, garden)
 
 

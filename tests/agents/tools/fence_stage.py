@@ -14,7 +14,7 @@ from pydantic_ai.usage import RunUsage
 from core.access import Role
 from core.clock import SystemClock
 from core.message import Chat
-from core.protocols import Asker, HistorySearch, PromiseMaker
+from core.protocols import Asker, HistorySearch, LinkSearch, PromiseMaker
 from core.workspaces import Workspace
 from runtime.deps import Deps, SilentProgress
 from runtime.directory_lock import DirectoryLocks
@@ -22,6 +22,7 @@ from runtime.fence import Fence
 from runtime.policy import FencePolicy, Limits
 from runtime.sandbox import find_sandbox
 from runtime.workspace_files import WorkspaceFiles
+from tests.runtime.stage import Papers
 
 NAMES = {Role.OWNER: "Ann", Role.MEMBER: "Bob", Role.GUEST: "Gus"}
 
@@ -32,6 +33,7 @@ class Stage:
     limits: Limits
     who: str
     fence: Fence = field(init=False)
+    files: Papers = field(default_factory=Papers)
 
     def __post_init__(self) -> None:
         policy = FencePolicy(self.workspace, limits=self.limits)
@@ -55,6 +57,8 @@ class Stage:
             run_id="run-1",
             promises=cast("PromiseMaker", None),
             history=cast("HistorySearch", None),
+            files=self.files,
+            links=cast("LinkSearch", None),
             clock=SystemClock(),
             progress=SilentProgress(),
             fence=self.fence,

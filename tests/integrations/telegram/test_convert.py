@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from telethon.tl import types as tl
 
+from core.attachment import Attachment, Kind
 from core.message import ChatKind, Person
 from integrations.telegram.convert import find_message, to_message, to_sent
 from integrations.telegram.directory import Account, Directory, to_account, usernames_of
@@ -94,35 +95,21 @@ def test_replies(directory: Directory, header: Any, answered: int | None) -> Non
     assert to_sent(message(DM, reply_to=header)).reply_to == answered
 
 
-def document(*attributes: Any) -> tl.MessageMediaDocument:
-    return tl.MessageMediaDocument(document=tl.Document(1, 1, b"", WHEN, "x/y", 1, 2, list(attributes)))
+def test_b11_a_caption_is_the_text_and_its_mentions_count(directory: Directory) -> None:
+    media = tl.MessageMediaPhoto()
+    captioned = convert(message(DM, "caption @valor", media=media, grouped_id=77), directory)
+    assert (captioned.text, captioned.mentions, captioned.album) == ("caption @valor", {"valor"}, 77)
+    bare = convert(message(DM, "", media=media), directory)
+    assert (bare.text, bare.attachments, bare.album) == ("", (Attachment(Kind.PHOTO),), None)
+    assert convert(message(DM, ""), directory).text == "[empty message]"
 
 
-@pytest.mark.parametrize(
-    ("media", "text"),
-    [
-        (tl.MessageMediaPhoto(), "[photo]"),
-        (document(tl.DocumentAttributeAudio(3, voice=True)), "[voice]"),
-        (document(tl.DocumentAttributeAudio(3)), "[audio]"),
-        (document(tl.DocumentAttributeVideo(3, 1, 1, round_message=True)), "[video note]"),
-        (document(tl.DocumentAttributeVideo(3, 1, 1)), "[video]"),
-        (document(tl.DocumentAttributeSticker("😀", tl.InputStickerSetEmpty())), "[sticker]"),
-        (document(tl.DocumentAttributeFilename("a.pdf")), "[document a.pdf]"),
-        (document(), "[document]"),
-        (tl.MessageMediaGeo(tl.GeoPointEmpty()), "[geo]"),
-        (tl.MessageMediaDice(3, "🎲"), "[dice]"),
-        (None, "[empty message]"),
-    ],
-)
-def test_b11_media_without_text_says_what_it_is(directory: Directory, media: Any, text: str) -> None:
-    assert convert(message(DM, "", media=media), directory).text == text
-    assert convert(message(DM, "caption @valor", media=media), directory).mentions == {"valor"}
-
-
-def test_a_poll_says_its_question(directory: Directory) -> None:
-    poll = tl.Poll(1, tl.TextWithEntities("Tea?", []), [], 0)
-    media = tl.MessageMediaPoll(poll, tl.PollResults())
-    assert convert(message(DM, "", media=media), directory).text == "[poll: Tea?]"
+def test_b11_a_sent_file_is_known_by_its_name() -> None:
+    named: list[Any] = [tl.DocumentAttributeFilename("a.csv")]
+    document = tl.MessageMediaDocument(document=tl.Document(1, 1, b"", WHEN, "text/csv", 1, 2, named))
+    assert to_sent(message(DM, "", media=document)).file == "a.csv"
+    assert to_sent(message(DM, "", media=tl.MessageMediaPhoto())).file == "photo"
+    assert to_sent(message(DM)).file is None
 
 
 def test_a6_service_messages_say_their_kind(directory: Directory) -> None:

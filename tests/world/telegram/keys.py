@@ -60,10 +60,14 @@ def process_key() -> ServerKey:
 
 @dataclass(eq=False)
 class Authorization:
-    """An authorisation key, and whose account it opens (None before sign-in)."""
+    """An authorisation key, and whose account it opens (None before sign-in).
+
+    `dc_id` is set where it was brought from here to another data centre, to fetch files.
+    """
 
     key: bytes
     person: Person | None = None
+    dc_id: int | None = None
     salt: int = field(default_factory=lambda: int.from_bytes(os.urandom(8), "little", signed=True))
     sessions: set[int] = field(default_factory=set)
 

@@ -54,13 +54,28 @@ class Entity:
 
 @dataclass(frozen=True)
 class Media:
-    """A file as it was sent: kind is `document` or `photo`."""
+    """What a message carries. `kind`: document, photo, voice, audio, video, animation, sticker, poll, contact or
+    location.
+
+    `name` is a file's, a sticker's emoji, a poll's question or a person's name. `size` is what is said of a file that
+    nobody fetches, `dc_id` where it lies, if not here, `reference` what it may be fetched with by now.
+    """
 
     id: int
     kind: str
     name: str
     mime: str
     content: bytes = field(repr=False)
+    seconds: int = 0
+    thumb: bytes = field(default=b"", repr=False)
+    choices: tuple[str, ...] = ()
+    size: int | None = None
+    dc_id: int | None = None
+    reference: bytes = b"reference"
+
+    @property
+    def told_size(self) -> int:
+        return len(self.content) if self.size is None else self.size
 
 
 @dataclass(frozen=True)
@@ -208,6 +223,7 @@ class Post:
     at: datetime
     tick: float
     media: Media | None = None
+    album: int | None = None
     action: str = ""
     topic: int = 0
     ids: dict[Box, int] = field(default_factory=dict, repr=False)
@@ -253,6 +269,7 @@ class Draft:
     reply_to: Post | None = None
     random_id: int | None = None
     media: Media | None = None
+    album: int | None = None
     action: str = ""
     at: datetime | None = None
     topic: int = 0
@@ -267,3 +284,4 @@ class Numbers:
     channels: itertools.count[int] = field(default_factory=lambda: itertools.count(1_700_000_001))
     posts: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     files: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    albums: itertools.count[int] = field(default_factory=lambda: itertools.count(9_000_000_001))

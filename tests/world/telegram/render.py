@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from telethon.tl import types as tl
 
-from tests.world.telegram.model import Chat, ChatKind, Entity, Event, EventKind, Media, Person, Post
+from tests.world.telegram.model import Chat, ChatKind, Entity, Event, EventKind, Person, Post
+from tests.world.telegram.render_media import media
 
 SIMPLE = {
     "bold": tl.MessageEntityBold,
@@ -121,17 +122,6 @@ def peer(of: Chat, viewer: Person):
     return tl.PeerUser(of.other(viewer).id)
 
 
-def media(file: Media | None, at: datetime):
-    if file is None:
-        return None
-    if file.kind == "photo":
-        size = tl.PhotoSize("x", 640, 480, len(file.content))
-        return tl.MessageMediaPhoto(photo=tl.Photo(file.id, file.id, b"ref", at, [size], 2))
-    names = [tl.DocumentAttributeFilename(file.name)]
-    document = tl.Document(file.id, file.id, b"ref", at, file.mime, len(file.content), 2, names)
-    return tl.MessageMediaDocument(document=document)
-
-
 def reactions(post: Post, viewer: Person) -> tl.MessageReactions:
     counts: dict[str, int] = {}
     for reaction in post.reactions.values():
@@ -168,6 +158,7 @@ def message(post: Post, viewer: Person):
         from_id=None if kind is ChatKind.DM else tl.PeerUser(sender.id),
         reply_to=_reply_header(post, viewer),
         media=media(post.media, post.at),
+        grouped_id=post.album,
         entities=[entity(item) for item in post.entities] or None,
         edit_date=post.edited_at,
         reactions=reactions(post, viewer) if post.reactions else None,

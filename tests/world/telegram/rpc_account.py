@@ -40,15 +40,19 @@ LIMITS = {
 }
 
 
+ELSEWHERE = 4  # the data centre where some files lie; the same server plays it
+
+
 def get_config(call: Call) -> tl.Config:
     now, server = call.society.clock(), call.server
-    option = tl.DcOption(server.dc_id, server.host, server.port, this_port_only=True, static=True)
+    places = (server.dc_id, ELSEWHERE)
+    options: list = [tl.DcOption(dc, server.host, server.port, this_port_only=True, static=True) for dc in places]
     return tl.Config(
         date=now,
         expires=now + timedelta(hours=1),
         test_mode=False,
         this_dc=server.dc_id,
-        dc_options=[option],
+        dc_options=options,
         dc_txt_domain_name="",
         me_url_prefix="https://t.me/",
         **LIMITS,
@@ -76,6 +80,19 @@ def sign_in(call: Call):
         raise RefusalError("PHONE_CODE_INVALID")
     assert call.link.authorization
     call.link.authorization.person = person
+    return tl.auth.Authorization(render.user(person, person))
+
+
+def export_authorization(call: Call):
+    number = next(call.society.numbers.files)
+    call.society.exports[number] = (call.me, call.request.dc_id)
+    return tl.auth.ExportedAuthorization(number, b"export")
+
+
+def import_authorization(call: Call):
+    person, dc_id = call.society.exports.pop(call.request.id)
+    assert call.link.authorization
+    call.link.authorization.person, call.link.authorization.dc_id = person, dc_id
     return tl.auth.Authorization(render.user(person, person))
 
 
@@ -139,6 +156,8 @@ ANSWERS: dict[type, Answer] = {
     fn.auth.SendCodeRequest: send_code,
     fn.auth.SignInRequest: sign_in,
     fn.auth.LogOutRequest: log_out,
+    fn.auth.ExportAuthorizationRequest: export_authorization,
+    fn.auth.ImportAuthorizationRequest: import_authorization,
     fn.users.GetUsersRequest: get_users,
     fn.users.GetFullUserRequest: get_full_user,
     fn.contacts.ResolveUsernameRequest: resolve_username,

@@ -8,6 +8,7 @@ from typing import Any
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
+from core.content import picture_type
 from tests.world.telegram.model import Media, RefusalError
 from tests.world.telegram.rpc import Answer, Call
 from tests.world.telegram.rpc_messages import draft, sent
@@ -22,10 +23,7 @@ def save_part(call: Call) -> bool:
 
 def send_media(call: Call):
     chat = call.chat(call.request.peer)
-    post = call.society.send(draft(call, chat, media=_media(call)), call.link)
-    assert post.media
-    call.society.files[post.media.id] = post.media
-    return sent(call, post)
+    return sent(call, call.society.send(draft(call, chat, media=_media(call)), call.link))
 
 
 def _media(call: Call) -> Media:
@@ -45,15 +43,25 @@ def _made(call: Call, kind: str, name: str, mime: str) -> Media:
     if len(parts) != call.request.media.file.parts:
         raise RefusalError("FILE_PARTS_INVALID")
     content = b"".join(parts[number] for number in sorted(parts))
+    if kind == "photo" and picture_type(content) is None:
+        raise RefusalError("IMAGE_PROCESS_FAILED")
     return Media(next(call.society.numbers.files), kind, name, mime, content)
 
 
 def get_file(call: Call):
     request = call.request
-    media = call.society.files.get(getattr(request.location, "id", 0))
+    location = request.location
+    media = call.society.files.get(getattr(location, "id", 0))
     if media is None:
-        raise RefusalError("FILE_REFERENCE_INVALID")
-    part = media.content[request.offset : request.offset + request.limit]
+        raise RefusalError("FILE_ID_INVALID")
+    if location.file_reference != media.reference:
+        raise RefusalError("FILE_REFERENCE_EXPIRED")
+    assert call.link.authorization
+    if (media.dc_id or call.server.dc_id) != (call.link.authorization.dc_id or call.server.dc_id):
+        raise RefusalError(f"FILE_MIGRATE_{media.dc_id}", 303)
+    is_thumb = isinstance(location, tl.InputDocumentFileLocation) and location.thumb_size
+    content = media.thumb if is_thumb else media.content
+    part = content[request.offset : request.offset + request.limit]
     return tl.upload.File(tl.storage.FilePartial(), 0, part)
 
 

@@ -91,7 +91,8 @@ class Server:
             LOG.exception("the played Telegram failed to answer %s", method)
             self.bugs.append(bug)
             reply.fail(400, "INTERNAL_BUG_OF_THE_TEST_WORLD", 0.0)
-        if updates and link.open:
+        is_elsewhere = link.authorization is not None and link.authorization.dc_id is not None
+        if updates and link.open and not is_elsewhere:
             link.listen()
 
     def _reply(self, reply: Reply, call: Call, answer: Answer, faults: list[Fault]) -> None:

@@ -56,6 +56,14 @@ class Society:
         self.refuse_reactions = False
         self.uploads: dict[tuple[int, int], dict[int, bytes]] = {}
         self.files: dict[int, Media] = {}
+        self.exports: dict[int, tuple[Person, int]] = {}
+
+    def expire_references(self) -> None:
+        """Files can be fetched only by who reads their messages again."""
+        for post in self.ledger.posts.values():
+            if post.media:
+                post.media = replace(post.media, reference=post.media.reference + b"+")
+                self.files[post.media.id] = post.media
 
     def find_username(self, name: str) -> Person | None:
         wanted = name.lstrip("@").lower()
@@ -123,6 +131,8 @@ class Society:
             _check_topic(draft.chat.topics.get(draft.topic))
         post = self._accept(draft)
         self._remember(draft)
+        if draft.media:
+            self.files[draft.media.id] = draft.media
         self.ledger.keep(post)
         for box in draft.chat.boxes():
             post.ids[box] = box.add(post)
@@ -146,6 +156,7 @@ class Society:
             at=(draft.at or self.clock()).replace(microsecond=0),
             tick=time.perf_counter(),
             media=draft.media,
+            album=draft.album,
             action=draft.action,
             topic=draft.topic,
             mentions=self._mentioned(text, entities, draft.reply_to),

@@ -12,7 +12,7 @@ from tests.world.telegram import client
 from tests.world.telegram.faults import Faults
 from tests.world.telegram.keys import process_key
 from tests.world.telegram.ledger import Ledger, SentMessage
-from tests.world.telegram.model import Chat, ChatKind, Draft, Entity, Person, Topic
+from tests.world.telegram.model import Chat, ChatKind, Draft, Entity, Media, Person, Topic
 from tests.world.telegram.players import Player
 from tests.world.telegram.server import Server
 from tests.world.telegram.society import Act, Society, wall_clock
@@ -122,13 +122,26 @@ class TelegramWorld:
         *,
         entities: Sequence[Entity] = (),
         at: datetime | None = None,
+        media: Media | None = None,
     ) -> SentMessage:
-        """A person says something (`at` dates it back). Raises RefusalError."""
+        """A person says something (`at` dates it back), or sends `media` with it. Raises RefusalError."""
         topic = chat.id if isinstance(chat, Topic) else 0
         where = self.dm(person, chat) if isinstance(chat, Person) else chat.chat if isinstance(chat, Topic) else chat
         answered = reply_to.post if reply_to else None
-        draft = Draft(where, person, text, tuple(entities), answered, at=at, topic=topic)
+        draft = Draft(where, person, text, tuple(entities), answered, media=media, at=at, topic=topic)
         return SentMessage.of(self.society.send(draft))
+
+    def media(self, kind: str, name: str = "", content: bytes = b"", mime: str = "", **more: Any) -> Media:
+        """Something to send; see Media."""
+        return Media(next(self.society.numbers.files), kind, name, mime, content, **more)
+
+    def say_album(self, person: Person, chat: Chat | Person, caption: str, *parts: Media) -> list[SentMessage]:
+        """An album: messages of one number, the caption with the second of them."""
+        where = self.dm(person, chat) if isinstance(chat, Person) else chat
+        number = next(self.society.numbers.albums)
+        texts = [caption if place == min(1, len(parts) - 1) else "" for place in range(len(parts))]
+        drafts = [Draft(where, person, text, media=part, album=number) for text, part in zip(texts, parts, strict=True)]
+        return [SentMessage.of(self.society.send(draft)) for draft in drafts]
 
     def edit(self, message: SentMessage, text: str, entities: Sequence[Entity] = ()) -> SentMessage:
         """The sender changes a message."""
@@ -201,6 +214,10 @@ class TelegramWorld:
     def forget_random_ids(self, after: float | None = 0.0) -> None:
         """Remember random_ids only `after` seconds from now on (None: for ever); 0 forgets all now."""
         self.society.random_id_memory = after
+
+    def expire_references(self) -> None:
+        """Files can be fetched only with references that were read after this."""
+        self.society.expire_references()
 
     def refuse_reactions(self, *, refuse: bool = True) -> None:
         """Answer REACTION_INVALID to every reaction."""
