@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from conversations.history import WORDLESS
 from conversations.turn import Turn
 from conversations.turns import Gate
 from conversations.typeset import LOCAL
@@ -81,7 +82,7 @@ class AgentAnswers:
         except ConsentNeeded as needed:
             await gate()
             places = tuple(picture.place for picture in pictures)
-            parked = Parked(turn.run_id, turn.prompt, prompt, needed, places)
+            parked = Parked(turn.run_id, turn.prompt.strip() or WORDLESS, prompt, needed, places)
             call = Call(turn.run_id, f"consent {needed.key}", turn_id=turn.id)
             await workplace.promises.park(parked, turn.asker, call)
             return ""  # the promise's question is the answer
