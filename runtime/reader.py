@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,9 +50,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Runs `program` (integrations/documents.py) over what it is handed. `folder` stays empty: all that it sees."""
+    """Runs `program` (integrations/documents.py) over what it is handed. `folder` stays empty: all that it sees.
 
-    sandbox: Sandbox | None
+    `find_sandbox` is asked in a thread, at each reading.
+    """
+
+    find_sandbox: Callable[[], Sandbox | None]
     program: Path
     folder: Path
     limits: Limits = LIMITS
@@ -60,13 +63,14 @@ class Reader:
 
     async def read(self, content: bytes, marker: str, *options: str) -> Reading:
         """What it says; `marker` is that of the run it is read for, and ends with it."""
-        if self.sandbox is None:
+        sandbox = await to_thread.run_sync(self.find_sandbox)
+        if sandbox is None:
             return Reading(problem=NO_FENCE, passes=True)
         await to_thread.run_sync(lambda: self.folder.mkdir(parents=True, exist_ok=True))
         library = find_library()
         argv = (str(interpreter()), "-I", "-B", str(self.program), str(library.parent), *options)
         with around(self.edge, "fence.read"):
-            finished = await run(self.sandbox, self._policy(library), Job(argv, Passage(marker), content))
+            finished = await run(sandbox, self._policy(library), Job(argv, Passage(marker), content))
         return understand(finished)
 
     def _policy(self, library: Path) -> FencePolicy:

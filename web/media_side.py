@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +17,13 @@ from conversations.media import Media, MediaDoors
 from conversations.media_cleaning import MediaCleaning
 from conversations.media_folder import MediaFolder
 from core.protocols import Front
-from integrations import documents
 from integrations.pages import Pages
 from integrations.speech import Speech
 from runtime.accounts import Accounts
 from runtime.reader import Reader
-from runtime.sandbox import find_sandbox
+from runtime.sandbox import Sandbox, find_sandbox
+
+PROGRAM = "integrations.documents"
 
 if TYPE_CHECKING:
     from web.services import Agents, Ground
@@ -51,8 +54,8 @@ class MediaSide:
 def build_media_side(ground: Ground, fronts: Mapping[str, Front]) -> MediaSide:
     settings, database, clock = ground.settings, ground.database, ground.clock
     place = settings.data_dir / "media"
-    sandbox = find_sandbox() if settings.fence else None
-    reader = Reader(sandbox, Path(documents.__file__), place / "reader", edge=settings.edge)
+    find = cache(find_sandbox) if settings.fence else _no_sandbox
+    reader = Reader(find, _program(), place / "reader", edge=settings.edge)
     listening = Listening(Speech.of(settings), Accounts(database, clock), clock)
     folder = MediaFolder(place)
     return MediaSide(
@@ -64,3 +67,15 @@ def build_media_side(ground: Ground, fronts: Mapping[str, Front]) -> MediaSide:
         links=Links(database),
         cleaning=MediaCleaning(database, clock, folder),
     )
+
+
+def _no_sandbox() -> Sandbox | None:
+    return None
+
+
+def _program() -> Path:
+    """Where the reading program lies: it runs in the fence alone, and is not imported here."""
+    found = importlib.util.find_spec(PROGRAM)
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin)

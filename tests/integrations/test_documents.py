@@ -62,6 +62,7 @@ def make_locked_pdf() -> bytes:
         (make_tar(a=b"12"), Reading("a (2 bytes)", "tar archive: their names alone are read")),
         (PAGE.encode(), Reading(PAGE, "text, 4 lines")),
     ],
+    ids=[f"document {number}" for number in range(14)],
 )
 def test_b11_each_kind_of_document_is_read(content: bytes, reading: Reading) -> None:
     assert read(content) == reading
@@ -85,6 +86,7 @@ def test_b10_of_a_web_page_what_it_shows_is_read() -> None:
         (b"7z\xbc\xaf\x27\x1c", "packed with 7z"),
         (make_zip({"word/document.xml": bytes(65_000_000)}), "unpacks to more than 64,000,000 bytes"),
     ],
+    ids=["picture", "bytes", "scan", "locked", "gzip", "7z", "explodes"],
 )
 def test_b11_what_cannot_be_read_is_said_in_a_sentence(content: bytes, problem: str) -> None:
     with pytest.raises(ProblemError, match=problem):

@@ -22,7 +22,7 @@ LAUGHS = make_zip({"word/document.xml": f"{BOMB}]><x>&m;</x>"})
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Reader:
-    return Reader(find_sandbox(), Path(documents.__file__), tmp_path / "nothing")
+    return Reader(find_sandbox, Path(documents.__file__), tmp_path / "nothing")
 
 
 def program(folder: Path, text: str) -> Path:
@@ -89,7 +89,7 @@ async def test_b11_time_and_memory_are_bounded(reader: Reader, tmp_path: Path) -
 
 
 async def test_b11_without_a_fence_nothing_is_read(tmp_path: Path) -> None:
-    assert (await Reader(None, Path(documents.__file__), tmp_path).read(b"words", "run_1")).problem == NO_FENCE
+    assert (await Reader(lambda: None, Path(documents.__file__), tmp_path).read(b"words", "run_1")).problem == NO_FENCE
 
 
 def test_b11_a_program_that_was_killed_is_told_from_one_that_gave_up() -> None:
