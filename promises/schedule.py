@@ -98,7 +98,9 @@ def plan(order: PromiseOrder, now: datetime) -> PromiseOrder:
     if order.at is not None and order.at <= now:
         raise RequestError(f"{tell_moment(order.at, order.zone)} has passed: name a moment to come.")
     if order.at is not None and order.at > now + FARTHEST:
-        raise RequestError(f"{tell_moment(order.at, order.zone)} is more than a hundred years from now: name a nearer one.")
+        raise RequestError(
+            f"{tell_moment(order.at, order.zone)} lies more than a hundred years ahead: name a nearer one."
+        )
     return order
 
 
