@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -19,6 +20,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import NotAllowed, Unknown
 from core.message import Chat
+from core.moments import tell_moment
 from core.protocols import Call, LinkSearch, PromiseMaker, PromiseView
 
 HELP = """I answer here, and take on long jobs as promises. Commands, with or without the slash where they stand alone:
@@ -34,6 +36,7 @@ after=7)
 /why NUMBER: why a message was or was not answered (or reply `/why` to it)"""
 
 LISTED = 10
+SHORT = 80  # characters of a task, or of what is said of it, in a list
 Status = Callable[[], Awaitable[str]]
 
 
@@ -135,7 +138,7 @@ class CommandAnswers:
 
     async def _list(self, turn: Turn, command: Command) -> str:
         if command.name == "promises":
-            return _list(await self.promises.list_for(turn.asker))
+            return _list(await self.promises.list_for(turn.asker), self.clock.now())
         found = await self.links.search(turn.workspace, command.rest, LISTED)
         if not found:
             return "No saved link holds all of these words." if command.rest.strip() else "No link is saved here yet."
@@ -161,12 +164,32 @@ def tell_why(why: Why) -> str:
     return f"Message {why.message_id} by {why.sender} was {'' if why.answer else 'not '}answered: {why.reason}{turn}."
 
 
-def _list(promises: list[PromiseView]) -> str:
+def _list(promises: list[PromiseView], now: datetime) -> str:
     if not promises:
         return "Nothing is promised in this workspace."
-    return "\n".join(f"#{promise.id} {promise.status}: {_short(promise)}" for promise in promises)
+    return "\n".join(_line(promise, now) for promise in promises)
 
 
-def _short(promise: PromiseView) -> str:
-    first = promise.task_description.splitlines()[0]
-    return first if len(first) <= 80 else f"{first[:79]}…"
+def _line(promise: PromiseView, now: datetime) -> str:
+    more = _short(_state(promise, now))
+    return f"#{promise.id} {promise.status}{f' ({more})' if more else ''}: {_short(promise.task_description)}"
+
+
+def _state(promise: PromiseView, now: datetime) -> str:
+    """What is to be known beside the status."""
+    match promise.status, promise.waiting_for:
+        case "in_progress", _:
+            return promise.progress or ""
+        case "waiting", "schedule" if promise.due_at and promise.due_at > now:
+            return f"until {tell_moment(promise.due_at, promise.zone)}"
+        case "waiting", "dependency":
+            return "for what it follows"
+        case "waiting", "approval":
+            return f"to be allowed: /approve {promise.id}"
+        case _:
+            return promise.error_message or ""
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"

@@ -201,10 +201,14 @@ class Keeper:
             self._rings.call_server()
 
     async def _end(self, held: _Held) -> None:
-        ending = self._ending(held)
-        if ending is None:
+        if held.why is Why.LOST:
             return
-        settled = await self._settle(held.promise, replace(ending, progress=held.progress.line))
+        try:
+            settled = await self._settle(held.promise, replace(self._ending(held), progress=held.progress.line))
+        except DatabaseError:
+            raise
+        except Exception as error:  # the outermost loop of a promise: an end that cannot be written would come again
+            settled = await self._settle(held.promise, _unexpected(error))
         if settled is None:
             log.warning("late settle refused: a later epoch holds the promise", epoch=held.promise.epoch)
             return
@@ -230,14 +234,12 @@ class Keeper:
                 log.warning("promise cannot be settled yet", error=str(error))
                 await self._terms.clock.sleep(1)
 
-    def _ending(self, held: _Held) -> Ending | None:
-        """What became of the work; None when it is not ours to settle."""
+    def _ending(self, held: _Held) -> Ending:
+        """What became of the work."""
         promise, task = held.promise, held.task
         error = None if task.cancelled() else task.exception()
         if not task.cancelled() and error is None:
             return _verify(promise, task.result())
-        if held.why is Why.LOST:
-            return None
         if held.why is Why.RELEASED:
             return RELEASED
         if held.why is Why.CANCELLED or isinstance(error, Cancelled):
@@ -263,9 +265,7 @@ class Keeper:
             case ValorError():
                 return _fail(str(error))
             case _:
-                error_id = secrets.token_hex(4)
-                log.error("work failed unexpectedly", error_id=error_id, exc_info=error)
-                return _fail(f"Something went wrong inside Valor (error {error_id}).")
+                return _unexpected(error)
 
     def _until_allowed(self, needed: ConsentNeeded) -> Ending:
         until = self._terms.clock.now() + CONSENT_PATIENCE
@@ -311,6 +311,12 @@ def _doubt(promise: Promise, outcome: Outcome) -> str | None:
         return "No tool was seen to do anything."
     last = next((item for item in reversed(outcome.evidence) if item.get("kind") == "command"), {"exit_code": 0})
     return None if last["exit_code"] == 0 else f"The last command ended with exit code {last['exit_code']}."
+
+
+def _unexpected(error: BaseException | None) -> Ending:
+    error_id = secrets.token_hex(4)
+    log.error("work failed unexpectedly", error_id=error_id, exc_info=error)
+    return _fail(f"Something went wrong inside Valor (error {error_id}).")
 
 
 def _fail(reason: str) -> Ending:

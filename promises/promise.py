@@ -109,6 +109,7 @@ class Lease:
     """Who holds a promise: `epoch` fences out earlier holders; `until` is in seconds of the owner's boot clock."""
 
     promise_id: int
+    run_id: str
     epoch: int
     owner: str
     until: float

@@ -23,7 +23,7 @@ UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days
 EXAMPLES = "write an interval such as 30m, 2h, 1d, 1w, or five cron fields such as 0 9 * * mon-fri"
 BY_THE_CLOCK = "dw"
 START = datetime(2000, 1, 1, tzinfo=UTC)
-FARTHEST = timedelta(days=50 * 365)
+FARTHEST = timedelta(days=100 * 365)
 FIRST = "first"  # in `metadata` of a repeated promise: when its first occurrence was due
 log = structlog.get_logger(__name__)
 
@@ -98,7 +98,9 @@ def plan(order: PromiseOrder, now: datetime) -> PromiseOrder:
     if order.at is not None and order.at <= now:
         raise RequestError(f"{tell_moment(order.at, order.zone)} has passed: name a moment to come.")
     if order.at is not None and order.at > now + FARTHEST:
-        raise RequestError(f"{tell_moment(order.at, order.zone)} is more than fifty years from now: name a nearer one.")
+        raise RequestError(
+            f"{tell_moment(order.at, order.zone)} lies more than a hundred years ahead: name a nearer one."
+        )
     return order
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import time
@@ -25,6 +26,7 @@ COUNT_EVERY_SECONDS = 0.1
 DEATH_SECONDS = 1.0
 CHUNK = 65_536
 SWEEPS = 5
+STARTED = 19  # which of the facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,24 +179,25 @@ async def _end(process: Process, ask: bool) -> None:
             await asyncio.wait_for(process.wait(), DEATH_SECONDS)
 
 
-async def sweep(markers: Collection[str]) -> int:
+async def sweep(markers: Collection[str], before: float = math.inf) -> int:
     """End every process of the runs with these markers, wherever it hid; how many there were.
 
-    For the start, a cancelled run and a lost lease. Only what carries a marker in its environment is touched.
+    For the start, a cancelled run and a lost lease. Only what carries a marker in its environment is touched, and was
+    started `before` that moment of the boot clock: a run that somebody goes on with keeps its marker.
     """
-    return await to_thread.run_sync(sweep_now, frozenset(markers))
+    return await to_thread.run_sync(sweep_now, frozenset(markers), before) if markers else 0
 
 
-def sweep_now(markers: Collection[str]) -> int:
+def sweep_now(markers: Collection[str], before: float = math.inf) -> int:
     """`sweep` off the loop. It looks again until nothing is found, since what is found may be starting more."""
-    wanted = frozenset(f"{MARKER}={marker}" for marker in markers)
+    is_stray = partial(_is_stray, frozenset(f"{MARKER}={marker}" for marker in markers), before)
     ended: set[int] = set()
     for _ in range(SWEEPS):
-        found = {pid for pid in _processes() if _is_marked(wanted, pid)}
+        found = {pid for pid in _processes() if is_stray(pid)}
         if not found:
             break
         for pid in found:
-            _signal(pid, signal.SIGKILL, partial(_is_marked, wanted))
+            _signal(pid, signal.SIGKILL, is_stray)
         ended |= found
     return len(ended)
 
@@ -250,7 +253,12 @@ def _descendants(leader: int) -> Iterator[tuple[int, int]]:
 
 
 def _is_child(parent: int, pid: int) -> bool:
-    return _text(PROC / str(pid) / "stat").rpartition(")")[2].split()[1:2] == [str(parent)]
+    return _facts(pid)[1:2] == [str(parent)]
+
+
+def _facts(pid: int) -> list[str]:
+    """What the kernel tells of a process behind its name: state, parent and so on; nothing when it is gone."""
+    return _text(PROC / str(pid) / "stat").rpartition(")")[2].split()
 
 
 def _tasks(pid: int) -> list[Path]:
@@ -259,8 +267,15 @@ def _tasks(pid: int) -> list[Path]:
     return []
 
 
-def _is_marked(wanted: frozenset[str], pid: int) -> bool:
-    return not wanted.isdisjoint(_text(PROC / str(pid) / "environ").split("\0"))
+def _is_stray(wanted: frozenset[str], before: float, pid: int) -> bool:
+    is_marked = not wanted.isdisjoint(_text(PROC / str(pid) / "environ").split("\0"))
+    return is_marked and (before == math.inf or _started(pid) < before)
+
+
+def _started(pid: int) -> float:
+    """When a process was started, by the boot clock; never, when it is gone."""
+    facts = _facts(pid)
+    return int(facts[STARTED]) / os.sysconf("SC_CLK_TCK") if facts else math.inf
 
 
 def _name(pid: int) -> str:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from conversations.command_answers import _list
@@ -119,6 +123,27 @@ async def test_a9_only_an_owner_lifts(stage: Stage) -> None:
 
 
 async def test_p1_long_and_absent_promises_are_listed_in_a_line(stage: Stage) -> None:
-    view = PromiseView(1, "x" * 200, "code", "pending", None, None, None, stage.clock.now(), None)
-    assert _list([]) == "Nothing is promised in this workspace."
-    assert _list([view]) == f"#1 pending: {'x' * 79}…"
+    now = stage.clock.now()
+    view = PromiseView(1, "x" * 200, "code", "pending", None, None, None, now, None)
+    assert _list([], now) == "Nothing is promised in this workspace."
+    assert _list([view], now) == f"#1 pending: {'x' * 79}…"
+
+
+@pytest.mark.parametrize(
+    ("known", "line"),
+    [
+        ({"status": "in_progress", "progress": "2 steps"}, "#1 in_progress (2 steps): count"),
+        ({"waiting_for": "dependency"}, "#1 waiting (for what it follows): count"),
+        ({"waiting_for": "approval"}, "#1 waiting (to be allowed: /approve 1): count"),
+        ({"waiting_for": "directory", "error_message": "Ann writes."}, "#1 waiting (Ann writes.): count"),
+        ({"waiting_for": "schedule", "error_message": "No answer."}, "#1 waiting (No answer.): count"),
+        (
+            {"waiting_for": "schedule", "due_at": datetime(2030, 1, 1, 8, tzinfo=UTC), "zone": "Europe/Berlin"},
+            "#1 waiting (until 2030-01-01 09:00 (Europe/Berlin)): count",
+        ),
+    ],
+)
+def test_p7_a_list_says_what_is_waited_for(known: dict[str, Any], line: str) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    view = PromiseView(1, "count", "code", "waiting", None, None, None, now, None)
+    assert _list([replace(view, **known)], now) == line

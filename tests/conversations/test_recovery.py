@@ -12,7 +12,8 @@ from conversations.turn import Turn
 from conversations.turns import DEATHS, Gate
 from core.errors import DatabaseError
 from core.message import Chat
-from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage, locked, opened
+from core.protocols import Call
+from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage, locked, make_promise, opened
 
 
 async def test_b6_a_stop_survives_the_process(folder: Path) -> None:
@@ -95,6 +96,32 @@ async def test_b1_a_message_that_kills_the_server_three_times_is_set_aside(folde
         (told,), (row,) = stage.front.texts("1"), await stage.rows("turns")
         assert told.startswith("I set this message aside: I was ended 3 times while working on it. (E-")
         assert (row.status, len(stage.agent.asked)) == ("aside", 3)
+
+
+async def test_p1_the_acknowledgement_of_a_turn_that_is_set_aside_is_told_once(folder: Path) -> None:
+    stage = Stage(folder)
+    stage.front.say("1", OLGA, "poison")
+    for _ in range(DEATHS):
+        made = asyncio.Event()
+
+        async def promise(turn: Turn, gate: Gate, stage: Stage = stage, made: asyncio.Event = made) -> str:
+            await gate()
+            await make_promise(stage.database, stage.clock, turn.asker, "task", Call(turn.run_id, "1", turn.id))
+            made.set()
+            return await asyncio.Future[str]()
+
+        stage.agent.script = promise
+        await stage.open()
+        await stage.reception.catch_up(FRONT)
+        await made.wait()
+        await stage.die()
+        stage = stage.again()
+    async with opened(stage):
+        await stage.reception.catch_up(FRONT)
+        await stage.quiet()
+        acknowledged, aside = stage.front.texts("1")
+    assert acknowledged == "Promise #1"
+    assert aside.startswith("I set this message aside")
 
 
 async def test_s2_an_orderly_end_leaves_work_and_is_no_death(folder: Path) -> None:

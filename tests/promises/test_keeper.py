@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
+from conversations.delivery import Draft
 from core.doorbell import Doorbell, own_bell
 from core.errors import (
     Busy,
@@ -23,7 +25,7 @@ from core.errors import (
 )
 from promises import settle_store, store, wording
 from promises.keeper import Outcome
-from promises.promise import Ending, Retry, Status
+from promises.promise import Ending, Promise, Retry, Status
 from tests.promises.stage import DEADLINE, OWNER, STRANGER, Stage
 
 FILE = {"kind": "file", "path": "src/a.py", "before": "3f2a" * 8, "after": "9bc1" * 8}
@@ -47,7 +49,7 @@ async def test_p3_a_result_is_settled_and_told_in_one_transaction(stage: Stage) 
 async def test_p3_a_settle_whose_delivery_cannot_be_written_settles_nothing(stage: Stage) -> None:
     number = await stage.make()
     await stage.run_sql("CREATE TRIGGER no_result BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'no'); END")
-    with pytest.raises(Exception, match="no"):
+    with pytest.raises(IntegrityError, match="no"):
         await stage.keep(number, Outcome("done"))
     assert (await stage.row(number)).status == "in_progress"
     assert await stage.told("result") == []
@@ -213,6 +215,19 @@ async def test_b12_an_unexpected_error_is_one_sentence_with_an_id(
     error_id = row.error_message.split("error ")[1].strip(").")
     assert error_id in caplog.text + capsys.readouterr().out
     assert "secret detail" not in (await stage.told("result"))[0].text
+
+
+async def test_b12_an_end_that_cannot_be_told_as_it_is_fails_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(promise: Promise, text: str, evidence: object) -> Draft:
+        raise UnicodeError("a result that nobody can typeset")
+
+    monkeypatch.setattr(wording, "tell_completed", stumble)
+    row = await stage.keep(await stage.make(), Outcome("\udcff"))
+    assert row.status == "failed"
+    assert row.error_message.startswith("Something went wrong inside Valor (error ")
+    assert len(await stage.told("result")) == 1
 
 
 async def test_p10_a_run_that_stops_itself_is_a_failure(stage: Stage) -> None:

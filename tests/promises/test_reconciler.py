@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
@@ -16,7 +19,8 @@ from promises import settle_store, store
 from promises.keeper import Outcome
 from promises.promise import RELEASED
 from promises.reconciler import Reconciler
-from tests.promises.stage import DEADLINE, OWNER, SilentBell, Stage
+from runtime.sandbox import MARKER
+from tests.promises.stage import DEADLINE, OWNER, SilentBell, Stage, open_stage
 
 HERE = Owner.this_process()
 DEAD = replace(HERE, started=1.0)  # this pid, but another process
@@ -117,6 +121,27 @@ async def test_p5_a_cancelled_promise_of_a_dead_worker_is_cancelled(stage: Stage
     await stage.reconciler.reconcile()
     assert (await stage.row(number)).status == "cancelled"
     assert len(await stage.told("notice")) == 1
+
+
+async def test_p5_what_a_dead_worker_left_running_is_ended_though_nobody_goes_on(folder: Path) -> None:
+    async with open_stage(folder, SystemClock()) as stage:
+        left, kept = await stage.make(), await stage.make()
+        await stage.begin(left, stage.keeper(str(DEAD)))
+        await stage.begin(kept, stage.keeper(str(HERE)))
+        await stage.service.cancel(left, OWNER)
+        runs = [(await stage.row(number)).run_id for number in (left, kept)]
+        tools = [subprocess.Popen(["sleep", "60"], env={MARKER: run}) for run in runs]
+        began = stage.clock.boot()
+        while stage.clock.boot() < began + 0.02:  # the kernel tells hundredths
+            await asyncio.sleep(0)
+        try:
+            await stage.reconciler.reconcile()
+            assert tools[0].wait(5) == -signal.SIGKILL
+            assert tools[1].poll() is None
+        finally:
+            tools[1].kill()
+            tools[1].wait()
+        assert (await stage.row(left)).status == "cancelled"
 
 
 async def test_p3_a_lease_renewed_meanwhile_is_not_freed(stage: Stage) -> None:

@@ -204,6 +204,19 @@ async def test_p8_a_folder_that_cannot_hold_locks_is_an_error(place: Path) -> No
         await DirectoryLocks(Path(os.devnull)).acquire(place, holder())
 
 
+async def test_bad_input_a_record_that_cannot_be_taken_away_holds_no_lock(
+    locks: DirectoryLocks, place: Path, tmp_path: Path
+) -> None:
+    held = await locks.acquire(place, holder())
+    record = next((tmp_path / "locks").glob("*.json"))
+    record.unlink()
+    (record / "in the way").mkdir(parents=True)
+    held.release()
+    (record / "in the way").rmdir()
+    record.rmdir()
+    (await locks.acquire(place, holder())).release()
+
+
 async def test_bad_input_a_full_disk_is_told_and_leaves_no_lock_behind(
     locks: DirectoryLocks, place: Path, tmp_path: Path
 ) -> None:

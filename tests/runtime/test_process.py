@@ -16,6 +16,7 @@ import psutil
 import pytest
 from anyio import CancelScope, fail_after, to_thread
 
+from core.clock import SystemClock
 from runtime.policy import FencePolicy, Limits
 from runtime.process import Finished, Job, Output, exceeded, kill_group, run, sweep, sweep_now
 from runtime.sandbox import MARKER, OpenSandbox, Passage, Sandbox, find_sandbox
@@ -205,6 +206,23 @@ async def test_p8_a_sweep_touches_no_stranger(marker: str) -> None:
     finally:
         stranger.kill()
         stranger.wait()
+
+
+async def test_p8_a_sweep_leaves_what_was_started_since(marker: str) -> None:
+    """Whoever goes on with a run has its marker, too."""
+    former = subprocess.Popen(["sleep", "60"], env={MARKER: marker})
+    looked = SystemClock().boot() + 0.02  # the kernel tells hundredths
+    while SystemClock().boot() < looked + 0.02:
+        await asyncio.sleep(0)
+    later = subprocess.Popen(["sleep", "60"], env={MARKER: marker})
+    try:
+        assert await sweep([marker], looked) == 1
+        assert former.wait(5) == -signal.SIGKILL
+        assert later.poll() is None
+        assert await sweep([marker]) == 1
+    finally:
+        later.kill()
+        later.wait()
 
 
 def test_p8_processes_that_are_gone_are_no_error() -> None:
