@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.moments import tell_moment
-
 Json = Mapping[str, Any]
 SHORT = 80
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -112,6 +110,8 @@ def schedule(found: list[Json]) -> View:
 
 
 def _appointment(one: Json, promise: Json) -> tuple[str, ...]:
+    from core.moments import tell_moment  # zones are of no use to other lists
+
     zone = promise["zone"]
     later = ", ".join(tell_moment(datetime.fromisoformat(moment), zone).partition(" (")[0] for moment in one["later"])
     return (
