@@ -259,7 +259,7 @@ async def ask_stores(method: str, path: str) -> tuple[int, Any]:
     settings, clock = load_settings(PROJECT), SystemClock()
     if not settings.database_path.exists():
         raise OwnerError(f"There is no {settings.database_path} yet: start Valor with scripts/start.sh.")
-    configure_logging(settings, settings.logs_dir / "agent_system.log")
+    configure_logging(settings, settings.logs_dir / "agent_system.log", quiet=True)
     database = Database(settings.database_address)
     try:
         await migrate_alone(settings, database)

@@ -51,11 +51,11 @@ def ask(request: Request) -> Any:
             return Client.of(place).ask(request.method, request.path)
         except UnknownToken as error:
             raise _why_unknown(place) from error
-        except (NotRunning, ConfigurationError):
+        except (NotRunning, ConfigurationError) as error:
             if not _is_served(place):
                 return ask_stores(request)
             if time.monotonic() >= until:
-                raise
+                raise _why_silent(place, error) from error
         time.sleep(PAUSE_SECONDS)
 
 
@@ -79,6 +79,14 @@ def _is_served(place: Environment) -> bool:
     from core.lock_file import is_held
 
     return is_held(server_lock(place.home))
+
+
+def _why_silent(place: Environment, error: OwnerError | NotRunning) -> OwnerError:
+    """A server of this installation lives, and cannot be asked."""
+    if isinstance(error, OwnerError):
+        return error
+    sentence = f"The server of {place.home} runs and does not listen at {Address.of(place)}"
+    return OwnerError(f"{sentence}: see logs/agent_system.log there, or scripts/stop.sh && scripts/start.sh.")
 
 
 def _why_unknown(place: Environment) -> OwnerError:

@@ -81,9 +81,9 @@ class Client:
         """The answer's body."""
         status, body = self._answer(method, path)
         if status == UNKNOWN_TOKEN:
-            raise UnknownToken(body.get("error"))
+            raise UnknownToken(body["error"])
         if status >= 400:
-            raise RequestError(body.get("error") or f"The server answered {status}.")
+            raise RequestError(body["error"])
         return body
 
     def is_let_in(self) -> bool:
@@ -100,12 +100,19 @@ class Client:
 
     def _answer(self, method: str, path: str) -> Answer:
         try:
-            return self._ask(method, path, SECONDS)
+            return self._checked(self._ask(method, path, SECONDS))
         except ConnectionRefusedError as error:
             raise NotRunning(f"No Valor answers at {self.address}: start it with scripts/start.sh.") from error
         except FAILURES as error:
             who = f"What listens at {self.address} does not answer as Valor does"
             raise NoAnswer(f"{who}: look at {self.address}/health, or set another API_PORT in .env.") from error
+
+    @staticmethod
+    def _checked(answer: Answer) -> Answer:
+        """Raises ValueError for an error that is not told as Valor tells one."""
+        if answer.status >= 400 and not _is_error(answer.body):
+            raise ValueError(answer.status)
+        return answer
 
     def _ask(self, method: str, path: str, seconds: float) -> Answer:
         connection = self.address.connect(seconds)
@@ -119,3 +126,7 @@ class Client:
 
 def _is_health(body: object) -> bool:
     return isinstance(body, dict) and {"pid", "components"} <= body.keys()
+
+
+def _is_error(body: object) -> bool:
+    return isinstance(body, dict) and {"error"} <= body.keys()

@@ -62,9 +62,10 @@ def _how_far(promise: Json) -> str:
     return _short(": ".join(part for part in (waits, told) if part))
 
 
-def promise(found: Json) -> View:
+def promise(found: Json) -> Facts:
     """Everything that is known; a result as a whole in place of its beginning."""
-    known = {**found, "result_summary": None} if found["result"] else found
+    known = {**found, "former_runs": ", ".join(found["former_runs"]) or None}
+    known |= {"result_summary": None} if found["result"] else {}
     return Facts(tuple((name, str(value)) for name, value in known.items() if value is not None))
 
 

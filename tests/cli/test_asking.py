@@ -9,7 +9,6 @@ import pytest
 
 from cli import asking, requests
 from cli.asking import ask
-from cli.client import NotRunning
 from core.environment import server_lock
 from core.errors import ConfigurationError, OwnerError, RequestError
 from core.lock_file import held
@@ -80,7 +79,7 @@ async def test_a_server_that_does_not_listen_yet_is_waited_for_and_not_passed_by
     async with Stage().up() as stage:
         pass
     home_of(stage, home)
-    with held(server_lock(home)), pytest.raises(NotRunning, match="No Valor answers"):
+    with held(server_lock(home)), pytest.raises(OwnerError, match=f"The server of {home} runs and does not listen at"):
         await asyncio.to_thread(ask, LIST)
     (home / ".token").unlink()
     with held(server_lock(home)), pytest.raises(ConfigurationError, match="cannot be read"):

@@ -60,7 +60,16 @@ async def test_nobody_there_and_a_stranger_there_are_no_valor() -> None:
     assert client_of(stage).health() is None
 
 
-@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n<hi>", b"220 ready\r\n", b""])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n<hi>",
+        b'HTTP/1.1 404 Not Found\r\ncontent-length: 13\r\n\r\n{"detail": 1}',
+        b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n[]",
+        b"220 ready\r\n",
+        b"",
+    ],
+)
 async def test_a_stranger_that_speaks_something_else_has_no_health_and_gives_no_answer(said: bytes) -> None:
     async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(said)

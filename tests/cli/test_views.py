@@ -51,7 +51,8 @@ def test_what_others_wrote_moves_no_cursor() -> None:
 
 def test_a_result_is_shown_whole_in_place_of_its_beginning() -> None:
     kept: dict[str, Any] = {"id": 7, "result_summary": "begin…", "result": "beginning and end", "progress": None}
-    assert views.promise(kept) == Facts((("id", "7"), ("result", "beginning and end")))
+    assert views.promise({**kept, "former_runs": []}) == Facts((("id", "7"), ("result", "beginning and end")))
+    assert views.promise({**kept, "former_runs": ["a", "b"]}).pairs[2] == ("former_runs", "a, b")
 
 
 @pytest.mark.parametrize(
