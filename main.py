@@ -16,7 +16,8 @@ from core import checks
 from core import settings as environment
 from core.checks import Board, Status
 from core.clock import SystemClock
-from core.errors import OwnerError
+from core.environment import server_lock
+from core.errors import Busy, OwnerError
 from core.garbage import loading
 from core.lock_file import held, is_held
 from core.message import Chat
@@ -82,7 +83,7 @@ def build_app(settings: Settings, give_up: Callable[[], None] = end_process) -> 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         stop = asyncio.Event()
-        with held(server_lock(settings)):
+        with held(server_lock(settings.home)):
             serving = asyncio.create_task(serve(Start(settings, configuration, board, late), stop))
             serving.add_done_callback(lambda _: stop.is_set() or give_up())
             yield
@@ -227,7 +228,6 @@ async def open_talk(manifest: AgentManifest, project: str | None) -> AsyncGenera
     from cli.talk import WorkplaceTalk
     from core.database import Database
     from core.logs import configure_logging
-    from core.migrate import migrate
     from core.protocols import Asker
 
     settings = load_settings(PROJECT)
@@ -238,11 +238,49 @@ async def open_talk(manifest: AgentManifest, project: str | None) -> AsyncGenera
     asker = Asker(Chat("local", "command line"), None, 0, "You", Role.OWNER, workspace.name)
     database = Database(settings.database_address)
     try:
-        await migrate(database)
+        await migrate_alone(settings, database)
         stack = build_stack(settings, database, configuration)
         yield WorkplaceTalk(await asyncio.to_thread(build_workplace, stack, manifest), asker)
     finally:
         await database.close()
+
+
+async def ask_stores(method: str, path: str) -> tuple[int, Any]:
+    """What the server would answer, for a command line that finds none running: status and body.
+
+    Raises OwnerError for a database that is not there or cannot be used.
+    """
+    from core.database import Database
+    from core.logs import configure_logging
+    from promises.service import Promises
+    from promises.worker import Places
+    from web.inside import ask_inside, doors_onto
+
+    settings, clock = load_settings(PROJECT), SystemClock()
+    if not settings.database_path.exists():
+        raise OwnerError(f"There is no {settings.database_path} yet: start Valor with scripts/start.sh.")
+    configure_logging(settings, settings.logs_dir / "agent_system.log", quiet=True)
+    database = Database(settings.database_address)
+    try:
+        await migrate_alone(settings, database)
+        _, rings = Places(settings.huey_path, settings.data_dir).open_rings()
+        doors = doors_onto(database, Promises(database, rings, clock), clock, rings.call_server)
+        return await ask_inside(doors, method, path)
+    finally:
+        await database.close()
+
+
+async def migrate_alone(settings: Settings, database: Database) -> None:
+    """Bring the tables up to date where no server does. Raises OwnerError while one is at it."""
+    from core.migrate import is_current, migrate
+
+    if await is_current(database):
+        return
+    try:
+        with held(server_lock(settings.home)):
+            await migrate(database)
+    except Busy as error:
+        raise OwnerError("The server is bringing system.db up to date: try again in a moment.") from error
 
 
 def project_names() -> list[str]:
@@ -276,7 +314,7 @@ def run_server(settings: Settings) -> None:
     import uvicorn
 
     configure_server_logging(settings)
-    if is_held(server_lock(settings)):
+    if is_held(server_lock(settings.home)):
         raise OwnerError(f"A server of this installation runs already ({settings.home}): scripts/stop.sh ends it.")
     port = checks.check_port(settings.host, settings.http_port)
     if port.status is not Status.HEALTHY:
@@ -306,11 +344,6 @@ def configure_server_logging(settings: Settings) -> None:
     from core.logs import configure_logging
 
     configure_logging(settings, settings.logs_dir / "agent_system.log", frozenset({ensure_token(settings.token_path)}))
-
-
-def server_lock(settings: Settings) -> Path:
-    """The file whose lock the server holds: two of them on one ledger would tell everything twice."""
-    return settings.data_dir / "server.lock"
 
 
 def __getattr__(name: str) -> Any:

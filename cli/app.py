@@ -1,80 +1,43 @@
-"""The `valor` command: questions to the running server, answered at once."""
+"""The `valor` command. What people write most is read without typer, whose import takes as long as the answer."""
 
 from __future__ import annotations
 
+import io
+import os
 import sys
-from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import Any, cast
 
-import typer
-
-from cli.client import Client
+from cli.asking import carry_out
+from cli.requests import AS_JSON, read_quickly
 from core.errors import ConfigurationError, ValorError
-from core.settings import load_settings
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-app = typer.Typer(help="Valor on the command line.", no_args_is_help=True, pretty_exceptions_enable=False)
-promises = typer.Typer(help="Long jobs: list, show, cancel.", no_args_is_help=True)
-
-Number = Annotated[int, typer.Argument(min=1)]
+INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; what goes wrong is one sentence on standard error."""
-    app.add_typer(promises, name="promises")
+    """Run the command line: exit code 0, 1 with one sentence on standard error, 2 for what typer cannot read."""
+    # An encoding that lacks a letter is no reason to say nothing.
+    cast("io.TextIOWrapper[Any]", sys.stdout).reconfigure(errors="replace")
     try:
-        app()
+        act(sys.argv[1:])
+        sys.stdout.flush()
     except ConfigurationError as error:
         sys.exit("\n".join(error.problems))
     except ValorError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read has read enough. Nothing may be flushed into the closed pipe at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def server() -> Client:
-    return Client.of(load_settings(PROJECT))
+def act(arguments: list[str]) -> None:
+    """Raises ValorError; SystemExit where typer ends the program."""
+    request = read_quickly(arguments)
+    if request is not None:
+        carry_out(request, as_json=AS_JSON in arguments)
+        return
+    from cli.commands import build
 
-
-@app.command(context_settings={"ignore_unknown_options": True})  # -100… is a chat
-def why(chat: str, message: int) -> None:
-    """Say why a stored message was or was not answered. CHAT is the chat's id (a group's begins with -)."""
-    for reason in server().get(f"/api/why/{quote(chat, safe='/')}/{message}"):
-        verdict = "answered" if reason["answered"] else "not answered"
-        print(f"{reason['front']} {reason['sent_at']} {reason['sender']}: {verdict}: {reason['reason']}")
-
-
-@app.command()
-def doctor() -> None:
-    """Check the installation: each check, its result, the command that mends it."""
-    from cli.doctor import check_all
-
-    raise typer.Exit(check_all(load_settings(PROJECT)))
-
-
-@promises.command("list")
-def list_promises(limit: Annotated[int, typer.Option(min=1, max=500)] = 20) -> None:
-    """List promises, open ones first."""
-    found = server().get(f"/api/promises?limit={limit}")
-    for promise in found:
-        print(f"#{promise['id']:<5} {promise['status']:11} {promise['task_description'].splitlines()[0][:80]}")
-    if not found:
-        print("No promises yet.")
-
-
-@promises.command("show")
-def show_promise(number: Number) -> None:
-    """Show one promise."""
-    tell(server().get(f"/api/promises/{number}"))
-
-
-@promises.command("cancel")
-def cancel_promise(number: Number) -> None:
-    """Cancel one promise; a running one ends within a second."""
-    tell(server().post(f"/api/promises/{number}/cancel"))
-
-
-def tell(promise: dict[str, Any]) -> None:
-    for name, value in promise.items():
-        if value is not None:
-            print(f"{name:17} {value}")
+    build()()

@@ -8,19 +8,27 @@ import ssl
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from core.environment import Place
 from core.errors import RequestError, ValorError
 from core.secret_token import read_token
-from core.settings import Settings
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-SECONDS = 30.0
+SECONDS = 40.0  # a server that is starting says so after 30
 LOOK_SECONDS = 2.0
 UNKNOWN_TOKEN = 401
 FAILURES = (OSError, http.client.HTTPException, ValueError)
 
 
 class NotRunning(ValorError):
-    """No server answers."""
+    """Nobody listens there."""
+
+
+class NoAnswer(ValorError):
+    """Somebody listens, and does not answer as Valor does."""
+
+
+class UnknownToken(ValorError):
+    """Somebody answers, and does not know our token."""
 
 
 class Answer(NamedTuple):
@@ -37,9 +45,9 @@ class Address:
     is_safe: bool = False
 
     @classmethod
-    def of(cls, settings: Settings) -> Address:
-        host = ANY_ADDRESS.get(settings.host, settings.host)
-        return cls(host, settings.http_port, settings.ssl_certfile is not None)
+    def of(cls, place: Place) -> Address:
+        host = ANY_ADDRESS.get(place.host, place.host)
+        return cls(host, place.http_port, place.ssl_certfile is not None)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -56,24 +64,30 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Asks the server at `address`. Raises NotRunning, and RequestError with the server's own sentence."""
+    """Asks the server at `address`.
+
+    Raises NotRunning, NoAnswer, UnknownToken, and RequestError with the server's own sentence.
+    """
 
     address: Address
     token: str
 
     @classmethod
-    def of(cls, settings: Settings) -> Client:
+    def of(cls, place: Place) -> Client:
         """The client of this installation's server. Raises ConfigurationError without a usable token."""
-        return cls(Address.of(settings), read_token(settings.token_path))
+        return cls(Address.of(place), read_token(place.token_path))
 
-    def get(self, path: str) -> Any:
-        return self._body("GET", path)
-
-    def post(self, path: str) -> Any:
-        return self._body("POST", path)
+    def ask(self, method: str, path: str) -> Any:
+        """The answer's body."""
+        status, body = self._answer(method, path)
+        if status == UNKNOWN_TOKEN:
+            raise UnknownToken(body["error"])
+        if status >= 400:
+            raise RequestError(body["error"])
+        return body
 
     def is_let_in(self) -> bool:
-        """Whether the server knows this token. Raises NotRunning."""
+        """Whether the server knows this token. Raises NotRunning and NoAnswer."""
         return self._answer("GET", "/api/promises?limit=1").status != UNKNOWN_TOKEN
 
     def health(self) -> dict[str, Any] | None:
@@ -84,17 +98,21 @@ class Client:
             return None
         return answer.body if _is_health(answer.body) else None
 
-    def _body(self, method: str, path: str) -> Any:
-        status, body = self._answer(method, path)
-        if status >= 400:
-            raise RequestError(body.get("error") or f"The server answered {status}.")
-        return body
-
     def _answer(self, method: str, path: str) -> Answer:
         try:
-            return self._ask(method, path, SECONDS)
-        except FAILURES as error:
+            return self._checked(self._ask(method, path, SECONDS))
+        except ConnectionRefusedError as error:
             raise NotRunning(f"No Valor answers at {self.address}: start it with scripts/start.sh.") from error
+        except FAILURES as error:
+            who = f"What listens at {self.address} does not answer as Valor does"
+            raise NoAnswer(f"{who}: look at {self.address}/health, or set another API_PORT in .env.") from error
+
+    @staticmethod
+    def _checked(answer: Answer) -> Answer:
+        """Raises ValueError for an error that is not told as Valor tells one."""
+        if answer.status >= 400 and not _is_error(answer.body):
+            raise ValueError(answer.status)
+        return answer
 
     def _ask(self, method: str, path: str, seconds: float) -> Answer:
         connection = self.address.connect(seconds)
@@ -108,3 +126,7 @@ class Client:
 
 def _is_health(body: object) -> bool:
     return isinstance(body, dict) and {"pid", "components"} <= body.keys()
+
+
+def _is_error(body: object) -> bool:
+    return isinstance(body, dict) and {"error"} <= body.keys()

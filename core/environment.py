@@ -87,6 +87,11 @@ def data_folder(home: Path) -> Path:
     return home / "data"
 
 
+def server_lock(home: Path) -> Path:
+    """The file whose lock the server holds: two of them on one ledger would tell everything twice."""
+    return data_folder(home) / "server.lock"
+
+
 def read_environment(project: Path) -> Environment:
     """Read `.env` and the environment, once.
 

@@ -26,8 +26,10 @@ ValorError                  the root; `str(error)` is one sentence a person can 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from core.message import Move
+if TYPE_CHECKING:
+    from core.message import Move
 
 
 class ValorError(Exception):

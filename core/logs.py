@@ -46,10 +46,15 @@ def bound(**ids: str | int | None) -> AbstractContextManager[None]:
     return bound_contextvars(**{name: value for name, value in ids.items() if value is not None})
 
 
-def configure_logging(settings: Settings, file: Path | None, extra_secrets: frozenset[str] = frozenset()) -> None:
-    """Send every line of this process to `file` (JSON, rotated) and, at a terminal or without a file, to stderr."""
+def configure_logging(
+    settings: Settings, file: Path | None, extra_secrets: frozenset[str] = frozenset(), *, quiet: bool = False
+) -> None:
+    """Send every line of this process to `file` (JSON, rotated) and, at a terminal or without a file, to stderr.
+
+    A `quiet` process says nothing there that is not its answer.
+    """
     colour = sys.stderr.isatty()
-    destination = Destination(file, colour, on_terminal=colour or file is None)
+    destination = Destination(file, colour, on_terminal=not quiet and (colour or file is None))
     redactor = Redactor(settings.secrets() | extra_secrets)
     root = logging.getLogger()
     for handler in list(root.handlers):

@@ -8,11 +8,10 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from core.moments import UTC_NAME
 from core.protocols import PromiseView
 from promises import store
 from promises.promise import Promise, WaitingFor
-from promises.schedule import Schedule
+from promises.schedule import next_occurrence
 
 LATER = 2  # further moments of a repeated promise
 
@@ -51,10 +50,7 @@ def _cause(promise: Promise) -> Cause:
 
 
 def _later(promise: Promise, at: datetime) -> tuple[datetime, ...]:
-    if promise.every is None:
-        return ()
-    schedule, first = Schedule(promise.every, promise.zone or UTC_NAME), promise.due_at or at
-    moments: list[datetime] = []
-    while len(moments) < LATER and (fires := schedule.next_after(moments[-1] if moments else at, first)) is not None:
+    moments = [at]
+    while len(moments) <= LATER and (fires := next_occurrence(promise, moments[-1])) is not None:
         moments.append(fires)
-    return tuple(moments)
+    return tuple(moments[1:])

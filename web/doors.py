@@ -84,6 +84,7 @@ class Kept:
     requester: str
     attempts: int
     run_id: str
+    former_runs: tuple[str, ...]
     result: str | None
 
 

@@ -22,6 +22,7 @@ from integrations.local import NAME, LocalFront
 from promises import store as promise_store
 from promises.agenda import Appointment, read_agenda
 from promises.promise import Promise
+from promises.retry_store import FORMER_RUNS
 from promises.service import Promises
 from runtime.traces import Trace, read_trace
 from web.doors import Accepted, Change, ChatReply, Delivered, Grown, Kept, Line, Listener, Made, Question, Reason
@@ -118,6 +119,7 @@ class LedgerPromises:
             requester=promise.requester_name,
             attempts=promise.attempts,
             run_id=promise.run_id,
+            former_runs=tuple(promise.metadata.get(FORMER_RUNS, ())),
             result=result,
         )
 

@@ -91,6 +91,7 @@ def describe_kept(kept: Kept) -> dict[str, Any]:
         "requester": kept.requester,
         "attempts": kept.attempts,
         "run_id": kept.run_id,
+        "former_runs": list(kept.former_runs),
         "result": kept.result,
     }
 

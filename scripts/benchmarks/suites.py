@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.benchmarks.command_line import measure_command_line
 from scripts.benchmarks.crowd import measure_crowd
 from scripts.benchmarks.ledger_speed import measure_lives, measure_making
 from scripts.benchmarks.pickup import measure_pickup
@@ -84,6 +85,10 @@ async def measure_stores(folder: Path, effort: Effort, _wanted: Wanted) -> dict[
     return lives | await measure_making(folder / "making", effort.makings)
 
 
+async def measure_lists(folder: Path, effort: Effort, _wanted: Wanted) -> dict[str, float]:
+    return await measure_command_line(folder / "home", effort.pickups)
+
+
 async def measure_recovery(folder: Path, effort: Effort, wanted: Wanted) -> dict[str, float]:
     server = {} if SERVER.isdisjoint(wanted) else await measure_server(folder / "server", effort.deaths)
     workers = {} if WORKERS.isdisjoint(wanted) else await measure_workers(folder / "workers", effort.deaths)
@@ -98,6 +103,7 @@ SUITES = (
     Suite("product", ROAD | CROWD | START | FIRST, measure_product),
     Suite("worker", frozenset({"pickup_idle_ms_p50", "pickup_idle_ms_p99", "worker_idle_cpu_pct"}), measure_worker),
     Suite("stores", frozenset({"promises_per_s", "promise_create_ms_p99"}), measure_stores),
+    Suite("command line", frozenset({"cli_list_ms_p50"}), measure_lists),
     Suite("recovery", SERVER | WORKERS, measure_recovery, once=True),
     Suite("scale", frozenset({"scale_ratio_max"}), measure_growth, once=True),
 )

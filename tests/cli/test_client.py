@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.client import Address, Client, NotRunning
+from cli.client import Address, Client, NoAnswer, NotRunning, UnknownToken
 from core.checks import Status
 from core.errors import RequestError
 from core.settings import Settings
@@ -22,17 +22,17 @@ def client_of(stage: Stage, token: str = TOKEN) -> Client:
 async def test_it_asks_with_the_token() -> None:
     async with Stage().up() as stage:
         client = client_of(stage)
-        listed = await asyncio.to_thread(client.get, "/api/promises")
-        cancelled = await asyncio.to_thread(client.post, "/api/promises/7/cancel")
+        listed = await asyncio.to_thread(client.ask, "GET", "/api/promises")
+        cancelled = await asyncio.to_thread(client.ask, "POST", "/api/promises/7/cancel")
     assert (listed[0]["id"], cancelled["status"]) == (7, "cancelled")
 
 
 async def test_a_refusal_is_the_servers_own_sentence() -> None:
     async with Stage().up() as stage:
         with pytest.raises(RequestError, match="There is no promise 8"):
-            await asyncio.to_thread(client_of(stage).get, "/api/promises/8")
-        with pytest.raises(RequestError, match="A token is needed"):
-            await asyncio.to_thread(client_of(stage, "wrong").get, "/api/promises")
+            await asyncio.to_thread(client_of(stage).ask, "GET", "/api/promises/8")
+        with pytest.raises(UnknownToken, match="A token is needed"):
+            await asyncio.to_thread(client_of(stage, "wrong").ask, "GET", "/api/promises")
 
 
 async def test_whether_the_server_knows_the_token() -> None:
@@ -56,18 +56,30 @@ async def test_nobody_there_and_a_stranger_there_are_no_valor() -> None:
     async with Stage().up() as stage:
         pass
     with pytest.raises(NotRunning, match=r"scripts/start\.sh"):
-        client_of(stage).get("/api/promises")
+        client_of(stage).ask("GET", "/api/promises")
     assert client_of(stage).health() is None
 
 
-async def test_a_stranger_that_speaks_something_else_has_no_health() -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n<hi>",
+        b'HTTP/1.1 404 Not Found\r\ncontent-length: 13\r\n\r\n{"detail": 1}',
+        b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n[]",
+        b"220 ready\r\n",
+        b"",
+    ],
+)
+async def test_a_stranger_that_speaks_something_else_has_no_health_and_gives_no_answer(said: bytes) -> None:
     async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]")
+        writer.write(said)
         writer.close()
 
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as stranger:
-        port = stranger.sockets[0].getsockname()[1]
-        assert await asyncio.to_thread(Client(Address("127.0.0.1", port), "").health) is None
+        client = Client(Address("127.0.0.1", stranger.sockets[0].getsockname()[1]), "")
+        assert await asyncio.to_thread(client.health) is None
+        with pytest.raises(NoAnswer, match="does not answer as Valor does"):
+            await asyncio.to_thread(client.ask, "GET", "/api/promises")
 
 
 @pytest.mark.parametrize(

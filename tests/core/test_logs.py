@@ -101,6 +101,15 @@ def test_s7_switches_open_the_loggers_of_contents(tmp_path: Path) -> None:
     assert [line["message"] for line in read_lines(file)] == ["shown", "shown"]
 
 
+def test_s7_a_quiet_process_says_nothing_at_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    configure_logging(build_settings(tmp_path), tmp_path / "x.log", quiet=True)
+    structlog.get_logger("a").info("hello")
+    assert terminal.getvalue() == ""
+    assert "hello" in (tmp_path / "x.log").read_text()
+
+
 def test_s7_a_terminal_gets_colour_and_a_pipe_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal, pipe = Terminal(), io.StringIO()
     monkeypatch.setattr(sys, "stderr", terminal)

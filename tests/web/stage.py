@@ -101,7 +101,7 @@ class PlayedPromises:
     async def show(self, promise_id: int) -> Kept:
         if promise_id not in self.kept:
             raise Unknown(f"There is no promise {promise_id}.")
-        return Kept(self.kept[promise_id], Chat("local", "page"), "Garden", "You", 1, "run_7", "All of it.")
+        return Kept(self.kept[promise_id], Chat("local", "page"), "Garden", "You", 1, "run_7", ("run_1",), "All of it.")
 
     async def cancel(self, promise_id: int) -> PromiseView:
         return await self._put(promise_id, "cancelled")

@@ -41,7 +41,7 @@ async def test_what_one_turn_writes_is_not_shown_to_another(tmp_path: Path) -> N
 
 async def test_p5_a_promise_is_retried_as_its_owner_and_shown_whole(tmp_path: Path) -> None:
     async with open_server(settings_in(tmp_path)) as (_, doors):
-        reply = await doors.chat.ask(Question('/promise at="2099-01-01 09:00" count', workspace="Garden"), ignore)
+        reply = await doors.chat.ask(Question("/promise every=1w count", workspace="Garden"), ignore)
         (promise,) = reply.promises
         await doors.promises.cancel(promise.id)
         again = await doors.promises.retry(promise.id)
@@ -51,6 +51,17 @@ async def test_p5_a_promise_is_retried_as_its_owner_and_shown_whole(tmp_path: Pa
             await doors.promises.retry(99)
     assert (again.status, kept.promise, appointment.promise) == ("waiting", again, again)
     assert (kept.workspace, kept.chat.key, kept.attempts, kept.result) == ("Garden", "page", 0, None)
+
+
+async def test_p5_a_retry_asked_for_in_the_chat_is_answered_by_the_promise(tmp_path: Path) -> None:
+    async with open_server(settings_in(tmp_path)) as (_, doors):
+        for question in ("/promise every=1w count", "cancel 1"):
+            await doors.chat.ask(Question(question, workspace="Garden"), ignore)
+        reply = await doors.chat.ask(Question("retry 1", workspace="Garden"), ignore)
+        refused = await doors.chat.ask(Question("/retry 1", workspace="Garden"), ignore)
+    assert reply.reply.startswith("Promise #1 is taken up again: count. It goes on from where it stopped. It starts on")
+    assert [view.id for view in reply.promises] == [1]
+    assert refused.reply.startswith("Promise #1 is waiting: only what failed or was cancelled is retried. (E-")
 
 
 async def test_b4_a_dead_letter_is_sent_again_by_the_running_server(tmp_path: Path) -> None:
