@@ -92,6 +92,7 @@ class _Job:
     work: Work[object]
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[object]
+    is_synced: bool
     result: object = None
     error: BaseException | None = None
 
@@ -128,15 +129,20 @@ class Database:
         self._closing = False
         self._trouble: str | None = None
         self._waits_since: float | None = None
+        self._is_syncing = True  # as PRAGMAS has it for a new connection
         self._thread = threading.Thread(target=self._serve, name="database-write", daemon=True)
         self._thread.start()
 
-    async def write(self, name: str, work: Work[T]) -> T:
-        """Commit `work` and return its result; `name` names the transaction in logs and experiments."""
+    async def write(self, name: str, work: Work[T], *, is_synced: bool = True) -> T:
+        """Commit `work` and return its result; `name` names the transaction in logs and experiments.
+
+        The death of a process loses nothing that was committed. Loss of power may undo a commit that is not synced
+        until the next one that is, of any process: enough where nothing outside has been told or done on its account.
+        """
         if self._closing:
             raise DatabaseError("system.db is closed: the program is ending.")
         loop = asyncio.get_running_loop()
-        job = _Job(name, cast("Work[object]", work), loop, loop.create_future())
+        job = _Job(name, cast("Work[object]", work), loop, loop.create_future(), is_synced)
         self._waiting.append(job)
         self._wake.release()
         return cast("T", await job.done)
@@ -170,7 +176,7 @@ class Database:
         connection: Connection | None = None
         while jobs := self._next_jobs():
             try:
-                connection = connection or self._write_engine.connect()
+                connection = connection or self._connect()
                 self._commit(connection, jobs)
                 self._trouble = None
             except Exception as error:  # the outermost loop of this thread: each error goes to who asked
@@ -193,7 +199,12 @@ class Database:
             jobs.append(self._waiting.popleft())
         return jobs
 
+    def _connect(self) -> Connection:
+        self._is_syncing = True
+        return self._write_engine.connect()
+
     def _commit(self, connection: Connection, jobs: list[_Job]) -> None:
+        self._sync(connection, any(job.is_synced for job in jobs))
         with connection.begin():
             self._waits_since = time.monotonic()
             _run(connection, "BEGIN IMMEDIATE")  # one that upgrades later fails whatever the timeout
@@ -204,6 +215,12 @@ class Database:
                 self.edge(f"{job.name}:before-commit")
         for job in jobs:
             self.edge(f"{job.name}:after-commit")
+
+    def _sync(self, connection: Connection, is_wanted: bool) -> None:
+        """Have the next commit wait for the disk, or not."""
+        if is_wanted is not self._is_syncing:
+            _run(connection, f"PRAGMA synchronous={'FULL' if is_wanted else 'NORMAL'}")
+            self._is_syncing = is_wanted
 
     def _do(self, connection: Connection, job: _Job) -> None:
         _run(connection, "SAVEPOINT job")

@@ -1,4 +1,4 @@
-"""A ring between processes: a datagram on a socket in the data folder. It carries nothing; the table is the truth."""
+"""A ring between processes: a datagram on a socket in the data folder, a word at most. A table is the truth."""
 
 from __future__ import annotations
 
@@ -11,24 +11,62 @@ from collections.abc import Generator
 from pathlib import Path
 
 SUFFIX = ".bell"
+HUSHED = ".hushed"
+RING = b"!"
 LONGEST = 100  # bytes of a path that fit into a socket's address on every system
 
 
 def ring(path: Path) -> None:
     """Ring at `path`; nobody there, or a full queue, is no error: the reader looks at its table anyway."""
     with contextlib.suppress(OSError):
-        _ring(path)
+        _ring(str(path), RING)
 
 
 def ring_all(folder: Path) -> None:
     """Ring every bell in `folder`, and take away those that dead processes left there."""
     for path in _bells(folder):
-        try:
-            _ring(path)
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-        except OSError:  # a full queue: it is rung for already
-            continue
+        _takes(path, RING)
+
+
+def ring_any(folder: Path, word: bytes) -> bool:
+    """Ring one of the bells in `folder`, any of them; False when none takes it."""
+    bells = _bells(folder)
+    first = secrets.randbelow(len(bells)) if bells else 0
+    return any(_takes(path, word) for path in (*bells[first:], *bells[:first]))
+
+
+def _takes(path: str, word: bytes) -> bool:
+    try:
+        _ring(path, word)
+    except ConnectionRefusedError:  # who had it is dead
+        Path(path).unlink(missing_ok=True)
+        return False
+    except OSError:  # a full queue: it is rung for already; or gone meanwhile
+        return False
+    return True
+
+
+def hush(path: Path) -> None:
+    """Take the bell at `path` away from whoever would ring it; what was rung is still to be heard."""
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(path.with_suffix(HUSHED))
+
+
+def unhush(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        path.with_suffix(HUSHED).rename(path)
+
+
+def take_down(path: Path) -> None:
+    """Remove a bell whose socket is being closed."""
+    for name in (path, path.with_suffix(HUSHED)):
+        name.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Take away the hushed bells of dead processes; living ones are rung."""
+    for path in _bells(folder, HUSHED):
+        _takes(path, RING)
 
 
 def own_bell(folder: Path) -> Path:
@@ -38,21 +76,22 @@ def own_bell(folder: Path) -> Path:
 
 def listeners(folder: Path) -> set[int]:
     """The pids of those who have a bell in `folder`; some may have died."""
-    return {int(path.name.partition("-")[0]) for path in _bells(folder)}
+    return {int(Path(path).name.partition("-")[0]) for path in _bells(folder)}
 
 
-def _bells(folder: Path) -> list[Path]:
+# Texts, not Paths: a ring comes after a time of rest, when whatever the processor has not at hand costs ten times more.
+def _bells(folder: Path, suffix: str = SUFFIX) -> list[str]:
     try:
-        return [Path(entry.path) for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
+        return [entry.path for entry in os.scandir(str(folder)) if entry.name.endswith(suffix)]
     except FileNotFoundError:
         return []
 
 
-def _ring(path: Path) -> None:
+def _ring(path: str, word: bytes) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
         bell.setblocking(False)
         with _address(path) as address:
-            bell.sendto(b"!", address)
+            bell.sendto(word, address)
 
 
 def listen(path: Path) -> socket.socket:
@@ -60,7 +99,7 @@ def listen(path: Path) -> socket.socket:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with _address(path) as address:
+    with _address(str(path)) as address:
         bell.bind(address)
     path.chmod(0o600)
     bell.setblocking(False)
@@ -68,14 +107,15 @@ def listen(path: Path) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _address(path: Path) -> Generator[str]:
+def _address(path: str) -> Generator[str]:
     """The path as a socket's address; one that is too long is spelled through its open folder (Linux)."""
     if len(os.fsencode(path)) <= LONGEST:
-        yield str(path)
+        yield path
         return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    parent, name = os.path.split(path)
+    folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
+        yield f"/proc/self/fd/{folder}/{name}"
     finally:
         os.close(folder)
 

@@ -7,7 +7,8 @@ import select
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from core import doorbell
 TASK = "keep_promise"
 LOCKED_SECONDS = 10  # how long a write waits for another process that holds the queue's file
 SAFETY_SECONDS = 5  # a worker looks at its queue so often even when no ring is heard
+MOMENT = 0.02  # how long the next hand only listens when the one before left with what was rung
+WORD_BYTES = 64
 log = structlog.get_logger(__name__)
 
 
@@ -36,35 +39,73 @@ class NumberSerializer(Serializer):
         return Message(name=f"{__name__}.{TASK}", args=(int(data),), kwargs={})
 
 
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """What is rung to a free hand: a task's data and its priority."""
+
+    data: bytes
+    priority: int
+
+    def spell(self) -> bytes:
+        return b"%s %d" % (self.data, self.priority)
+
+    @classmethod
+    def read(cls, word: bytes) -> Ring | None:
+        """None for a ring that carries nothing: there is something in the file."""
+        data, _, priority = word.partition(b" ")
+        return cls(data, int(priority)) if priority else None
+
+
 class Ear:
     """Where rings are heard, by one thread at a time; `cover` ends the hearing from any thread."""
 
     def __init__(self, bells: Path) -> None:
-        self._bell = doorbell.listen(doorbell.own_bell(bells))
+        doorbell.sweep(bells)
+        self._path = doorbell.own_bell(bells)
+        self._bell = doorbell.listen(self._path)
+        self._is_open = True
         self._covered, self._cover = socket.socketpair()
         self._poll = select.poll()
         self._poll.register(self._bell, select.POLLIN)
         self._poll.register(self._covered, select.POLLIN)
 
-    def hear(self) -> None:
-        """Return at a ring, when covered, or when it is time to look anyway."""
-        self._poll.poll(SAFETY_SECONDS * 1000)
+    def hear(self, seconds: float) -> Ring | None:
+        """The next ring within that time; None when it carries nothing, when there is none, and when covered."""
+        self._poll.poll(seconds * 1000)
         with contextlib.suppress(BlockingIOError):
-            self._bell.recv(16)
+            return Ring.read(self._bell.recv(WORD_BYTES))
+        return None
+
+    def open(self) -> None:
+        """Let others ring."""
+        if not self._is_open:
+            doorbell.unhush(self._path)
+            self._is_open = True
+
+    def shut(self) -> list[Ring]:
+        """Be rung no more; what was rung already."""
+        doorbell.hush(self._path)
+        self._is_open = False
+        words: list[bytes] = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                words.append(self._bell.recv(WORD_BYTES))
+        return [ring for word in words if (ring := Ring.read(word)) is not None]
 
     def cover(self) -> None:
         self._cover.send(b"!")
 
     def close(self) -> None:
+        doorbell.take_down(self._path)
         for end in (self._bell, self._covered, self._cover):
             end.close()
 
 
 class WokenStorage(SqliteStorage):
-    """Huey's SQLite queue whose `dequeue` blocks until a ring from any process.
+    """Huey's queue: what is new is rung to a worker with a free hand, and lies in the SQLite file while there is none.
 
-    The consumer's threads take turns: one listens, the others wait for it to take a task and leave. Whoever listens
-    first looks at the queue, so a ring that came meanwhile, or to a process that died, is not missed.
+    The consumer's threads are the hands. They take turns: one listens, the others wait for it to leave with a task. The
+    last one to leave shuts the ear: what comes then goes to another worker, or waits in the file, the urgent first.
     """
 
     blocking = True
@@ -72,6 +113,9 @@ class WokenStorage(SqliteStorage):
     def __init__(self, name: str, path: Path, bells: Path) -> None:
         self._bells = bells
         self._turn = threading.Lock()
+        self._counting = threading.Lock()
+        self._free = 0
+        self._is_rung = False  # the last task was rung, so that the file need not be looked into again so soon
         self._ear: Ear | None = None
         self._inherited: Any = super()
         self._inherited.__init__(name, filename=str(path), timeout=LOCKED_SECONDS)
@@ -81,19 +125,28 @@ class WokenStorage(SqliteStorage):
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
 
+    def offer(self, data: bytes, priority: int) -> bool:
+        """Ring it to one free hand of any worker, touching no file; False when there is none."""
+        return doorbell.ring_any(self._bells, Ring(data, priority).spell())
+
     def enqueue(self, data: bytes, priority: int | None = None) -> None:
+        """Put it into the file, in sight of all workers."""
         self._inherited.enqueue(data, priority)
         doorbell.ring_all(self._bells)
 
     def dequeue(self) -> bytes | None:
         """The next task's data; None only when nobody listens any more."""
+        self._count(1)
         with self._turn:
-            while (ear := self._ear) is not None:
-                data: bytes | None = self._inherited.dequeue()
-                if data is not None:
-                    return data
-                ear.hear()
-        return None
+            try:
+                return self._next()
+            finally:
+                if self._count(-1) == 0:
+                    self._shut()
+
+    def peek_many(self, keys: object) -> dict[bytes, bytes]:
+        """Which of these tasks are revoked: none ever, for a cancel is a row of the table."""
+        return {}
 
     def length(self) -> int:
         return int(self._inherited.queue_size())
@@ -107,7 +160,37 @@ class WokenStorage(SqliteStorage):
         if ear is not None:
             ear.cover()
             with self._turn:
+                self._put_back(ear.shut())
                 ear.close()
+
+    def _next(self) -> bytes | None:
+        # Whoever has just left with a task is at work on it: no look into the file takes time away from them.
+        data = self._hear(MOMENT) if self._is_rung else None
+        while data is None and self._ear is not None:
+            self._ear.open()
+            data = self._inherited.dequeue() or self._hear(SAFETY_SECONDS)
+        return data
+
+    def _hear(self, seconds: float) -> bytes | None:
+        ring = self._ear.hear(seconds) if self._ear is not None else None
+        self._is_rung = ring is not None
+        return ring.data if ring is not None else None
+
+    def _count(self, change: int) -> int:
+        with self._counting:
+            self._free += change
+            return self._free
+
+    def _shut(self) -> None:
+        self._is_rung = False
+        if self._ear is not None:
+            self._put_back(self._ear.shut())
+
+    def _put_back(self, rings: list[Ring]) -> None:
+        """What was rung to a hand that is not free any more."""
+        for ring in rings:
+            with _lost_at_most(ring.data):
+                self._inherited.enqueue(ring.data, ring.priority)
 
 
 class ThreadConsumer(Consumer):
@@ -118,7 +201,7 @@ class ThreadConsumer(Consumer):
 
 
 class HueyBell:
-    """The queue at `path`. Each consumer has a socket of its own in the folder `bells`; a ring reaches all of them.
+    """The queue at `path`. Each consumer has a socket of its own in the folder `bells`, while it has a hand free.
 
     A ring that cannot be written (a full disk, a locked file) is logged and lost: the reconciler rings again. Opening
     waits however long the file is locked: its holder may be a process that was halted in the middle of a write.
@@ -141,11 +224,12 @@ class HueyBell:
         self._task: Any = self._huey.task(name=TASK)(self._run)
         self._consumer: ThreadConsumer | None = None
 
+    def offer(self, promise_id: int, priority: int = 0) -> bool:
+        return self._storage.offer(str(promise_id).encode(), priority)
+
     def ring(self, promise_id: int, priority: int = 0) -> None:
-        try:
+        with _lost_at_most(promise_id):
             self._huey.enqueue(self._task.s(promise_id, priority=priority))
-        except sqlite3.Error as error:
-            log.warning("ring lost", promise=promise_id, error=str(error))
 
     def waiting(self) -> int:
         return self._storage.length()
@@ -180,6 +264,14 @@ def _once_unlocked(open_queue: Callable[[], Huey]) -> Huey:
             if "locked" not in str(error):
                 raise
             log.warning("another process holds the queue's file: waiting for it")
+
+
+@contextlib.contextmanager
+def _lost_at_most(number: int | bytes) -> Generator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        log.warning("ring lost", promise=int(number), error=str(error))
 
 
 def _hear_nothing(promise_id: int) -> None:

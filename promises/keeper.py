@@ -140,7 +140,9 @@ class Keeper:
         numbers = [promise_id for promise_id, _ in asked]
         now = self._terms.clock.now()
         still = await self._database.write(
-            "promise-renew", lambda connection: lease_store.renew(connection, numbers, self._lease(), now)
+            "promise-renew",
+            lambda connection: lease_store.renew(connection, numbers, self._lease(), now),
+            is_synced=False,
         )
         for key in asked.keys() - still:
             log.warning("promise lost: its lease ran out", promise=key[0], epoch=key[1])
@@ -162,7 +164,9 @@ class Keeper:
     async def _claim(self, promise_id: int) -> Promise | None:
         now = self._terms.clock.now()
         return await self._database.write(
-            "promise-claim", lambda connection: lease_store.claim(connection, promise_id, self._lease(), now)
+            "promise-claim",
+            lambda connection: lease_store.claim(connection, promise_id, self._lease(), now),
+            is_synced=False,  # nothing is begun on its account before the run's own first commit
         )
 
     def _lease(self) -> Claim:

@@ -82,7 +82,7 @@ class Reconciler:
             await self._rings.call_worker(ring)
         # Rings that wait already would only grow in number.
         elif found.pending and not await asyncio.to_thread(self._rings.bell.waiting):
-            await self._rings.call_worker(found.pending)
+            await self._rings.call_again(found.pending)
         return found.next_due
 
     def _over(self, leases: Iterable[Lease]) -> list[Lease]:

@@ -13,9 +13,15 @@ from core.edges import Edge, around, no_edge
 
 
 class Bell(Protocol):
-    """The queue that wakes a worker. Both calls touch a file: not for the event loop's thread."""
+    """The queue that wakes a worker. `ring` and `waiting` touch a file: not for the event loop's thread."""
 
-    def ring(self, promise_id: int, priority: int = 0) -> None: ...
+    def offer(self, promise_id: int, priority: int = 0) -> bool:
+        """Ring for one worker with a free hand; False when there is none."""
+        ...
+
+    def ring(self, promise_id: int, priority: int = 0) -> None:
+        """Ring for all workers: the first free hand takes it."""
+        ...
 
     def waiting(self) -> int:
         """How many rings nobody has heard yet."""
@@ -33,11 +39,18 @@ class Rings:
 
     async def call_worker(self, promise_ids: Iterable[tuple[int, int]]) -> None:
         """Ring for each (number, priority)."""
-        wanted = tuple(promise_ids)
-        if wanted:
-            await asyncio.to_thread(self._ring_all, wanted)
+        await self.call_again([wanted for wanted in promise_ids if not self._offer(*wanted)])
 
-    def _ring_all(self, promise_ids: tuple[tuple[int, int], ...]) -> None:
+    async def call_again(self, promise_ids: list[tuple[int, int]]) -> None:
+        """The same for those that nobody has taken yet: they wait in the queue, in sight of all workers."""
+        if promise_ids:
+            await asyncio.to_thread(self._ring_all, promise_ids)
+
+    def _offer(self, promise_id: int, priority: int) -> bool:
+        with around(self.edge, "ring.offer"):
+            return self.bell.offer(promise_id, priority)
+
+    def _ring_all(self, promise_ids: list[tuple[int, int]]) -> None:
         for promise_id, priority in promise_ids:
             with around(self.edge, "ring.bell"):
                 self.bell.ring(promise_id, priority)

@@ -44,9 +44,10 @@ class Promises:
         promise, is_new = await self._database.write(
             "promise-make", lambda connection: self._make(connection, order, asker, call)
         )
+        view = await self._ring_for(promise)
         if is_new:
             log.info("promise made", promise=promise.id, run=promise.run_id, status=promise.status)
-        return await self._ring_for(promise)
+        return view
 
     async def _ring_for(self, promise: Promise) -> PromiseView:
         if promise.status is Status.PENDING:

@@ -35,8 +35,12 @@ LEASE = 30.0
 class MuteBell:
     """A bell that nobody hears: the ring is measured by itself."""
 
-    def ring(self, promise_id: int, priority: int = 0) -> None:
+    def offer(self, promise_id: int, priority: int = 0) -> bool:
         """Nothing rings."""
+        return True
+
+    def ring(self, promise_id: int, priority: int = 0) -> None:
+        """Never called: nothing has to wait."""
 
     def waiting(self) -> int:
         return 0

@@ -249,3 +249,30 @@ async def test_the_file_is_kept_safely(database: Database) -> None:
         return [connection.execute(text(f"PRAGMA {pragma}")).scalar() for pragma in asked]
 
     assert await database.write("pragmas", pragmas) == ["wal", 2, 1, 2, 67108864]
+
+
+async def test_a_commit_waits_for_the_disk_unless_everything_in_it_may_be_lost_with_the_power(tmp_path: Path) -> None:
+    def synchronous(connection: Connection) -> object:
+        return connection.execute(text("PRAGMA synchronous")).scalar()
+
+    database = Database(sqlite_url(tmp_path / "system.db"), busy_seconds=0.2)
+    assert await database.write("kept", synchronous) == 2
+    assert await database.write("loose", synchronous, is_synced=False) == 1
+    release = await held(database)
+    together = [
+        asyncio.create_task(database.write(str(is_synced), synchronous, is_synced=is_synced))
+        for is_synced in (False, True, False)
+    ]
+    await asyncio.sleep(0)
+    release.set()
+    assert await asyncio.gather(*together) == [2, 2, 2]
+    assert await database.write("loose", synchronous, is_synced=False) == 1
+    with pytest.raises(DatabaseError):
+        await database.write("broken", lambda _: _fail(), is_synced=False)
+    assert await database.write("loose", synchronous, is_synced=False) == 1
+    assert await database.write("kept", synchronous) == 2
+    await database.close()
+
+
+def _fail() -> None:
+    raise sqlite3.OperationalError("disk I/O error")

@@ -2,11 +2,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from core.doorbell import Doorbell, listen, listeners, own_bell, ring, ring_all
+from core.doorbell import (
+    Doorbell,
+    hush,
+    listen,
+    listeners,
+    own_bell,
+    ring,
+    ring_all,
+    ring_any,
+    sweep,
+    take_down,
+    unhush,
+)
 
 
 async def test_a_ring_of_another_process_is_heard(tmp_path: Path) -> None:
@@ -65,6 +78,57 @@ async def test_every_bell_of_a_folder_is_rung_and_those_of_the_dead_are_taken_aw
     full.close()
     ring_all(folder)
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_word_is_rung_at_one_bell_of_a_folder(tmp_path: Path) -> None:
+    assert not ring_any(tmp_path / "nowhere", b"7")
+    listen(own_bell(tmp_path)).close()
+    assert not ring_any(tmp_path, b"7")
+    assert not list(tmp_path.iterdir())
+    bells = [listen(own_bell(tmp_path)) for _ in range(3)]
+    for _ in range(30):
+        assert ring_any(tmp_path, b"7")
+        [(heard, _)] = [(bell, word) for bell in bells if (word := _word(bell)) is not None]
+        assert heard in bells
+    while ring_any(tmp_path, b"full"):
+        pass
+    assert {_word(bell) for bell in bells} == {b"full"}
+    for bell in bells:
+        bell.close()
+
+
+def test_a_hushed_bell_is_not_rung_until_it_is_heard_again(tmp_path: Path) -> None:
+    path = own_bell(tmp_path)
+    bell = listen(path)
+    hush(path)
+    assert not ring_any(tmp_path, b"7")
+    unhush(path)
+    assert ring_any(tmp_path, b"8")
+    hush(path)
+    assert _word(bell) == b"8"
+    bell.close()
+    take_down(path)
+    assert not list(tmp_path.iterdir())
+    hush(path)
+    unhush(path)
+
+
+def test_hushed_bells_of_the_dead_are_swept_away(tmp_path: Path) -> None:
+    living, dead = own_bell(tmp_path), own_bell(tmp_path)
+    bell = listen(living)
+    listen(dead).close()
+    for path in (living, dead):
+        hush(path)
+    sweep(tmp_path)
+    assert [path.stem for path in tmp_path.iterdir()] == [living.stem]
+    bell.close()
+
+
+def _word(bell: socket.socket) -> bytes | None:
+    try:
+        return bell.recv(16)
+    except BlockingIOError:
+        return None
 
 
 def test_the_bell_needs_no_other_module_of_ours() -> None:

@@ -36,11 +36,15 @@ DEADLINE = 30  # with other work on the machine
 
 
 class SilentBell:
-    """A Bell that only counts; `stuck` rings wait in it."""
+    """A Bell that only counts; `stuck` rings wait in it, and a hand is free for what `is_taken`."""
 
     def __init__(self) -> None:
+        self.is_taken: Callable[[int], bool] = set[int]().__contains__
         self.rung: list[int] = []
         self.stuck = 0
+
+    def offer(self, promise_id: int, priority: int = 0) -> bool:
+        return self.is_taken(promise_id)
 
     def ring(self, promise_id: int, priority: int = 0) -> None:
         self.rung.append(promise_id)

@@ -7,13 +7,15 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from core import doorbell
 from promises import bell as bells
-from promises.bell import HueyBell
+from promises.bell import HueyBell, WokenStorage
 
 DEADLINE = 4  # shorter than the look that needs no ring
 
@@ -60,6 +62,67 @@ def test_p3_rings_without_a_consumer_wait_and_the_urgent_come_first(bell: HueyBe
     assert bell.waiting() == 3
     heard = Heard(bell, jobs=1)
     assert [heard.next() for _ in range(3)] == [2, 1, 3]
+
+
+def test_p2_an_offer_reaches_a_free_hand_though_the_file_is_locked(bell: HueyBell, tmp_path: Path) -> None:
+    assert not bell.offer(6)
+    heard = Heard(bell)
+    bell.ring(7)
+    assert heard.next() == 7
+    with sqlite3.connect(tmp_path / "data" / "huey.db", isolation_level=None) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        until = time.monotonic() + DEADLINE
+        while not bell.offer(8):  # the hand that took the 7 is on its way back
+            assert time.monotonic() < until
+        assert heard.next() == 8
+        connection.execute("ROLLBACK")
+    connection.close()
+    bell.ring(9)
+    assert heard.next() == 9
+
+
+def test_p7_what_comes_while_every_hand_is_at_work_waits_and_the_urgent_go_first(bell: HueyBell) -> None:
+    let_go = threading.Event()
+    begun: queue.Queue[int] = queue.Queue()
+
+    def work(number: int) -> None:
+        begun.put(number)
+        let_go.wait(DEADLINE)
+
+    bell.consume(work, 1)
+    bell.ring(1)
+    assert begun.get(timeout=DEADLINE) == 1
+    for number, priority in ((2, 0), (3, -5), (4, 5), (5, 0)):
+        assert not bell.offer(number, priority)
+        bell.ring(number, priority)
+    assert bell.waiting() == 4
+    let_go.set()
+    assert [begun.get(timeout=DEADLINE) for _ in range(4)] == [4, 2, 5, 3]
+
+
+def test_p7_what_was_rung_to_a_hand_that_is_not_free_any_more_is_put_back(tmp_path: Path) -> None:
+    storage = WokenStorage("promises", tmp_path / "huey.db", tmp_path / "bells")
+    storage.listen()
+    for number, priority in ((1, 0), (2, 0), (3, 5)):
+        assert storage.offer(b"%d" % number, priority)
+    doorbell.ring_all(tmp_path / "bells")
+    storage.enqueue(b"4", 1)
+    assert [storage.dequeue() for _ in range(2)] == [b"4", b"3"]
+    assert storage.length() == 2
+    assert storage.offer(b"5", 9) is False
+    storage.deafen()
+    assert storage.dequeue() is None
+    assert storage.length() == 2
+    assert not list((tmp_path / "bells").iterdir())
+
+
+def test_p3_more_offers_than_a_bell_holds_are_all_heard(bell: HueyBell) -> None:
+    heard = Heard(bell, jobs=3)
+    for number in range(200):
+        if not bell.offer(number):
+            bell.ring(number)
+    assert sorted(heard.next() for _ in range(200)) == list(range(200))
+    assert heard.numbers.empty()
 
 
 def test_p2_the_queue_carries_only_the_number(bell: HueyBell, tmp_path: Path) -> None:

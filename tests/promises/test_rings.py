@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 from core.doorbell import Doorbell, own_bell
@@ -28,3 +29,20 @@ async def test_p2_new_work_is_rung_for_one_by_one(tmp_path: Path) -> None:
     await rings.call_worker([])
     await rings.call_worker([(7, 0), (8, 5)])
     assert bell.rung == [7, 8]
+
+
+async def test_p2_what_a_free_hand_takes_waits_in_no_queue(tmp_path: Path) -> None:
+    bell = SilentBell()
+    bell.is_taken = {7}.__contains__
+    reached: list[str] = []
+    rings = Rings(bell, tmp_path / "workers", tmp_path / "server", reached.append)
+    await rings.call_worker([(7, 0), (8, 5)])
+    assert bell.rung == [8]
+    await rings.call_again([(7, 0)])
+    assert bell.rung == [8, 7]
+    assert [*Counter(reached).items()] == [
+        ("ring.offer:before", 2),
+        ("ring.offer:after", 2),
+        ("ring.bell:before", 2),
+        ("ring.bell:after", 2),
+    ]
