@@ -198,7 +198,7 @@ class Course:
                 await self._undergo(name)
 
     async def _round(self) -> None:
-        play, this = self._play, Round(ROUND)
+        play, this = self._play, Round(ROUND, self._experiment.is_done)
         await play.ensure()
         play.scene.people.begin()
         parts = self._chance.choice([PARTS, PARTS, PARTS[:1], PARTS[1:]])
