@@ -70,7 +70,7 @@ class Reconciler:
     async def reconcile(self) -> datetime | None:
         """One pass. Returns when the first waiting promise is due, as it was before the pass."""
         now = self._clock.now()
-        found = await self._database.read(_look)
+        found = await self._database.read(lambda connection: _look(connection, now))
         over = await asyncio.to_thread(self._over, found.leases)
         is_due = found.next_due is not None and found.next_due <= now
         if over or is_due or found.has_unblocked or found.has_forsaken:
@@ -117,10 +117,10 @@ class Reconciler:
         return settled
 
 
-def _look(connection: Connection) -> Findings:
+def _look(connection: Connection, now: datetime) -> Findings:
     return Findings(
         leases=store.leases(connection),
-        next_due=store.next_due(connection),
+        next_due=store.next_due(connection, now),
         has_unblocked=bool(settle_store.unblocked(connection)),
         has_forsaken=bool(settle_store.forsaken(connection)),
         pending=store.pending(connection, RINGS_AT_ONCE),
