@@ -124,7 +124,7 @@ class Experiment:
             model = await stack.enter_async_context(AnthropicWorld())
             cast = cast_in(world)
             furnish(lives.installation, world, cast, model.url)
-            tables = Tables(lives.installation)
+            tables = Tables(lives.installation, str(cast.valor.id))
             stack.callback(tables.close)
             people = People(world, cast, terms.chance("people"), self.pace)
             mind = Mind(model, terms.chance("mind"), tables.is_on_disk)
