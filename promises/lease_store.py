@@ -12,7 +12,7 @@ from conversations import delivery_store
 from core.schema import promises
 from promises import wording
 from promises.promise import Promise, Status, WaitingFor
-from promises.store import HAS_OPEN_DEPENDENCY, read
+from promises.store import HAS_OPEN_DEPENDENCY, is_parked_ahead, read
 
 CLAIM = (
     update(promises)
@@ -102,7 +102,7 @@ def release_due(connection: Connection, now: datetime) -> list[tuple[int, int]]:
         .where(
             promises.c.status == Status.WAITING,
             promises.c.waiting_for.in_((WaitingFor.SCHEDULE, WaitingFor.DIRECTORY)),
-            promises.c.not_before <= now,
+            or_(promises.c.not_before <= now, is_parked_ahead(now)),
         )
         .values(status=Status.PENDING, waiting_for=None, not_before=None, updated_at=now)
         .returning(promises.c.priority, promises.c.id)

@@ -71,7 +71,7 @@ class Reconciler:
     async def reconcile(self) -> datetime | None:
         """One pass. Returns when the first waiting promise is due, as it was before the pass."""
         now, began = self._clock.now(), self._clock.boot()
-        found = await self._database.read(_look)
+        found = await self._database.read(lambda connection: _look(connection, now))
         over = await asyncio.to_thread(self._over, found.leases)
         # What a dead worker left running ends before somebody goes on with its work, or nobody does.
         await sweep([lease.run_id for lease in over if Owner.parse(lease.owner).is_seen_dead()], began)
@@ -120,10 +120,10 @@ class Reconciler:
         return settled
 
 
-def _look(connection: Connection) -> Findings:
+def _look(connection: Connection, now: datetime) -> Findings:
     return Findings(
         leases=store.leases(connection),
-        next_due=store.next_due(connection),
+        next_due=store.next_due(connection, now),
         has_unblocked=bool(settle_store.unblocked(connection)),
         has_forsaken=bool(settle_store.forsaken(connection)),
         pending=store.pending(connection, RINGS_AT_ONCE),

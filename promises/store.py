@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, insert, literal, select
 
 from core.access import Role
 from core.message import Chat
@@ -17,6 +17,7 @@ from core.schema import Moment, promise_dependencies, promises, results
 from promises.promise import Lease, Promise, Status, WaitingFor
 
 HIGHEST_NUMBER = 2**63 - 1  # that a table can hold
+AHEAD = timedelta(minutes=1)  # more than clocks are usually corrected by
 OPEN = (Status.PENDING, Status.IN_PROGRESS, Status.WAITING)
 # Statements on the way of every promise are built once: building one costs as much as running it.
 ADD = insert(promises)
@@ -172,8 +173,23 @@ def leases(connection: Connection) -> list[Lease]:
     ]
 
 
-def next_due(connection: Connection) -> datetime | None:
+def is_parked_ahead(now: datetime) -> ColumnElement[bool]:
+    """Whether a row was put off by a clock that was ahead, and has been set back since: it has waited enough.
+
+    Only of what is to be tried again: a moment that people chose means itself.
+    """
+    return and_(
+        promises.c.status == Status.WAITING,
+        promises.c.waiting_for.in_((WaitingFor.SCHEDULE, WaitingFor.DIRECTORY)),
+        promises.c.error_message.is_not(None),
+        promises.c.updated_at > now + AHEAD,
+    )
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
     """When the first may start that waits for its moment, or has waited for approval enough; it may be past."""
+    if connection.execute(select(promises.c.id).where(is_parked_ahead(now)).limit(1)).first() is not None:
+        return now
     query = select(promises.c.not_before).where(
         promises.c.status == Status.WAITING, promises.c.waiting_for != WaitingFor.DEPENDENCY
     )

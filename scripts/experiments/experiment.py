@@ -124,7 +124,7 @@ class Experiment:
             model = await stack.enter_async_context(AnthropicWorld())
             cast = cast_in(world)
             furnish(lives.installation, world, cast, model.url)
-            tables = Tables(lives.installation)
+            tables = Tables(lives.installation, str(cast.valor.id))
             stack.callback(tables.close)
             people = People(world, cast, terms.chance("people"), self.pace)
             mind = Mind(model, terms.chance("mind"), tables.is_on_disk)
@@ -198,7 +198,7 @@ class Course:
                 await self._undergo(name)
 
     async def _round(self) -> None:
-        play, this = self._play, Round(ROUND)
+        play, this = self._play, Round(ROUND, self._experiment.is_done)
         await play.ensure()
         play.scene.people.begin()
         parts = self._chance.choice([PARTS, PARTS, PARTS[:1], PARTS[1:]])

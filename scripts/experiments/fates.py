@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scripts.experiments.lives import Life
@@ -34,9 +35,10 @@ class Quota:
 
 @dataclass(slots=True)
 class Round:
-    """So many lives, then a look."""
+    """So many lives, then a look; earlier when everything is over."""
 
     left: int
+    is_over: Callable[[], bool]
 
 
 class Fate:
@@ -58,8 +60,8 @@ class Fate:
         return self._play.pace
 
     async def rule(self, this: Round) -> None:
-        """Until the round is over, everything is done or something was found."""
-        while this.left > 0 and not self._quota.is_met and not self._tally.violations:
+        """Until the round is over."""
+        while this.left > 0 and not this.is_over():
             this.left -= 1
             await self._one_life()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 from scripts.experiments.power import lose_power
@@ -16,6 +17,7 @@ UNFINISHED_WORK = """
     SELECT 'turn', id FROM turns WHERE status IN ('open', 'running')
     UNION ALL SELECT 'promise', id FROM promises WHERE status NOT IN ('completed', 'failed', 'cancelled')"""
 NEWER_WORK = "SELECT 'turn', id FROM turns WHERE id > ? UNION ALL SELECT 'promise', id FROM promises WHERE id > ?"
+PARKED = "SELECT 1 FROM promises WHERE status = 'waiting' AND waiting_for = 'schedule'"
 NEWEST = "SELECT (SELECT MAX(id) FROM turns), (SELECT MAX(id) FROM promises)"
 
 
@@ -26,32 +28,42 @@ async def restart(stand: Stand) -> None:
     await stand.is_answered([stand.ask("ask", at) for at in range(3)])
 
 
-async def late_send(stand: Stand) -> None:
-    """The server dies while a message is under way, which Telegram takes when the next server has sent it again."""
+@contextmanager
+def first_answer(stand: Stand, take: Callable[[Callable[[], None]], None]) -> Generator[asyncio.Event]:
+    """Within the block `take` is handed the first answer that Valor sends, as a call that has Telegram accept it."""
     server: Any = stand.world.server
-    serve = server.serve
-    caught = asyncio.Event()
-    held: list[Callable[[], None]] = []
+    serve, caught = server.serve, asyncio.Event()
 
-    def serve_late(link: Any, number: int, request: Any, *, updates: bool) -> None:
+    def serve_or_take(link: Any, number: int, request: Any, *, updates: bool) -> None:
         is_answer = type(request).__name__ == "SendMessageRequest" and request.reply_to is not None
         if caught.is_set() or not is_answer or link.person is not stand.valor:
             serve(link, number, request, updates=updates)
             return
         caught.set()
-        stand.play.now["server"].kill()
-        held.append(lambda: serve(link, number, request, updates=False))
+        take(lambda: serve(link, number, request, updates=updates))
 
-    server.serve = serve_late
+    server.serve = serve_or_take
     try:
+        yield caught
+    finally:
+        server.serve = serve
+
+
+async def late_send(stand: Stand) -> None:
+    """The server dies while a message is under way, which Telegram takes when the next server has sent it again."""
+    held: list[Callable[[], None]] = []
+
+    def hold(accept: Callable[[], None]) -> None:
+        stand.play.now["server"].kill()
+        held.append(accept)
+
+    with first_answer(stand, hold) as caught:
         nonce = stand.ask("ask")
         await stand.comes(caught.is_set)
         await stand.restart("server")
         await stand.is_answered([nonce], 2.0)
-    finally:
-        server.serve = serve
-        for hand_in in held:
-            hand_in()
+    for accept in held:
+        accept()
 
 
 async def slept_worker(stand: Stand) -> None:
@@ -109,13 +121,18 @@ async def late_edit(stand: Stand) -> None:
 
 
 async def forgotten_keys(stand: Stand) -> None:
-    """Telegram has forgotten the key of a message that was sent but not noted."""
+    """The server dies before it hears that a message was taken, and Telegram has forgotten the key of that."""
+
+    def accept_and_kill(accept: Callable[[], None]) -> None:
+        accept()
+        stand.play.now["server"].kill()
+
     stand.world.forget_random_ids(0)
-    life = await stand.restart("server", "telegram.SendMessage:after#2")
-    asked = [stand.ask("ask", at) for at in range(4)]
-    await stand.see_end(life)
+    with first_answer(stand, accept_and_kill) as caught:
+        nonce = stand.ask("ask")
+        await stand.comes(caught.is_set)
     await stand.restart("server")
-    await stand.is_answered(asked)
+    await stand.has("SELECT 1 FROM deliveries WHERE status = 'sent' AND text LIKE ?", f"%{nonce}%")
     stand.world.forget_random_ids(None)
 
 
@@ -171,11 +188,14 @@ async def lost_answers(stand: Stand) -> None:
 
 
 async def wrong_clock(stand: Stand) -> None:
-    """The clock jumps an hour back, or a day forward, and is set right again."""
-    seconds = stand.chance.choice((-3600.0, 86_400.0))
-    stand.play.lives.skew(seconds)
-    await stand.is_answered([stand.ask(kind) for kind in ("ask", "keep", "think")], 2.0)
-    await asyncio.sleep(stand.chance.random())
+    """The clock jumps an hour back, or a day forward, and is set right again, perhaps while somebody has to wait."""
+    stand.play.lives.skew(stand.chance.choice((-3600.0, 86_400.0)))
+    asked = [stand.ask(kind, at) for kind, at in (("keep", 0), ("keep", 1), ("ask", 2), ("think", 3))]
+    if stand.chance.random() < 0.5:
+        await stand.comes(lambda: stand.play.scene.tables.query(PARKED), 2.0)
+    else:
+        await stand.is_answered(asked, 2.0)
+        await asyncio.sleep(stand.chance.random())
     stand.play.lives.skew(0)
 
 

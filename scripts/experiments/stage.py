@@ -24,8 +24,9 @@ SETTINGS = {
 GROUPS = {"Dev": "dev", "Inner": "dev/inner"}
 HALL = "hall"  # two people share this directory
 UNFINISHED = """
-    SELECT (SELECT COUNT(*) FROM deliveries WHERE status IN ('held', 'open', 'ready') AND front <> 'local'),
-           (SELECT COUNT(*) FROM turns WHERE status IN ('open', 'running') AND front <> 'local'),
+    SELECT (SELECT COUNT(*) FROM deliveries
+            WHERE status IN ('held', 'open', 'ready') AND front <> 'local' AND chat_id <> ?),
+           (SELECT COUNT(*) FROM turns WHERE status IN ('open', 'running') AND front <> 'local' AND chat_id <> ?),
            (SELECT COUNT(*) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting'))
 """
 STATE = """
@@ -91,9 +92,10 @@ def configuration(home: Path, cast: Cast) -> dict[str, Any]:
 
 
 class Tables:
-    """The installation's tables, read as any user may, over one connection."""
+    """The installation's tables, read as any user may, over one connection. `own` is the account's chat with itself."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, own: str) -> None:
+        self.own = own
         self._path = installation.home / "system.db"
         self._connection: sqlite3.Connection | None = None
 
@@ -117,7 +119,7 @@ class Tables:
 
     def unfinished(self) -> tuple[int, int, int]:
         """How many deliveries, turns and promises are open."""
-        rows = self.query(UNFINISHED)
+        rows = self.query(UNFINISHED, self.own, self.own)
         return (rows[0][0], rows[0][1], rows[0][2]) if rows else (0, 0, 0)
 
     def state(self) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import insert
 
 from core.clock import SystemClock
+from core.errors import ModelUnavailable
 from core.owner import Owner
 from core.schema import promise_dependencies
 from promises import settle_store, store
@@ -208,6 +210,23 @@ async def test_p6_a_due_promise_is_released_when_its_moment_comes(stage: Stage) 
     await stage.reconciler.reconcile()
     assert ((row := await stage.row(number)).status, row.not_before, row.waiting_for) == ("pending", None, None)
     assert stage.bell.rung == [number]
+
+
+async def test_p6_what_was_put_off_by_a_clock_that_ran_ahead_is_tried_when_it_is_set_right(stage: Stage) -> None:
+    stage.time.jump(86_400)
+    number = await stage.make()
+    await stage.keep(number, ModelUnavailable("The model is overloaded."))
+    stage.time.jump(-86_400)
+    await stage.reconciler.reconcile()
+    assert ((row := await stage.row(number)).status, row.not_before) == ("pending", None)
+
+
+async def test_p7_a_moment_that_people_chose_means_itself_whatever_the_clock_did(stage: Stage) -> None:
+    stage.time.jump(86_400)
+    number = await stage.make(at=stage.time.now() + timedelta(hours=1))
+    stage.time.jump(-86_400)
+    await stage.reconciler.reconcile()
+    assert (await stage.row(number)).status == "waiting"
 
 
 async def test_an_idle_reconciler_writes_nothing(stage: Stage) -> None:

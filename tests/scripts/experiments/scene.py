@@ -136,7 +136,8 @@ class Quiet:
 def quiet(folder: Path) -> Generator[Quiet]:
     installation = Installation(folder / "home", {})
     world, model = TelegramWorld(folder), AnthropicWorld()
-    cast, tables = cast_in(world), Tables(installation)
+    cast = cast_in(world)
+    tables = Tables(installation, str(cast.valor.id))
     for place in directories(installation.home, cast).values():
         place.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{installation.home / 'system.db'}")
