@@ -40,7 +40,7 @@ class History:
     def _read(self, connection: Connection, turn: Turn) -> Context:
         asking = {asked.message_id for asked in turn.asked}
         chain = _newest_within(_chain(connection, turn), self._characters)
-        shown = asking | {said.message_id for said in chain}
+        shown = asking | set(turn.steered_by) | {said.message_id for said in chain}
         past = store.recent(connection, turn.chat, max(asking, default=turn.reply_to), self._lines, turn.workspace)
         left = self._characters - sum(_length(said) for said in chain)
         return Context(chain, _newest_within([said for said in past if said.message_id not in shown], left))

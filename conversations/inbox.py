@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from conversations import store, turn_store
+from conversations import steering, store, turn_store
 from conversations.alerts import write_alert
 from conversations.commands import read_command
 from conversations.store import ChatRow, Filing, Known
@@ -43,8 +43,9 @@ class Limits:
 class Receipt:
     """What became of a message.
 
-    `is_new`: it gets an answer that it did not have coming. `turn_id` is the turn that gives it; `joined` when that one
-    runs already, `stopped` when it is to end now. `alert` is a sentence for the owner.
+    `is_new`: it gets an answer that it did not have coming. `turn_id` is the turn that gives it. One that runs already
+    has to begin again when `joined` is not 0 (it counts what the turn's run begins with), and to end when `stopped`.
+    `alert` is a sentence for the owner.
     """
 
     message: Message
@@ -52,7 +53,7 @@ class Receipt:
     is_new: bool = False
     turn_id: int | None = None
     kind: TurnKind = TurnKind.AGENT
-    joined: bool = False
+    joined: int = 0
     stopped: bool = False
     alert: str | None = None
 
@@ -152,12 +153,27 @@ class Inbox:
             store.change_message(connection, known, case.message, filing)
         return receipt
 
-    @staticmethod
-    def _note_edit(connection: Connection, case: _Case, known: Known, turn_id: int) -> Receipt:
-        """The new text of a message that has its answer, or will: it is read where that turn has not begun yet."""
-        is_read = case.verdict.answer and turn_store.is_untouched(connection, turn_id)
+    def _note_edit(self, connection: Connection, case: _Case, known: Known, turn_id: int) -> Receipt:
+        """The new text of a message that has its answer, or will: its turn reads it as long as it has not ended."""
+        turn = turn_store.find(connection, turn_id) if case.verdict.answer else None
+        is_read, joined = (False, 0) if turn is None else self._correct(connection, turn, case, known)
         store.change_text(connection, known, case.message, case.verdict.prompt if is_read else None)
-        return Receipt(case.message, known.reason, turn_id=turn_id)
+        return Receipt(case.message, known.reason, turn_id=turn_id, joined=joined)
+
+    def _correct(self, connection: Connection, turn: Turn, case: _Case, known: Known) -> tuple[bool, int]:
+        """Whether the turn reads the new text, and the count that tells one which runs that it has to begin again."""
+        now, prompt = self._clock.now(), case.verdict.prompt
+        if turn_store.is_untouched(connection, turn.id):
+            return True, 0
+        begun = turn_store.begun(connection, turn.chat)
+        if prompt == known.prompt or begun is None or begun.id != turn.id:
+            return False, 0
+        if not self._may_join(connection, turn):
+            steering.correct(connection, turn, case.message, prompt, now)
+            return True, 0
+        turn_store.join(connection, turn, case.message, turn.role)
+        turn_store.begin_anew(connection, turn)
+        return True, turn.joined + 1
 
     def _answer(self, connection: Connection, case: _Case) -> Receipt:
         """Give the message its turn, unless something speaks against it."""
@@ -196,18 +212,33 @@ class Inbox:
         return turn_store.count_since(connection, chat.chat, since) >= self._limits.answers_per_minute
 
     def _join(self, connection: Connection, case: _Case) -> Receipt | None:
-        """Put the message into the turn that waits, or has only just begun; None when there is none."""
+        """Put the message into the turn that waits, has only just begun, or can be steered; None when there is none."""
+        waiting = turn_store.last_open(connection, case.message.chat)
+        begun = turn_store.begun(connection, case.message.chat)
+        theirs = [turn for turn in (waiting, begun) if turn and turn.requester_id == case.message.sender.id]
+        if begun is not None and begun not in theirs and (receipt := self._steer(connection, begun, case)):
+            return receipt
+        if waiting is not None and waiting not in theirs and case.via == HISTORY:
+            theirs.insert(0, waiting)
+        for turn in theirs:
+            if turn.workspace == case.verdict.workspace.name and self._may_join(connection, turn):
+                turn_store.join(connection, turn, case.message, case.verdict.role)
+                turn_store.begin_anew(connection, turn)
+                joined = 0 if turn is waiting else turn.joined + 1
+                return Receipt(case.message, case.verdict.reason, True, turn.id, joined=joined)
+        return self._steer(connection, begun, case) if begun is not None else None
+
+    def _may_join(self, connection: Connection, turn: Turn) -> bool:
+        return turn_store.may_join(connection, turn, self._clock.now(), self._limits.join_seconds)
+
+    def _steer(self, connection: Connection, turn: Turn, case: _Case) -> Receipt | None:
+        """Say it to the turn that is under way, where the sender may."""
         message, now = case.message, self._clock.now()
-        waiting = turn_store.last_open(connection, message.chat)
-        turn = waiting or turn_store.running(connection, message.chat)
-        is_theirs = turn is not None and turn.requester_id == message.sender.id
-        if turn is None or not (is_theirs or (waiting and case.via == HISTORY)):
+        is_there = turn.workspace == case.verdict.workspace.name
+        if not is_there or not steering.may_steer(connection, turn, message, case.verdict.role):
             return None
-        if not turn_store.may_join(connection, turn, now, self._limits.join_seconds):
-            return None
-        turn_store.join(connection, turn, message, case.verdict.role)
-        turn_store.begin_anew(connection, turn)
-        return Receipt(message, case.verdict.reason, True, turn.id, joined=waiting is None)
+        steering.steer(connection, turn, message, case.verdict.prompt, now)
+        return Receipt(message, case.verdict.reason, True, turn.id)
 
     def _stop(self, connection: Connection, case: _Case) -> Receipt:
         """End what the chat is at, when the asker may; else a command's turn says why not."""

@@ -29,7 +29,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A row of `turns` with the messages it answers, oldest first."""
+    """A row of `turns` with the messages it answers, oldest first.
+
+    `asked` are those that its run begins with; those in `steered_by` reach the same run as steps of its journal.
+    """
 
     id: int
     chat: Chat
@@ -45,14 +48,20 @@ class Turn:
     attempts: int
     stop_requested_by: str | None
     asked: tuple[Asked, ...]
+    steered_by: tuple[int, ...] = ()
 
     @property
     def asker(self) -> Asker:
         return Asker(self.chat, self.reply_to, self.requester_id, self.requester_name, self.role, self.workspace)
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """All messages that it answers."""
+        return (*(asked.message_id for asked in self.asked), *self.steered_by)
+
+    @property
     def prompt(self) -> str:
-        """What was asked, all messages in order."""
+        """What its run begins with, all messages in order."""
         return "\n".join(asked.prompt for asked in self.asked)
 
 

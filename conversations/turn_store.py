@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 
 from conversations.turn import Asked, Ending, Turn, TurnEnd, TurnKind
 from core.access import Admission
 from core.message import Chat, Message
 from core.schema import deliveries, messages, turns
 from core.workspaces import Role
+from runtime.steer_store import steers
 
 UNFINISHED = ("open", "running")
 
@@ -53,6 +54,13 @@ def running(connection: Connection, chat: Chat) -> Turn | None:
     return _first(connection, query)
 
 
+def begun(connection: Connection, chat: Chat) -> Turn | None:
+    """The agent's turn of a chat that has begun and not ended: it runs, or will go on; None when it is to stop."""
+    has_begun = or_(turns.c.status == "running", and_(turns.c.status == "open", turns.c.attempts > 0))
+    query = select(turns).where(*_in(chat), turns.c.kind == TurnKind.AGENT, turns.c.stop_requested_by.is_(None))
+    return _first(connection, query.where(has_begun).order_by(turns.c.id))
+
+
 def may_join(connection: Connection, turn: Turn, now: datetime, seconds: float) -> bool:
     """Whether a turn has shown and done nothing yet, and waits to begin or has begun within these seconds."""
     is_young = turns.c.started_at >= now - timedelta(seconds=seconds)
@@ -72,7 +80,8 @@ def is_untouched(connection: Connection, turn_id: int) -> bool:
 
 
 def join(connection: Connection, turn: Turn, message: Message, role: Role) -> None:
-    """One more message for a turn: the answer replies to the newest, with the least of the askers' rights."""
+    """One more message for a turn, or another text of one: the answer replies to the newest, with the least of the
+    askers' rights."""
     least = max(turn.role, role, key=list(Role).index)
     newest = max(turn.reply_to, message.id)
     connection.execute(
@@ -124,13 +133,9 @@ def seal(connection: Connection, turn: Turn) -> bool:
 
 
 def renew(connection: Connection, turn: Turn) -> Turn | None:
-    """The same turn with what has joined it, for a run from the start; None when it is another's now.
-
-    One that is to stop keeps its run: the chat is told what that has done.
-    """
-    run_id = case((turns.c.stop_requested_by.is_(None), new_run_id()), else_=turns.c.run_id)
-    renewed = connection.execute(update(turns).where(*_still(turn)).values(run_id=run_id))
-    return find(connection, turn.id) if renewed.rowcount else None
+    """The same turn with what has joined it, for a run from the start; None when it is another's now."""
+    still = connection.execute(select(turns.c.id).where(*_still(turn))).first()
+    return find(connection, turn.id) if still else None
 
 
 def close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> bool:
@@ -141,6 +146,51 @@ def close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> 
         .values(status=ending.status, ended_at=now, error_id=ending.error_id, error=ending.error, joinable=False)
     )
     return connection.execute(ended).rowcount == 1
+
+
+def hand_over(connection: Connection, turn: Turn, message_ids: Iterable[int], now: datetime) -> None:
+    """Give these messages of an ended turn turns of their own, one for each sender, oldest first."""
+    of_turn = messages.c.turn_id == turn.id, messages.c.message_id.in_(tuple(message_ids))
+    rows = connection.execute(select(messages).where(*of_turn).order_by(messages.c.message_id)).all()
+    for sender in dict.fromkeys(row.sender_id for row in rows):
+        own = [row for row in rows if row.sender_id == sender]
+        number = _insert(connection, turn, own, now)
+        moved = messages.c.id.in_([row.id for row in own])
+        connection.execute(update(messages).where(moved).values(turn_id=number))
+
+
+def _insert(connection: Connection, former: Turn, asking: Sequence[Row[Any]], now: datetime) -> int:
+    newest = asking[-1]
+    row = {
+        "front": former.chat.front,
+        "chat_id": former.chat.key,
+        "workspace": former.workspace,
+        "kind": TurnKind.AGENT,
+        "status": "open",
+        "requester_id": newest.sender_id,
+        "requester_name": newest.sender_name,
+        "role": newest.role,
+        "reply_to": newest.message_id,
+        "joined": len(asking),
+        "run_id": new_run_id(),
+        "created_at": now,
+    }
+    key: Any = connection.execute(insert(turns), row).inserted_primary_key
+    return int(key[0])
+
+
+def speaks_of(connection: Connection, turn: Turn, message_id: int) -> bool:
+    """Whether a message is one that the turn answers, or one that it has told."""
+    asked = messages.c.turn_id == turn.id, messages.c.message_id == message_id
+    told = deliveries.c.turn_id == turn.id, deliveries.c.message_id == message_id
+    query = select(exists(select(messages.c.id).where(*asked)), exists(select(deliveries.c.id).where(*told)))
+    return any(connection.execute(query).one())
+
+
+def numbers_of(connection: Connection, turn_id: int) -> tuple[int, ...]:
+    """The messages that a turn answers."""
+    query = select(messages.c.message_id).where(messages.c.turn_id == turn_id).order_by(messages.c.message_id)
+    return tuple(connection.execute(query).scalars())
 
 
 def interrupted(connection: Connection, owner: str) -> list[Turn]:
@@ -201,8 +251,7 @@ def told_end(connection: Connection, turn_id: int) -> TurnEnd | None:
     left = set(connection.execute(query).scalars())
     if left & {"held", "open", "ready"}:
         return None
-    asked = connection.execute(select(messages.c.message_id).where(messages.c.turn_id == turn_id)).scalars()
-    return TurnEnd(row.status, tuple(asked), has_arrived="dead" not in left)
+    return TurnEnd(row.status, numbers_of(connection, turn_id), has_arrived="dead" not in left)
 
 
 def is_ended(connection: Connection, turn_id: int) -> bool:
@@ -220,9 +269,8 @@ def _first(connection: Connection, query: Any) -> Turn | None:
 
 
 def _turn(connection: Connection, row: Row[Any]) -> Turn:
-    asked = connection.execute(
-        select(messages).where(messages.c.turn_id == row.id).order_by(messages.c.message_id)
-    ).all()
+    query = select(messages, steers(row.run_id).label("steers")).where(messages.c.turn_id == row.id)
+    asking = connection.execute(query.order_by(messages.c.message_id)).all()
     return Turn(
         id=row.id,
         chat=Chat(row.front, row.chat_id),
@@ -237,7 +285,12 @@ def _turn(connection: Connection, row: Row[Any]) -> Turn:
         epoch=row.epoch,
         attempts=row.attempts,
         stop_requested_by=row.stop_requested_by,
-        asked=tuple(Asked(one.message_id, one.sender_name, one.prompt, one.reply_to, one.sent_at) for one in asked),
+        asked=tuple(
+            Asked(one.message_id, one.sender_name, one.prompt, one.reply_to, one.sent_at)
+            for one in asking
+            if not one.steers
+        ),
+        steered_by=tuple(one.message_id for one in asking if one.steers),
     )
 
 

@@ -97,7 +97,8 @@ turns = Table(
     Column("role", Text, nullable=False),
     Column("reply_to", BigInteger, nullable=False),  # the message the answer replies to
     Column("joinable", Boolean, nullable=False, server_default=text("1")),  # nothing shown or done yet
-    Column("joined", Integer, nullable=False, server_default="1"),  # how many messages it answers
+    # How often what its run begins with has grown or changed: who ends it must have read all of that.
+    Column("joined", Integer, nullable=False, server_default="1"),
     Column("run_id", Text, nullable=False),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("owner", Text),

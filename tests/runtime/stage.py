@@ -54,10 +54,18 @@ class Promises:
         self.views.insert(0, view_of(len(self.made), order))
         return self.views[0]
 
+    async def make_within(self, database: Database, call: Call) -> PromiseView:
+        """Make one as a store does: the call is told in the transaction."""
+        view = await self.make(PromiseOrder("save"), OWNER, call)
+        assert call.note is not None
+        note = call.note
+        await database.write("make", lambda connection: note(connection, view))
+        return view
+
     async def list_for(self, asker: Asker, limit: int = 20) -> list[PromiseView]:
         return self.views[:limit]
 
-    async def cancel(self, promise_id: int, asker: Asker) -> PromiseView:
+    async def cancel(self, promise_id: int, asker: Asker, call: Call | None = None) -> PromiseView:
         if promise_id != 1:
             raise Unknown(f"There is no promise #{promise_id}.")
         self.cancelled.append(promise_id)

@@ -13,6 +13,7 @@ from pydantic_ai.messages import (
     ModelRequest,
     ModelResponse,
     RetryFeedbackPart,
+    RetryInfo,
     TextPart,
     ToolCallPart,
     ToolReturnPart,
@@ -117,6 +118,6 @@ def test_p9_a_digest_is_of_what_is_asked_and_nothing_else() -> None:
         asked(ToolReturnPart("t", "done", tool_call_id="t2"), UserPromptPart("go")),
         asked(ToolReturnPart("t", "done", tool_call_id="t1", outcome="failed"), UserPromptPart("go")),
         asked(result, UserPromptPart(["go", PICTURE])),
-        asked(result, UserPromptPart("go"), RetryFeedbackPart("again", retry="output")),
+        asked(result, UserPromptPart("go"), RetryFeedbackPart("again", retry=RetryInfo("no_output"))),
     ]
     assert len({one, *others}) == len(others) + 1
