@@ -13,13 +13,14 @@ from conversations.delivery import Draft
 from conversations.turn import Turn
 from conversations.turns import Gate
 from core.errors import ModelRefused
-from core.message import Message
+from core.message import Message, Person
 from core.workspaces import Listed, Role, Whitelist
 from runtime import steer_store
 from runtime.steer_store import Place
 from runtime.store import Run
 from tests.conversations.stage import CONFIG, DEV, DM, FRONT, GUS, MAX, OLGA, TEAM, Stage, opened
 
+EVA = Person(4, "eva", "Eva")
 LATER = 2.0  # seconds after which nothing joins
 
 
@@ -131,10 +132,12 @@ async def test_b5_a_message_read_in_the_history_steers_too(stage: Stage, work: W
 
 
 async def test_b5_others_are_the_next_turn_unless_they_may_and_reply(stage: Stage, work: Work) -> None:
+    stage.config = replace(CONFIG, whitelist=Whitelist((*CONFIG.whitelist.entries, Listed("eva"))))
     asked = await stage.say(DEV, MAX, "one")
     await work.sealed.wait()
     for person, text, reply_to in (
         (GUS, "from a guest", asked.id),
+        (EVA, "from a member", asked.id),
         (OLGA, "something else", None),
         (OLGA, "about that", asked.id),
         (MAX, "of my own", None),
@@ -144,6 +147,7 @@ async def test_b5_others_are_the_next_turn_unless_they_may_and_reply(stage: Stag
     assert stage.front.texts("-20") == [
         "re: one; Meanwhile Olga wrote: about that; Meanwhile Max wrote: of my own",
         "re: from a guest",
+        "re: from a member",
         "re: something else",
     ]
 
@@ -272,6 +276,24 @@ async def test_b5_what_was_said_before_a_crash_reaches_the_same_run(folder: Path
         assert len({turn.run_id for turn, _ in stage.agent.asked}) == 1
         assert [prompt for _, prompt in stage.agent.asked] == ["one", "one"]
         assert {stage.front.line(DM, one.id).reaction for one in (first, second)} == {"👍"}
+
+
+async def test_b7_what_steers_is_not_quoted_as_the_past_as_well(folder: Path) -> None:
+    """It may be older than what the turn was asked last: what was missed live is read in the history."""
+    stage = Stage(folder)
+    stage.agent.script = work = Work(stage)
+    await stage.open()
+    await stage.inbox.receive(stage.front.say("1", OLGA, "one"))
+    stage.front.say("1", OLGA, "two")
+    await begin(stage, work, "three")
+    await stage.reception.catch_up(FRONT)
+    await stage.die()
+    async with opened(stage.again()) as stage:
+        stage.agent.script = work = Work(stage)
+        await stage.turns.begin_all([FRONT])
+        await end(stage, work)
+        assert [prompt for _, prompt in stage.agent.asked] == ["one\nthree", "one\nthree"]
+        assert stage.front.texts("1") == ["re: one\nthree; Meanwhile Olga wrote: two"]
 
 
 async def test_b5_a_turn_set_aside_takes_what_steered_it_along(folder: Path) -> None:

@@ -24,7 +24,7 @@ from core.settings import Settings
 from core.workspaces import Role, Workspace
 from runtime.deps import Deps
 from runtime.limits import RunLimits
-from runtime.manifest import AgentManifest, Tools
+from runtime.manifest import AgentManifest, ModelKind, Tools
 from runtime.models import Models
 from runtime.runner import AgentRunner
 from tests.world.anthropic import AnthropicWorld
@@ -193,6 +193,7 @@ async def open_stage(folder: Path, clock: Clock | None = None) -> AsyncGenerator
     async with AnthropicWorld() as model:
         settings = settings_for(folder, anthropic_api_key=SecretStr(KEY), anthropic_base_url=model.url)
         models = Models(settings)
+        models.build(ModelKind.PRIMARY)  # imports for seconds on a busy machine, before any test waits for a request
         with override_allow_model_requests(allow_model_requests=True):
             yield Stage(model, database, models, clock or SystemClock(), folder)
         await models.aclose()

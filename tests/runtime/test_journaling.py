@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from tests.runtime.stage import Stage
 from tests.world.anthropic import Asked, Call, Hang, Reply, Say
 
 EVERY_BYTE = bytes(range(256))
+PAGE = b"%PDF-1.4" + EVERY_BYTE
 PICTURE = BinaryImage(EVERY_BYTE, media_type="image/png")
 
 
@@ -150,7 +153,7 @@ async def show(ctx: RunContext[Deps]) -> list[Any]:
 
 async def scan(ctx: RunContext[Deps]) -> ToolReturn:
     """Scan a page."""
-    page = BinaryContent(b"%PDF-1.4" + EVERY_BYTE, media_type="application/pdf")
+    page = BinaryContent(PAGE, media_type="application/pdf")
     seen = {"kind": "source", "url": "https://a.b"}
     return ToolReturn("scanned", content=["page 1:", page], metadata=[seen])
 
@@ -164,6 +167,8 @@ async def test_p9_files_reach_the_model_in_a_replay_as_they_did_at_first(stage: 
     again = await stage.runner().run(manifest, "go", stage.deps())
     live, replayed = (call.asked.messages for call in stage.model.calls[1:])
     assert live == replayed
+    sent = PICTURE.base64 if tool is show else base64.b64encode(PAGE).decode()
+    assert sent in json.dumps(replayed)
     assert again.evidence == first.evidence
     assert all(row["set_aside_at"] is None for row in await stage.rows(steps))
 
