@@ -131,6 +131,10 @@ class Journal:
         self._book.seen[key] = step
         return step
 
+    def was_under_way(self, key: str) -> bool:
+        """Whether that step was begun by an earlier process, and nobody has written since that it was cut short."""
+        return key in self._book.steps and self._book.steps[key].status is StepStatus.INTENT
+
     async def write(self, step: Step) -> None:
         """Commit a step. Raises Cancelled when the run is another process's now."""
         step = replace(step, parent=self._parent)

@@ -87,7 +87,7 @@ class Journaling(AbstractCapability[Deps]):
             await self.journal.write(intent)
             step = await self._execute(ctx.deps, intent, args, handler)
             await ctx.deps.progress.finished(call.tool_name)
-        elif step.status is StepStatus.INTERRUPTED:
+        elif self.journal.was_under_way(key):
             await self.journal.write(step)
         return _given(step)
 
