@@ -170,7 +170,7 @@ class Journal:
         run = self._book.run
         if run.turn_id is None or self.prefix:
             return False
-        return bool(await self._book.database.read(lambda connection: steer_store.waiting(connection, run.id)))
+        return await self._book.database.read(lambda connection: steer_store.is_steered(connection, run.id))
 
     def _told(self, request: int) -> list[Step]:
         told = [step for step in self._steers() if place_of(step).request == request]

@@ -9,12 +9,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
 
 from core.schema import messages, steps
 from runtime.store import JSON, Run, Step, StepStatus, step_of, write_step
 
 STEER = "steer"
+# Asked before every model request of a turn: built once, since building it costs more than running it.
+IS_STEERED = select(
+    exists(
+        select(steps.c.id).where(
+            steps.c.run_id == bindparam("run"), steps.c.kind == STEER, steps.c.status == StepStatus.INTENT
+        )
+    )
+)
 MESSAGE, CORRECTION, RESTART = "message", "correction", "restart"  # the names of steers
 
 
@@ -53,6 +61,11 @@ def reword(connection: Connection, run_id: str, message_id: int, text: str) -> b
 def waiting(connection: Connection, run_id: str) -> list[Step]:
     """What no model request has taken yet, oldest first."""
     return [step_of(row) for row in connection.execute(select(steps).where(*_waiting(run_id)).order_by(steps.c.id))]
+
+
+def is_steered(connection: Connection, run_id: str) -> bool:
+    """Whether anything waits."""
+    return bool(connection.execute(IS_STEERED, {"run": run_id}).scalar())
 
 
 def take(connection: Connection, run: Run, place: Place, now: datetime) -> list[Step]:

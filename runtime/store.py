@@ -8,13 +8,28 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from core.errors import Cancelled, ConsentNeeded
 from core.schema import consents, llm_calls, promises, runs, steps, turns
 
 JSON = Any
 WINDOW = timedelta(seconds=60)
+
+
+STEP_COLUMNS = ("key", "parent", "kind", "name", "status", "request", "response", "content", "digest")
+# Statements on the way of every step are built once: building one costs more than running it.
+ADD_STEP = upsert(steps)
+WRITE_STEP = ADD_STEP.on_conflict_do_update(
+    index_elements=["run_id", "key"],
+    set_={
+        name: ADD_STEP.excluded[name]
+        for name in ("status", "request", "response", "content", "digest", "evidence", "epoch", "ended_at")
+    },
+)
+EPOCH_OF_TURN = select(turns.c.epoch).where(turns.c.id == bindparam("owner"))
+EPOCH_OF_PROMISE = select(promises.c.epoch).where(promises.c.id == bindparam("owner"))
 
 
 class StepStatus(StrEnum):
@@ -155,14 +170,9 @@ def step_of(row: Row[Any]) -> Step:
 def write_step(connection: Connection, run: Run, step: Step, now: datetime) -> None:
     """Write the step, or bring its row up to date. Raises Cancelled when the run is another process's now."""
     check_epoch(connection, run)
-    values = {name: getattr(step, name) for name in ("status", "request", "response", "content", "digest")}
-    values |= {"evidence": list(step.evidence), "epoch": run.epoch}
-    values["ended_at"] = None if step.status is StepStatus.INTENT else now
-    known = update(steps).where(steps.c.run_id == run.id, steps.c.key == step.key)
-    if connection.execute(known, values).rowcount:
-        return
-    row = {name: getattr(step, name) for name in ("key", "parent", "kind", "name")}
-    connection.execute(insert(steps), {**row, **values, "run_id": run.id, "started_at": now})
+    row = {name: getattr(step, name) for name in STEP_COLUMNS}
+    row |= {"run_id": run.id, "epoch": run.epoch, "evidence": list(step.evidence), "started_at": now}
+    connection.execute(WRITE_STEP, {**row, "ended_at": None if step.status is StepStatus.INTENT else now})
 
 
 def forget_step(connection: Connection, run: Run, key: str) -> None:
@@ -188,10 +198,10 @@ def check_epoch(connection: Connection, run: Run) -> None:
 
 
 def is_current(connection: Connection, run: Run) -> bool:
-    table, number = (turns, run.turn_id) if run.promise_id is None else (promises, run.promise_id)
-    if number is None:
+    query, owner = (EPOCH_OF_TURN, run.turn_id) if run.promise_id is None else (EPOCH_OF_PROMISE, run.promise_id)
+    if owner is None:
         return True
-    epoch = connection.execute(select(table.c.epoch).where(table.c.id == number)).scalar()
+    epoch = connection.execute(query, {"owner": owner}).scalar()
     return epoch is None or epoch == run.epoch
 
 
