@@ -63,6 +63,7 @@ class Delivery:
     promise_id: int | None
     former: tuple[str, ...] = ()
     came_from: Chat | None = None
+    sends: int = 0
 
     @property
     def part(self) -> Part:

@@ -41,8 +41,13 @@ class Front(Protocol):
         """The chat that only this front's own account sees."""
         ...
 
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether a send repeated under its key counts once, and `sent_after` tells what was sent."""
+        ...
+
     async def send(self, part: Part) -> int:
-        """Send once under `part.random_id`; the front's number of the message."""
+        """Send once under `part.random_id`, where keys are kept; the front's number of the message."""
         ...
 
     async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
@@ -63,6 +68,13 @@ class Front(Protocol):
 
     async def dialogs(self) -> list[Dialog]:
         """Every chat the account takes part in."""
+        ...
+
+    async def prove(self) -> bool:
+        """Show that the road in and out works; False where only a message to `own_chat` can show it.
+
+        Raises Unreachable or SessionError when it does not.
+        """
         ...
 
     def history(self, chat: Chat, after: int, since: datetime) -> AsyncIterator[list[Message]]:

@@ -82,6 +82,7 @@ admitted_since = Table(
     metadata,
     Column("entry", Text, primary_key=True),  # `chat:-1005`, `user:name`, `id:5`: a line of the configuration
     Column("since", Moment, nullable=False),
+    Column("front", Text),  # `account` or `bot`: which one serves the group since then
 )
 
 chat_moves = Table(
@@ -263,6 +264,10 @@ deliveries = Table(
     Column("message_id", BigInteger),  # what the front made of it
     Column("former_chat", Text),  # the group that its chat was: a send of before the move may stand there
     Column("attempts", Integer, nullable=False, server_default="0"),
+    # Where the front keeps no keys: sends begun, but for those known to have failed. One whose outcome nobody knows is
+    # `ambiguous`; it is repeated once, and says so.
+    Column("sends", Integer, nullable=False, server_default="0"),
+    Column("buttons", JSON),  # rows of [words, what a press of it says]
     Column("not_before", Moment),
     Column("error", Text),
     Column("created_at", Moment, nullable=False),
@@ -273,7 +278,7 @@ deliveries = Table(
     Index(
         "ix_deliveries_owed",
         *("status", "front", "chat_id", "id"),
-        sqlite_where=text("status IN ('held', 'open', 'ready')"),
+        sqlite_where=text("status IN ('held', 'open', 'ready', 'ambiguous')"),
     ),
     Index("ix_deliveries_held", "turn_id", sqlite_where=text("status = 'held'")),
     Index("uq_deliveries_message", "front", "chat_id", "message_id", unique=True),

@@ -6,7 +6,7 @@ from alembic import op
 from core.schema import Moment
 
 revision = "0008"
-down_revision = "0001"
+down_revision = "0006"
 
 
 def upgrade() -> None:
