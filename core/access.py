@@ -150,6 +150,7 @@ def admit_group(
     never = why_never(message, config, accounts)
     if never is not None:
         return Admission(workspace, role, False, never, message.text)
+    replied_to_us = replied_to_us or message.reply_to_author in accounts.ids
     reason = why_answered(message, accounts, workspace.is_dev_group, replied_to_us)
     prompt = cut_mentions(message, accounts)
     return Admission(workspace, role, reason is not None, reason or Reason.NO_MENTION, prompt)

@@ -52,7 +52,8 @@ class Message:
     `text`, so that they can be cut out. `service` names a service message's kind, None for ordinary ones.
     `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for, `heard_at` what
     the clock that `sent_at` was read from said when the message was heard; None where that clock is ours. `move` is
-    what a service message tells of a group that became a supergroup.
+    what a service message tells of a group that became a supergroup. `reply_to_author` is who wrote what it replies to,
+    where the front tells that.
     """
 
     chat: Chat
@@ -72,6 +73,7 @@ class Message:
     workspace: str | None = None
     heard_at: datetime | None = None
     move: Move | None = None
+    reply_to_author: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

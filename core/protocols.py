@@ -89,6 +89,10 @@ class Receiver(Protocol):
         """A live message or a live edit (`edited_at` set)."""
         ...
 
+    async def receive_waiting(self, messages: Sequence[Message]) -> None:
+        """What waited in one chat while nobody listened, oldest first; answered together at the next `catch_up`."""
+        ...
+
     async def catch_up(self, front: str) -> None:
         """Read the histories: after a start, a reconnect, or when a gap was noticed."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -258,6 +258,10 @@ class _Heard:
     async def receive(self, message: Message) -> None:
         self.meet()
         await self.reception.receive(message)
+
+    async def receive_waiting(self, messages: Sequence[Message]) -> None:
+        self.meet()
+        await self.reception.receive_waiting(messages)
 
     async def catch_up(self, front: str) -> None:
         self.meet()

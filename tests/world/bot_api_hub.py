@@ -44,6 +44,7 @@ class Hub:
     last_error: str = ""
     allowed: tuple[str, ...] = USUAL
     confirmed: int = 0
+    gathering: int = 0  # a fetch ends only when so many wait
 
     def __post_init__(self) -> None:
         self.renderer = Renderer(self.bot, self.world.society.persons, self.markups)
@@ -103,6 +104,9 @@ class Hub:
         self._wake()
 
     def _wake(self) -> None:
+        if len(self._waiting) < self.gathering:
+            return
+        self.gathering = 0
         news, self._news = self._news, []
         for future in news:
             if not future.done():

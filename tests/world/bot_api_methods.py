@@ -34,7 +34,7 @@ class Request:
             if person is None:
                 raise RefusalError("CHAT_NOT_FOUND")
             found = society.dm(bot, person)
-            if not any(post.sender is person for post in self.posts(found)):
+            if not self.world.messages(found, person):
                 raise RefusalError("NOT_STARTED", 403)
             return found
         kind = ChatKind.SUPERGROUP if number < -CHANNEL_OFFSET else ChatKind.GROUP
@@ -43,10 +43,6 @@ class Request:
         if group is None:
             raise RefusalError("CHAT_NOT_FOUND")
         return group
-
-    def posts(self, of: Chat) -> list[Post]:
-        box = of.box_of(self.hub.bot)
-        return [box.posts[number] for number in box.thread(of)]
 
     def post(self, of: Chat, number: int, missing: str) -> Post:
         found = of.box_of(self.hub.bot).posts.get(number)
