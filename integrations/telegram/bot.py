@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from telegram import MessageEntity, ReplyParameters
+from telegram.error import ChatMigrated
 
 from core.clock import Clock, SystemClock
-from core.errors import Undeliverable, Unreachable
-from core.message import Chat, Entity, Message, Part, Person, Sent
+from core.errors import Moved, Undeliverable, Unreachable
+from core.message import Chat, Entity, Message, Move, Part, Person, Sent
 from core.protocols import Dialog, Receiver
 from integrations.telegram.bot_access import BotAccess
 from integrations.telegram.bot_convert import place_of
@@ -76,6 +77,7 @@ class Bot:
         try:
             return await self._send(part, part.reply_to)
         except Undeliverable as refusal:
+            self._raise_moved(part.chat, refusal)
             if part.reply_to is None or LOST_REPLY not in _words(refusal):
                 raise
         # In a topic Telegram insists on the message that is answered; nothing was sent.
@@ -95,8 +97,14 @@ class Bot:
         try:
             await self._line.call(editing)
         except Undeliverable as refusal:
+            self._raise_moved(chat, refusal)
             if NOT_MODIFIED not in _words(refusal):
                 raise
+
+    def _raise_moved(self, chat: Chat, refusal: Undeliverable) -> None:
+        """After a refusal: raise Moved where the chat is a group that became a supergroup."""
+        if isinstance(refusal.__cause__, ChatMigrated):
+            raise Moved(Move(chat, Chat(self.name, str(refusal.__cause__.new_chat_id))))
 
     async def delete(self, chat: Chat, message_ids: Sequence[int]) -> None:
         number, _ = place_of(chat)

@@ -8,7 +8,7 @@ import telegram
 from telegram.constants import ChatType, MessageType
 
 from core.errors import Undeliverable
-from core.message import Chat, ChatKind, Message, Person
+from core.message import Chat, ChatKind, Message, Move, Person
 from integrations.telegram.convert import CONTROL
 from integrations.telegram.entities import from_bot_api
 from integrations.telegram.mentions import find_mentions
@@ -66,7 +66,16 @@ def to_message(raw: telegram.Message, own: int) -> Message:
         service=service,
         title=_title(raw.chat),
         reply_to_author=_author(replied).id if replied else None,
+        move=_move(raw, own),
     )
+
+
+def _move(raw: telegram.Message, own: int) -> Move | None:
+    """What a service message on either side tells of a group that became a supergroup."""
+    here, front = Chat(f"bot:{own}", str(raw.chat.id)), f"bot:{own}"
+    if raw.migrate_to_chat_id:
+        return Move(here, Chat(front, str(raw.migrate_to_chat_id)))
+    return Move(Chat(front, str(raw.migrate_from_chat_id)), here) if raw.migrate_from_chat_id else None
 
 
 def key_of(raw: telegram.Message) -> str:

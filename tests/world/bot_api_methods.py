@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.world.bot_api_hub import Hub, Webhook
-from tests.world.bot_api_render import JSON, chat, entity_from, read_list, user
+from tests.world.bot_api_render import JSON, MIGRATED, chat, entity_from, read_list, user
 from tests.world.telegram import TelegramWorld
 from tests.world.telegram.model import CHANNEL_OFFSET, Chat, ChatKind, Draft, Post, RefusalError
 
@@ -42,6 +42,8 @@ class Request:
         group = society.chats.get((kind, bare))
         if group is None:
             raise RefusalError("CHAT_NOT_FOUND")
+        if group.moved_to is not None:
+            raise RefusalError(f"{MIGRATED}{group.moved_to.peer_id(bot)}")
         return group
 
     def post(self, of: Chat, number: int, missing: str) -> Post:
@@ -91,7 +93,8 @@ def send_message(request: Request) -> JSON:
     where = request.chat()
     replied = _replied(request, where)
     entities = tuple(entity_from(one) for one in read_list(request.fields.get("entities")))
-    draft = Draft(where, request.hub.bot, request.fields.get("text", ""), entities, replied)
+    topic = request.number("message_thread_id") or (replied.topic if replied else 0)
+    draft = Draft(where, request.hub.bot, request.fields.get("text", ""), entities, replied, topic=topic)
     post = request.world.society.send(draft, request.hub)
     return _marked(request, post)
 
@@ -163,7 +166,8 @@ def set_message_reaction(request: Request) -> bool:
 
 
 def send_chat_action(request: Request) -> bool:
-    request.world.society.type(request.hub.act, request.chat(), request.fields["action"])
+    topic = request.number("message_thread_id")
+    request.world.society.type(request.hub.act, request.chat(), request.fields["action"], topic)
     return True
 
 

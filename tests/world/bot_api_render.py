@@ -27,6 +27,7 @@ WORDS = {
     "NOT_STARTED": (403, "bot can't initiate conversation with a user"),
     "UNAUTHORIZED": (401, ""),
 }
+MIGRATED = "MIGRATED_TO_"
 TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}
 
 
@@ -48,7 +49,7 @@ def user(person: Person) -> JSON:
 def chat(of: Chat, viewer: Person) -> JSON:
     number = of.peer_id(viewer)
     if of.kind in CHAT_TYPES:
-        return {"id": number, "type": CHAT_TYPES[of.kind], "title": of.title}
+        return compact(id=number, type=CHAT_TYPES[of.kind], title=of.title, is_forum=of.forum or None)
     other = of.other(viewer)
     return compact(id=number, type="private", first_name=other.first_name, username=other.username)
 
@@ -91,11 +92,14 @@ class Renderer:
         self._markups = markups
 
     def message(self, post: Post, *, deep: bool = True) -> JSON:
-        replied = post.reply_to if deep and post.reply_to and post.reply_to.id_for(self.bot) else None
+        answered = post.reply_to or self._root(post)
+        replied = answered if deep and answered and answered.id_for(self.bot) else None
         return compact(
             message_id=post.id_for(self.bot),
             date=int(post.at.timestamp()),
             chat=chat(post.chat, self.bot),
+            message_thread_id=post.topic or None,
+            is_topic_message=True if post.topic else None,
             **{"from": user(post.sender)},
             edit_date=int(post.edited_at.timestamp()) if post.edited_at else None,
             reply_to_message=self.message(replied, deep=False) if replied else None,
@@ -103,6 +107,10 @@ class Renderer:
             **media(post.media),
             **(self._service(post) if post.action else self._words(post)),
         )
+
+    def _root(self, post: Post) -> Post | None:
+        """What a message in a topic answers when it answers nothing."""
+        return post.chat.box.posts.get(post.topic) if post.chat.box and post.topic else None
 
     def _words(self, post: Post) -> JSON:
         entities = [entity(item, self._people) for item in post.entities]
@@ -113,6 +121,12 @@ class Renderer:
     def _service(self, post: Post) -> JSON:
         if post.action == "joined":
             return {"new_chat_members": [user(post.sender)]}
+        if post.action == "topic":
+            return {"forum_topic_created": {"name": post.text, "icon_color": 7322096}}
+        if post.action == "moved" and post.chat.moved_to:
+            return {"migrate_to_chat_id": post.chat.moved_to.peer_id(self.bot)}
+        if post.action == "founded" and post.chat.moved_from:
+            return {"migrate_from_chat_id": post.chat.moved_from.peer_id(self.bot)}
         if post.chat.kind is ChatKind.GROUP:
             return {"group_chat_created": True}
         return {"supergroup_chat_created": True}
@@ -135,6 +149,10 @@ def refusal(error: RefusalError) -> tuple[int, JSON]:
         seconds = int(error.name.rpartition("_")[2])
         said = f"Too Many Requests: retry after {seconds}"
         return 429, {"ok": False, "error_code": 429, "description": said, "parameters": {"retry_after": seconds}}
+    if error.name.startswith(MIGRATED):
+        number = int(error.name.removeprefix(MIGRATED))
+        said = "Bad Request: group chat was upgraded to a supergroup chat"
+        return 400, {"ok": False, "error_code": 400, "description": said, "parameters": {"migrate_to_chat_id": number}}
     code, words = WORDS.get(error.name, (error.code, error.name))
     title = TITLES.get(code, "Internal Server Error")
     said = f"{title}: {words}" if words else title

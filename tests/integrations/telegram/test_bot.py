@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.errors import FloodWait, SessionError, Undeliverable, Unreachable, Unsent
-from core.message import Chat, Entity, Part
+from core.errors import FloodWait, Moved, SessionError, Undeliverable, Unreachable, Unsent
+from core.message import Chat, Entity, Move, Part
 from integrations.telegram.bot import Bot
 from integrations.telegram.bot_life import BotPace
 from tests.integrations.telegram.bot_stage import QUICK, BotHome
@@ -89,6 +89,42 @@ async def test_b4_a_topic_that_lost_the_message_is_answered_all_the_same(front: 
     front.home.world.faults.error("message to be replied not found", person=front.home.person, method="sendMessage")
     await front.bot.send(Part(front.dm, "late", reply_to=front.number))
     assert front.told() == ["late"]
+
+
+async def test_b8_a_group_that_became_a_supergroup_is_told_on_both_sides_and_when_writing(front: Front) -> None:
+    home = front.home
+    group = home.world.group("Dev", [home.anna, home.person], supergroup=False)
+    home.world.say(home.anna, group, "before")
+    await home.desk.hear("before")
+    there = home.world.upgrade(group)
+    move = Move(home.chat(group), home.chat(there))
+    await home.desk.until(lambda: [message.move for message in home.desk.messages if message.move] == [move, move])
+    for call in (front.bot.send(Part(move.old, "x")), front.bot.edit(move.old, 1, "x", [])):
+        with pytest.raises(Moved) as caught:
+            await call
+        assert caught.value.move == move
+    await front.bot.send(Part(move.new, "here"))
+    assert front.told() == ["here"]
+
+
+async def test_a_topic_is_a_chat_of_its_own(front: Front) -> None:
+    home = front.home
+    group = home.world.group("Dev", [home.anna, home.person])
+    topic = home.world.topic(group, home.anna, "Ideas")
+    home.world.say(home.anna, topic, "first")
+    asked = home.world.say(home.anna, topic, "second", reply_to=home.world.say(home.anna, topic, "x"))
+    chat = Chat(front.bot.name, f"{home.chat(group).key}/{topic.id}")
+    heard = await home.desk.hear("second")
+    assert (heard.chat, heard.reply_to) == (chat, asked.id_for(home.person) - 1)
+    assert (await home.desk.hear("first")).reply_to is None
+    await front.bot.send(Part(chat, "answer", reply_to=heard.id))
+    await front.bot.send(Part(chat, "notice"))
+    await front.bot.show_typing(chat)
+    assert [message.topic for message in home.world.messages(sender=home.person)] == [topic.id, topic.id]
+    assert home.world.ledger.did("typing", home.person)[-1].detail == f"typing in {topic.id}"
+    topic.closed = True
+    with pytest.raises(Undeliverable, match="topic is closed"):
+        await front.bot.send(Part(chat, "late"))
 
 
 async def test_b8_a_bot_has_neither_dialogs_nor_history(front: Front) -> None:
