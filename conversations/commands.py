@@ -5,6 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# What Telegram offers where people type a slash.
+MENU = (
+    ("help", "what I can do"),
+    ("status", "what I am at here"),
+    ("promises", "what I have promised in this workspace"),
+    ("promise", "take on a long job: /promise TEXT"),
+    ("cancel", "cancel a promise: /cancel NUMBER"),
+    ("stop", "end what I am doing for you"),
+    ("why", "why a message was answered or not: reply to it"),
+    ("usage", "what models have cost here"),
+    ("link", "what is known of links"),
+    ("workspace", "which workspace this chat has"),
+    ("start", "who I am"),
+)
 NAMES = {"ping", "stop", "help", "promises", "why", "cancel", "promise", "approve", "refuse", "lift", "self-ping"}
 BARE = {"ping", "stop", "promises", "lift"}  # these are commands without a slash too, when they stand alone
 LOOSE = {"cancel", "approve", "refuse"}  # and these with a number, or as a reply to what they speak of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core.errors import OwnerError
 from core.protocols import PromiseView
@@ -21,6 +22,7 @@ from web.doors import (
     PromiseDoor,
     Question,
     Reason,
+    WebhookDoor,
     WhyDoor,
 )
 
@@ -37,6 +39,7 @@ class Opened:
     why: WhyDoor
     feed: Feed
     pinger: Pinger
+    webhook: WebhookDoor
     audit: Audit
 
 
@@ -82,6 +85,9 @@ class LateDoors:
 
     async def ping(self) -> PingOutcome:
         return await (await self.opened()).pinger.ping()
+
+    async def take_update(self, update: dict[str, Any]) -> None:
+        await (await self.opened()).webhook.take_update(update)
 
     def refuse(self, client: str, reason: str) -> None:
         if self._opened is not None:

@@ -24,5 +24,6 @@ def open_doors(server: Server) -> Opened:
         why=LedgerWhy(ground.database),
         feed=LedgerFeed(services.events),
         pinger=server,
+        webhook=server.bot,
         audit=LedgerAudit(Audit(ground.database, ground.clock)),
     )

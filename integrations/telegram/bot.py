@@ -16,7 +16,7 @@ from core.protocols import Dialog, Receiver
 from integrations.telegram.bot_access import BotAccess
 from integrations.telegram.bot_convert import place_of
 from integrations.telegram.bot_life import BotLife, BotPace
-from integrations.telegram.bot_line import BotLine
+from integrations.telegram.bot_line import JSON, BotLine
 from integrations.telegram.entities import to_bot_api
 from integrations.telegram.lifeline import Health
 
@@ -46,6 +46,10 @@ class Bot:
     async def stop(self) -> None:
         await self._life.stop()
         await self._line.close()
+
+    async def take_pushed(self, update: JSON) -> None:
+        """An update that Telegram pushes; returns when it is written. Raises Unreachable before the bot is up."""
+        await self._life.take_pushed(update)
 
     def health(self) -> Health:
         return self._life.health

@@ -14,7 +14,7 @@ from conversations.delivery_store import reword
 from conversations.typeset import REPEAT, repeated, typeset
 from core.errors import FloodWait, SessionError, Undeliverable, Unreachable, Unsent
 from core.message import Chat, Entity, Piece
-from tests.conversations.stage import DM, OLGA, Stage, locked, opened
+from tests.conversations.stage import DEV, DM, OLGA, Stage, locked, opened
 from tests.conversations.test_outbox import count, notice, promised, waiting
 
 LOST = Unreachable("No answer.")
@@ -185,3 +185,14 @@ def test_b4_the_mark_of_a_repeat_has_room_and_is_set_once() -> None:
     assert repeated(again) == again
     assert len(typeset("account:7", "x" * 4096)) == 1
     assert Draft(Chat("bot:7", "1"), "answer", "x" * 4096).pieces[0].text != "x" * 4096
+
+
+async def test_b8_what_a_group_refuses_because_it_moved_is_no_repeat_in_the_supergroup(stage: Stage) -> None:
+    await stage.say(DEV, OLGA, "before")
+    await stage.quiet()
+    stage.front.move(DEV.key, "-1005", OLGA)
+    await stage.owe(notice("hello", DEV))
+    await stage.quiet()
+    assert stage.front.texts("-1005") == ["hello"]
+    (row,) = await stage.rows("deliveries", chat_id="-1005")
+    assert (row.status, row.sends) == ("sent", 1)

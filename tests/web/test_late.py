@@ -6,14 +6,24 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.errors import OwnerError
-from tests.web.stage import PlayedAudit, PlayedChat, PlayedFeed, PlayedPinger, PlayedPromises, PlayedWhy, promise
+from tests.web.stage import (
+    PlayedAudit,
+    PlayedChat,
+    PlayedFeed,
+    PlayedPinger,
+    PlayedPromises,
+    PlayedWebhook,
+    PlayedWhy,
+    promise,
+)
 from web import late
 from web.doors import Change, Question
 from web.late import LateDoors, Opened
 
 
 def opened() -> Opened:
-    return Opened(PlayedChat(), PlayedPromises(), PlayedWhy(), PlayedFeed(), PlayedPinger(), PlayedAudit())
+    played = (PlayedPromises(), PlayedWhy(), PlayedFeed(), PlayedPinger(), PlayedWebhook(), PlayedAudit())
+    return Opened(PlayedChat(), *played)
 
 
 async def first(changes: AsyncIterator[Change]) -> Change:
@@ -45,6 +55,9 @@ async def test_s4_every_door_opens() -> None:
     assert (await doors.promises.cancel(7)).status == "cancelled"
     assert len(await doors.why("1", 5)) == 1
     assert (await doors.ping()).is_back
+    await doors.take_update({"update_id": 1})
+    assert isinstance(behind.webhook, PlayedWebhook)
+    assert behind.webhook.taken == [{"update_id": 1}]
     assert isinstance(behind.feed, PlayedFeed)
     behind.feed.changes.put_nowait(promise())
     assert await first(doors.watch()) == promise()

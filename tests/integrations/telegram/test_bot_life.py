@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -209,3 +213,89 @@ def test_the_access_has_no_secret_in_its_words() -> None:
     access = BotAccess("1234567:secret", secret="hidden")  # the test's own
     assert "secret" not in repr(access).replace("secret=", "")
     assert access.number == 1234567
+
+
+# -- pushed
+
+
+@dataclass
+class Door:
+    """Where the played Telegram pushes to: the bot, behind as little HTTP as it takes."""
+
+    bot: Bot
+    refuse: int = 0
+    seen: list[str] = field(default_factory=list[str])
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        size = next(int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length"))
+        body = json.loads(await reader.readexactly(size))
+        self.seen.append(head)
+        status = "500 No" if self.refuse else "200 OK"
+        if self.refuse:
+            self.refuse -= 1
+        else:
+            await self.bot.take_pushed(body)
+        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def pushed_to(home: BotHome, look: float = 0.05) -> AsyncGenerator[tuple[Bot, Door]]:
+    """A bot whose updates are pushed."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await door.serve(reader, writer)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+        bot = Bot(replace(home.access, webhook=address, secret="s3cret"), replace(QUICK, look=look))  # the test's own
+        door = Door(bot)
+        await bot.start(home.desk)
+        try:
+            await home.desk.until(lambda: bool(home.desk.catch_ups))
+            yield bot, door
+        finally:
+            await bot.stop()
+
+
+async def test_b8_pushed_updates_are_taken_and_shown_the_secret(bot_home: BotHome) -> None:
+    bot_home.world.say(bot_home.anna, bot_home.person, "waited")
+    async with pushed_to(bot_home) as (bot, door):
+        await bot_home.desk.hear("waited")
+        bot_home.world.say(bot_home.anna, bot_home.person, "now")
+        await bot_home.desk.hear("now")
+        await until(bot, "healthy")
+    assert bot_home.desk.texts == ["waited", "now"]
+    assert all("x-telegram-bot-api-secret-token: s3cret" in head.lower() for head in door.seen)
+
+
+async def test_b8_a_push_that_is_not_written_is_pushed_again(bot_home: BotHome) -> None:
+    async with pushed_to(bot_home) as (_, door):
+        door.refuse = 3
+        bot_home.world.say(bot_home.anna, bot_home.person, "hi")
+        await bot_home.desk.hear("hi")
+    assert bot_home.desk.texts == ["hi"]
+
+
+async def test_b9_a_webhook_that_telegram_cannot_reach_is_named(bot_home: BotHome) -> None:
+    async with pushed_to(bot_home) as (bot, door):
+        door.refuse = 10**6
+        bot_home.world.say(bot_home.anna, bot_home.person, "hi")
+        assert "cannot push updates to 127.0.0.1" in await until(bot, "degraded")
+        door.refuse = 0
+        await bot_home.desk.hear("hi")
+        await until(bot, "healthy")
+
+
+async def test_b9_a_webhook_that_somebody_else_takes_over_is_named(bot_home: BotHome) -> None:
+    async with pushed_to(bot_home) as (bot, _):
+        await bot_home.api.hub(bot_home.person).push_to(Webhook("http://127.0.0.1:9/other"))
+        assert "pushed to 127.0.0.1:9" in await until(bot, "degraded")
+        await until(bot, "healthy")  # its own address again
+
+
+async def test_b8_a_push_before_the_bot_is_up_is_not_taken(bot_home: BotHome) -> None:
+    with pytest.raises(Unreachable):
+        await Bot(bot_home.access).take_pushed({"update_id": 1})
