@@ -227,3 +227,11 @@ def test_a4_a_reply_counts_whichever_of_our_accounts_it_answers() -> None:
     assert admitted(to_the_bot).reason == "reply to us"
     assert not admitted(replace(to_the_bot, reply_to_author=STRANGER.id)).answer
     assert not admitted(replace(to_the_bot, reply_to_author=None)).answer
+
+
+def test_a4_a_command_for_another_bot_is_not_ours() -> None:
+    elsewhere = admitted(group("-20", "/ping@another_bot now"))
+    assert (elsewhere.answer, elsewhere.reason) == (False, "command for another bot")
+    assert admitted(group("-20", "/ping@Valor_Bot now")).prompt == "/ping now"
+    assert admitted(group("-20", "/ping@somebody now")).answer  # no bot's name: words
+    assert admitted(dm(ANNA, "/ping@another_bot")).answer
