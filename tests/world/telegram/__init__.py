@@ -5,4 +5,15 @@ from tests.world.telegram.model import Chat, Entity, Person, RefusalError, Topic
 from tests.world.telegram.players import Heard, Player
 from tests.world.telegram.world import TelegramWorld
 
-__all__ = ["Chat", "Deed", "Entity", "Heard", "Person", "Player", "RefusalError", "SentMessage", "TelegramWorld", "Topic"]
+__all__ = [
+    "Chat",
+    "Deed",
+    "Entity",
+    "Heard",
+    "Person",
+    "Player",
+    "RefusalError",
+    "SentMessage",
+    "TelegramWorld",
+    "Topic",
+]

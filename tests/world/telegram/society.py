@@ -119,9 +119,10 @@ class Society:
             raise RefusalError("CHAT_WRITE_FORBIDDEN", 403)
         if draft.chat.moved_to and draft.action != "moved":
             raise RefusalError("PEER_ID_INVALID")
-        if draft.topic and (topic := draft.chat.topics.get(draft.topic)) is None:
+        topic = draft.chat.topics.get(draft.topic)
+        if draft.topic and topic is None:
             raise RefusalError("TOPIC_DELETED")
-        if draft.topic and topic.closed:
+        if topic and topic.closed:
             raise RefusalError("TOPIC_CLOSED")
         post = self._accept(draft)
         self._remember(draft)
