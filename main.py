@@ -91,7 +91,7 @@ def build_app(settings: Settings, give_up: Callable[[], None] = end_process) -> 
             await asyncio.wait([serving])
             app.state.failure = serving.exception()
 
-    doors = WebDoors(late.chat, late.promises, late, late, late, late, board.snapshot, clock, web_rules(settings))
+    doors = WebDoors(late.chat, late.promises, late, late, late, late, late, board.snapshot, clock, web_rules(settings))
     return create_app(doors, lifespan)
 
 

@@ -16,6 +16,7 @@ from web.errors import add_error_answers
 from web.health import build_health_routes
 from web.promises import build_promise_routes
 from web.security import build_gates
+from web.telegram import build_telegram_routes
 
 STATIC = Path(__file__).with_name("static")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -31,8 +32,8 @@ def create_app(doors: WebDoors, lifespan: Lifespan | None = None) -> FastAPI:
         middleware=build_gates(doors),
     )
     add_error_answers(app)
-    for routes in (build_health_routes(doors), build_chat_routes(doors), build_promise_routes(doors)):
-        app.include_router(routes)
+    for build in (build_health_routes, build_chat_routes, build_promise_routes, build_telegram_routes):
+        app.include_router(build(doors))
     app.mount("/static", StaticFiles(directory=STATIC))
 
     @app.get("/", include_in_schema=False)

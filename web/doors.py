@@ -9,6 +9,7 @@ from typing import Protocol
 
 from core.checks import Snapshot
 from core.clock import Clock
+from core.group_list import GroupList
 from core.protocols import PromiseView
 
 DEFAULT_CHAT = "page"
@@ -138,6 +139,12 @@ class WhyDoor(Protocol):
         ...
 
 
+class GroupDoor(Protocol):
+    async def groups(self) -> GroupList:
+        """The groups of the Telegram account. Raises ValorError where there is none, or it does not answer."""
+        ...
+
+
 class Feed(Protocol):
     def watch(self) -> AsyncIterator[Change]:
         """Changes from now on, to the end of the server; a slow reader misses the older ones."""
@@ -173,6 +180,7 @@ class WebDoors:
     chat: ChatDoor
     promises: PromiseDoor
     why: WhyDoor
+    groups: GroupDoor
     feed: Feed
     pinger: Pinger
     audit: Audit

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from core.errors import OwnerError
+from core.group_list import GroupList
 from core.protocols import PromiseView
 from web.doors import (
     Audit,
@@ -14,6 +15,7 @@ from web.doors import (
     ChatDoor,
     ChatReply,
     Feed,
+    GroupDoor,
     Line,
     Listener,
     Pinger,
@@ -35,6 +37,7 @@ class Opened:
     chat: ChatDoor
     promises: PromiseDoor
     why: WhyDoor
+    groups: GroupDoor
     feed: Feed
     pinger: Pinger
     audit: Audit
@@ -75,6 +78,9 @@ class LateDoors:
 
     async def why(self, chat: str, message_id: int) -> Sequence[Reason]:
         return await (await self.opened()).why.why(chat, message_id)
+
+    async def groups(self) -> GroupList:
+        return await (await self.opened()).groups.groups()
 
     async def watch(self) -> AsyncGenerator[Change]:
         async for change in (await self.opened()).feed.watch():

@@ -23,6 +23,7 @@ def open_doors(server: Server) -> Opened:
         promises=LedgerPromises(ground.database, services.promises),
         why=LedgerWhy(ground.database),
         feed=LedgerFeed(services.events),
+        groups=server,
         pinger=server,
         audit=LedgerAudit(Audit(ground.database, ground.clock)),
     )

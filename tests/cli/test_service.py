@@ -19,7 +19,7 @@ from core.checks import Status
 from core.errors import ConfigurationError, SessionError
 from core.owner import Owner
 from core.settings import Settings
-from tests.web.stage import TOKEN, Stage
+from tests.web.stage import Stage
 
 
 def settings_of(home: Path, **values: object) -> Settings:

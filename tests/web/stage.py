@@ -15,6 +15,7 @@ import uvicorn
 from core.checks import Board, Snapshot, Status
 from core.clock import Clock, FakeClock
 from core.errors import Unknown
+from core.group_list import Group, GroupList
 from core.protocols import PromiseView
 from web.app import create_app
 from web.doors import (
@@ -91,6 +92,11 @@ class PlayedWhy:
         return [Reason("account:1", chat, 5, "ann", AT, True, "dm of a listed person")] if message_id == 5 else []
 
 
+class PlayedGroups:
+    async def groups(self) -> GroupList:
+        return GroupList((Group("-1005", "Dev", "Dev"),), ("-7",))
+
+
 @dataclass
 class PlayedFeed:
     changes: asyncio.Queue[Change] = field(default_factory=asyncio.Queue[Change])
@@ -153,6 +159,7 @@ class Stage:
             chat=self.chat,
             promises=self.promises,
             why=PlayedWhy(),
+            groups=PlayedGroups(),
             feed=self.feed,
             pinger=self.pinger,
             audit=self.audit,

@@ -6,14 +6,25 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.errors import OwnerError
-from tests.web.stage import PlayedAudit, PlayedChat, PlayedFeed, PlayedPinger, PlayedPromises, PlayedWhy, promise
+from tests.web.stage import (
+    PlayedAudit,
+    PlayedChat,
+    PlayedFeed,
+    PlayedGroups,
+    PlayedPinger,
+    PlayedPromises,
+    PlayedWhy,
+    promise,
+)
 from web import late
 from web.doors import Change, Question
 from web.late import LateDoors, Opened
 
 
 def opened() -> Opened:
-    return Opened(PlayedChat(), PlayedPromises(), PlayedWhy(), PlayedFeed(), PlayedPinger(), PlayedAudit())
+    return Opened(
+        PlayedChat(), PlayedPromises(), PlayedWhy(), PlayedGroups(), PlayedFeed(), PlayedPinger(), PlayedAudit()
+    )
 
 
 async def first(changes: AsyncIterator[Change]) -> Change:
@@ -42,6 +53,7 @@ async def test_s4_every_door_opens() -> None:
     assert await doors.chat.lines("page", 5) == []
     assert [view.id for view in await doors.promises.list(5)] == [7]
     assert (await doors.promises.show(7)).id == 7
+    assert (await doors.groups()).absent == ("-7",)
     assert (await doors.promises.cancel(7)).status == "cancelled"
     assert len(await doors.why("1", 5)) == 1
     assert (await doors.ping()).is_back
