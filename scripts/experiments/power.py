@@ -6,6 +6,7 @@ import contextlib
 import random
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,12 +49,14 @@ async def lose_power(stand: Stand) -> None:
 
 
 def copy_files(home: Path, folder: Path, chance: random.Random) -> Path:
-    """Copy the database, with a torn write at its end."""
+    """Copy the database, with a torn write at its end.
+
+    By another process: whoever closes a file lets go of all locks that his process has on it, SQLite's own included.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for name in ("system.db", "system.db-wal"):
-        if (home / name).exists():
-            shutil.copy(home / name, folder / name)
+    subprocess.run(["cp", *map(str, home.glob("system.db*")), str(folder)], check=True)
+    (folder / "system.db-shm").unlink(missing_ok=True)
     with (folder / "system.db-wal").open("ab") as log:
         log.write(chance.randbytes(chance.randrange(LONGEST_TAIL)))
     return folder / "system.db"
