@@ -11,9 +11,10 @@ from core.errors import AlreadySent, FloodWait, SessionError, Undeliverable, Unr
 
 SIGN_IN_AGAIN = "sign in again with scripts/telegram_login.sh"
 UNSAID_PATIENCE = 30.0
+SLOW_MODE = errors.SlowModeWaitError  # of one chat alone
 SESSION_LOSS = (errors.UnauthorizedError, errors.AuthKeyDuplicatedError, errors.AuthKeyNotFound)
 _UNKNOWN_OUTCOME = (errors.ServerError, errors.TimedOutError, errors.BadMessageError, errors.InvalidDCError)
-_PATIENCE = (errors.FloodWaitError, errors.SlowModeWaitError, errors.FloodPremiumWaitError)
+_PATIENCE = (errors.FloodWaitError, SLOW_MODE, errors.FloodPremiumWaitError)
 _SENTENCES = {
     errors.ChatWriteForbiddenError: "The account may not write in this chat.",
     errors.ChatSendPlainForbiddenError: "The account may not write texts in this chat.",

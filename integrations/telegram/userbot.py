@@ -16,9 +16,10 @@ from telethon.tl import types as tl
 
 from core.attachment import File
 from core.clock import Clock, SystemClock
-from core.errors import FrontError, Moved, SessionError, Undeliverable, Unreachable
+from core.errors import FloodWait, FrontError, Moved, SessionError, Undeliverable, Unreachable
 from core.message import Chat, Entity, Message, Part, Sent
 from core.protocols import Dialog, Receiver
+from integrations.telegram.budget import Budget, Purpose
 from integrations.telegram.convert import find_message, to_message, to_sent
 from integrations.telegram.directory import Account, Directory
 from integrations.telegram.entities import to_telethon
@@ -26,7 +27,7 @@ from integrations.telegram.intake import Intake
 from integrations.telegram.lifeline import Health, Lifeline, Pace
 from integrations.telegram.line import Line, marked_id_of, topic_of
 from integrations.telegram.pages import Thread, find_before, read_dialogs, read_history, search_history
-from integrations.telegram.refusals import name_of
+from integrations.telegram.refusals import SLOW_MODE, name_of
 from integrations.telegram.session import (
     SIGN_IN,
     SessionLock,
@@ -52,7 +53,8 @@ class Userbot:
     def __init__(self, access: TelegramAccess, pace: Pace | None = None, clock: Clock | None = None) -> None:
         self._access = access
         self._clock = clock or SystemClock()
-        self._life = Lifeline(access, pace or Pace(), self._clock)
+        self._budget = Budget(self._clock)
+        self._life = Lifeline(access, self._budget, pace or Pace(), self._clock)
         self._lock = SessionLock(access.session_path, "valor server", self._clock)
         self._intake: Intake[Any] = Intake(self._take)
         self._receiver: Receiver | None = None
@@ -186,8 +188,13 @@ class Userbot:
     async def send(self, part: Part) -> int:
         line = self._life.line
         peer = await self._peer(line, part.chat)
+        await self._budget.enter(Purpose.ANSWER, part.chat)
         try:
             return await self._send(line, peer, part, part.reply_to)
+        except FloodWait as wait:
+            if isinstance(wait.__cause__, SLOW_MODE):
+                self._budget.slow_mode(part.chat, wait.seconds)
+            raise
         except Undeliverable as refusal:
             await self._raise_moved(line, peer)
             if part.reply_to is None or name_of(refusal.__cause__ or refusal) not in LOST_REPLIES:
@@ -221,6 +228,7 @@ class Userbot:
         line = self._life.line
         peer = await self._peer(line, chat)
         request = fn.messages.EditMessageRequest(peer, message_id, message=text, entities=to_telethon(entities) or None)
+        await self._budget.enter(Purpose.CHANGE, chat)
         try:
             await _unless_done(line, request)
         except Undeliverable:
@@ -239,11 +247,13 @@ class Userbot:
         line = self._life.line
         reaction: list[Any] = [tl.ReactionEmoji(emoji)] if emoji else []
         request = fn.messages.SendReactionRequest(await self._peer(line, chat), message_id, reaction=reaction)
+        await self._budget.enter(Purpose.DECORATION, chat)
         await _unless_done(line, request)
 
     async def mark_read(self, chat: Chat, message_id: int) -> None:
         line = self._life.line
         peer = await self._peer(line, chat)
+        await self._budget.enter(Purpose.DECORATION, chat)
         if topic := topic_of(chat):
             await line.call(fn.messages.ReadDiscussionRequest(peer, topic, message_id))
         elif isinstance(peer, tl.InputPeerChannel):
@@ -255,6 +265,7 @@ class Userbot:
         line = self._life.line
         peer = await self._peer(line, chat)
         topic = topic_of(chat) or None
+        await self._budget.enter(Purpose.DECORATION, chat)
         await line.call(fn.messages.SetTypingRequest(peer, tl.SendMessageTypingAction(), top_msg_id=topic))
 
     async def sent_after(self, chat: Chat, message_id: int) -> list[Sent]:
