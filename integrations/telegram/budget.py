@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from core.clock import Clock
-from core.errors import FloodWait
+from core.errors import FloodWait, SlowMode
 from core.message import Chat
 
 ANSWERS = ("SendMessageRequest", "SendMediaRequest", "EditMessageRequest")
@@ -97,17 +97,21 @@ class Budget:
         self._until[chat] = self._clock.boot() + seconds
 
     def _check_patience(self, purpose: Purpose, chat: Chat) -> None:
-        if purpose is Purpose.ANSWER:
-            self._raise_until(chat)
+        if purpose is Purpose.ANSWER and (left := self._seconds_left(chat)) > 0:
+            raise SlowMode(left)
         if purpose is Purpose.DECORATION:
             for kind in ANSWERS:
                 self._raise_until(kind)
 
     def _raise_until(self, key: Hashable) -> None:
-        left = self._until.get(key, 0.0) - self._clock.boot()
-        if left > 0:
+        if (left := self._seconds_left(key)) > 0:
             raise FloodWait(left)
-        self._until.pop(key, None)
+
+    def _seconds_left(self, key: Hashable) -> float:
+        left = self._until.get(key, 0.0) - self._clock.boot()
+        if left <= 0:
+            self._until.pop(key, None)
+        return left
 
     def _seconds_until(self, purpose: Purpose, chat: Chat) -> float:
         now = self._clock.boot()

@@ -17,13 +17,13 @@ from telethon.tl import types as tl
 
 from core.attachment import tell_size
 from core.edges import around
-from core.errors import FloodWait, SessionError, Undeliverable, Unreachable
+from core.errors import FloodWait, SessionError, SlowMode, Undeliverable, Unreachable
 from core.message import Chat, Move
 from integrations.telegram.budget import Budget
 from integrations.telegram.client import ACCOUNT
 from integrations.telegram.convert import move_of
 from integrations.telegram.directory import Account, Directory, to_account
-from integrations.telegram.refusals import SESSION_LOSS, SLOW_MODE, translate
+from integrations.telegram.refusals import SESSION_LOSS, translate
 from integrations.telegram.session import TelegramAccess, build_client, marked_peer
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class Line:
             with around(self._edge, f"telegram.{kind.removesuffix('Request')}"):
                 return await self._bounded(self._client.ask(request), seconds)
         except FloodWait as wait:
-            if not isinstance(wait.__cause__, SLOW_MODE):
+            if not isinstance(wait, SlowMode):
                 self._budget.refused(kind, wait.seconds)
             raise
         except SessionError as error:

@@ -16,7 +16,7 @@ from telethon.tl import types as tl
 
 from core.attachment import File
 from core.clock import Clock, SystemClock
-from core.errors import FloodWait, FrontError, Moved, SessionError, Undeliverable, Unreachable
+from core.errors import FrontError, Moved, SessionError, SlowMode, Undeliverable, Unreachable
 from core.message import Chat, Entity, Message, Part, Sent
 from core.protocols import Dialog, Receiver
 from integrations.telegram.budget import Budget, Purpose
@@ -27,7 +27,7 @@ from integrations.telegram.intake import Intake
 from integrations.telegram.lifeline import Health, Lifeline, Pace
 from integrations.telegram.line import Line, marked_id_of, topic_of
 from integrations.telegram.pages import Thread, find_before, read_dialogs, read_history, search_history
-from integrations.telegram.refusals import SLOW_MODE, name_of
+from integrations.telegram.refusals import name_of
 from integrations.telegram.session import (
     SIGN_IN,
     SessionLock,
@@ -191,9 +191,8 @@ class Userbot:
         await self._budget.enter(Purpose.ANSWER, part.chat)
         try:
             return await self._send(line, peer, part, part.reply_to)
-        except FloodWait as wait:
-            if isinstance(wait.__cause__, SLOW_MODE):
-                self._budget.slow_mode(part.chat, wait.seconds)
+        except SlowMode as wait:
+            self._budget.slow_mode(part.chat, wait.seconds)
             raise
         except Undeliverable as refusal:
             await self._raise_moved(line, peer)
