@@ -79,8 +79,10 @@ class Line:
 
         async def deliver(update: Any) -> None:
             await self._ready.wait()
-            on_update(update)
-            self._client.delivered()
+            try:
+                on_update(update)
+            finally:
+                self._client.delivered()
 
         self._client.add_event_handler(deliver, events.Raw())
         with around(self._edge, "telegram.connect"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,7 @@ LOST_REPLIES = frozenset({"REPLY_MESSAGE_ID_INVALID", "MSG_ID_INVALID", "MESSAGE
 # What Telegram says where the account joins, leaves or is thrown out of a group, or something else changes there.
 MEMBERSHIP = (tl.UpdateChannel, tl.UpdateChat)
 DIFFERENCE_REACH = timedelta(hours=24)
+KINDS_TOLD = 3
 REFRESH_SECONDS = 60.0
 BOOT = datetime(1970, 1, 1, tzinfo=UTC)  # as good as any other moment
 
@@ -60,6 +62,7 @@ class Userbot:
         self._receiver: Receiver | None = None
         self._account: Account | None = None
         self._has_dialogs = False
+        self.unhandled: Counter[str] = Counter()  # updates of kinds that nobody here cares for
         self._looked_for: dict[Chat, float] = {}
         self._rereading = 0
         self._lead: timedelta | None = None  # of Telegram's clock before the time since boot
@@ -102,7 +105,12 @@ class Userbot:
         self._lock.release()
 
     def health(self) -> Health:
-        return self._life.health
+        """What is not handled is told with it, the most frequent kinds first."""
+        health, kinds = self._life.health, self.unhandled.most_common(KINDS_TOLD)
+        if health.status != "healthy" or not kinds:
+            return health
+        told = ", ".join(f"{name} {number}" for name, number in kinds)
+        return Health(health.status, f"{health.sentence} Updates not handled: {told}.")
 
     @property
     def account(self) -> Account:
@@ -133,6 +141,8 @@ class Userbot:
         raw = find_message(update, self.account.id)
         if raw is not None and raw.peer_id is not None:
             self._intake.put(utils.get_peer_id(raw.peer_id), raw)
+        elif not isinstance(update, MEMBERSHIP):
+            self.unhandled[type(update).__name__] += 1
 
     def _now(self) -> datetime:
         """By Telegram's clock, of which messages tell, as far as it is known: ours may be wrong, or be set."""
