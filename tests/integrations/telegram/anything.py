@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import inspect
+import struct
 import zlib
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, ForwardRef, Union, get_args, get_origin
 
 from hypothesis import strategies as st
@@ -34,53 +37,72 @@ NAMED = {"int": int, "str": str, "bytes": bytes, "bool": bool, "float": float, "
 
 def classes_of(name: str) -> list[type]:
     """Every constructor of a type, `Update` or `MessageEntity`."""
-    return KINDS[zlib.crc32(name.encode())]
+    return KINDS.get(zlib.crc32(name.encode()), [])
 
 
-def an(constructor: type, depth: int = 0) -> st.SearchStrategy[Any]:
+def fields_of(constructor: type) -> dict[str, inspect.Parameter]:
+    if constructor.__init__ is object.__init__:
+        return {}
+    return dict(list(inspect.signature(constructor.__init__).parameters.items())[1:])
+
+
+def needed(constructor: type) -> list[str]:
+    """The types without which an object of this constructor cannot be."""
+    names = [one.annotation for one in fields_of(constructor).values() if one.default is not None]
+    return [name.removeprefix("Type") for name in names if isinstance(name, str) and name.startswith("Type")]
+
+
+@cache
+def heights() -> dict[type, int]:
+    """How deep the shallowest object of each constructor is."""
+    known: dict[type, int] = {}
+    changed = True
+    while changed:
+        changed = False
+        for constructor in (one for kinds in KINDS.values() for one in kinds if one not in known):
+            shallowest = [
+                min((known[k] for k in classes_of(name) if k in known), default=None) for name in needed(constructor)
+            ]
+            if None not in shallowest:
+                known[constructor], changed = 1 + max((one for one in shallowest if one), default=0), True
+    return known
+
+
+@st.composite
+def an(draw: st.DrawFn, constructor: type) -> Any:
     """Objects of one constructor."""
-    known = vars(constructor).get("__init__")
-    parameters = list(inspect.signature(known).parameters.values())[1:] if known else []
-    fields: dict[str, st.SearchStrategy[Any]] = {}
-    for parameter in parameters:
-        if parameter.name in COUNTS:
-            fields[parameter.name] = st.just(0)
-        elif not (depth >= DEPTH and parameter.default is None):
-            fields[parameter.name] = value(parameter.annotation, depth)
-    return st.builds(constructor, **fields)
+    return build(draw, constructor, 0)
 
 
-def value(annotation: Any, depth: int) -> st.SearchStrategy[Any]:
-    if isinstance(annotation, ForwardRef):
-        annotation = annotation.__forward_arg__
+def build(draw: st.DrawFn, constructor: type, depth: int) -> Any:
+    made: dict[str, Any] = {}
+    for name, parameter in fields_of(constructor).items():
+        if name in COUNTS:
+            made[name] = 0
+        elif parameter.default is not None or (depth < DEPTH and draw(st.booleans())):
+            made[name] = value(draw, parameter.annotation, depth)
+    return constructor(**made)
+
+
+def value(draw: st.DrawFn, annotation: Any, depth: int) -> Any:
+    annotation = annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
     annotation = NAMED.get(annotation, annotation) if isinstance(annotation, str) else annotation
-    if annotation in PLAIN:
-        return PLAIN[annotation]
     inner = [one for one in get_args(annotation) if one is not type(None)]
+    if annotation in PLAIN:
+        return draw(PLAIN[annotation])
     if get_origin(annotation) is Union:
-        return st.none() | value(inner[0], depth)
+        return value(draw, inner[0], depth)
     if get_origin(annotation) is list:
-        return st.lists(value(inner[0], depth), max_size=0 if depth >= DEPTH else 2)
-    if isinstance(annotation, str) and annotation.startswith("Type"):
-        kinds = classes_of(annotation.removeprefix("Type"))
-        return st.deferred(lambda: st.one_of([an(kind, depth + 1) for kind in plainest(kinds, depth)]))
-    return st.none()
-
-
-def plainest(kinds: list[type], depth: int) -> list[type]:
-    """All, or deep down those that need the fewest others."""
-    if depth < DEPTH:
-        return kinds
-    return sorted(kinds, key=lambda kind: len(inspect.signature(kind.__init__).parameters))[:1]
+        return [value(draw, inner[0], depth) for _ in range(draw(st.integers(0, 2 if depth < DEPTH else 0)))]
+    kinds = classes_of(annotation.removeprefix("Type")) if isinstance(annotation, str) else []
+    if not kinds:
+        return None
+    chosen = draw(st.sampled_from(kinds)) if depth < DEPTH else min(kinds, key=lambda kind: heights().get(kind, 99))
+    return build(draw, chosen, depth + 1)
 
 
 def written(thing: Any) -> bytes | None:
     """The bytes on the wire, None for what the schema's types do not allow."""
-    try:
+    with suppress(TypeError, AttributeError, ValueError, OverflowError, AssertionError, LookupError, struct.error):
         return bytes(thing)
-    except (TypeError, AttributeError, ValueError, OverflowError, AssertionError, KeyError, LookupError) as error:
-        return None if error else None
-    except Exception as error:  # struct.error
-        if type(error).__name__ != "error":
-            raise
-        return None
+    return None
