@@ -35,7 +35,7 @@ def read_groups(project: Path) -> GroupList:
 def _ask_server(settings: Settings) -> GroupList:
     from cli.client import Client
 
-    body = Client.of(settings).get("/api/telegram/groups")
+    body = Client.of(settings).ask("GET", "/api/telegram/groups")
     return GroupList(tuple(Group(**group) for group in body["groups"]), tuple(body["absent"]))
 
 

@@ -9,6 +9,7 @@ from cli.telegram_groups import NO_API
 from integrations.telegram.session import SessionLock
 from tests.cli.test_telegram_login import configure, run
 from tests.integrations.telegram.desk import Desk, Home
+from tests.web.stage import TOKEN, Stage
 from tests.world.telegram import TelegramWorld
 
 
@@ -49,6 +50,21 @@ async def test_it_asks_the_server_that_holds_the_session(tmp_path: Path) -> None
         code, _, err = await run(tmp_path, None, "cli.telegram_groups")
         lock.release()
         assert (code, "No Valor answers" in err or "token" in err) == (1, True)
+
+
+async def test_it_shows_what_the_server_tells(tmp_path: Path) -> None:
+    async with TelegramWorld(tmp_path) as world, Stage().up() as stage:
+        configure(world, tmp_path)
+        with (tmp_path / ".env").open("a") as settings:
+            settings.write(f"API_PORT={stage.port}\n")
+        (tmp_path / ".token").write_text(TOKEN)
+        (tmp_path / ".token").chmod(0o600)
+        lock = SessionLock(tmp_path / "data" / "telegram.session", "valor server")
+        lock.acquire()
+        code, out, err = await run(tmp_path, None, "cli.telegram_groups")
+        lock.release()
+        assert (code, err) == (0, "")
+        assert out.startswith('Dev                   group       "-1005"  Dev')
 
 
 async def test_it_names_what_is_missing(tmp_path: Path) -> None:
