@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from conversations.alert_store import write_alert
+from conversations.alert_store import Alert, write_alert
 from conversations.outbox import Outbox
 from core.clock import Clock
 from core.database import Database
@@ -20,9 +20,9 @@ class Alerts:
     clock: Clock
     outbox: Outbox
 
-    async def tell_owner(self, sentence: str) -> None:
-        """Log it, and see to it that the owner's chat is told, once."""
+    async def tell_owner(self, sentence: str, without_front: str | None = None) -> None:
+        """Log it, and see to it that the owner's chat is told, once; not on a front that does not work."""
         log.error(sentence)
-        now = self.clock.now()
-        await self.database.write("alert", lambda connection: write_alert(connection, sentence, now))
+        alert, now = Alert(sentence, without=without_front), self.clock.now()
+        await self.database.write("alert", lambda connection: write_alert(connection, alert, now))
         self.outbox.wake()

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import store
-from conversations.alert_store import write_alert
+from conversations.alert_store import Alert, write_alert
 from conversations.inbox import Inbox, Receipt, entries_for
 from conversations.moves import Moves
 from conversations.store import ChatRow
@@ -106,7 +106,7 @@ class CatchUp:
         def note(connection: Connection) -> None:
             for key, title in store.note_gone(connection, front.name, keys, now).items():
                 if config.entry_of(key) is not None:
-                    write_alert(connection, GONE.format(title=title or key, key=key), now)
+                    write_alert(connection, Alert(GONE.format(title=title or key, key=key)), now)
 
         await self._doors.database.write("gone", note)
 

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import attachment_store, move_store, store, turn_store
-from conversations.alert_store import write_alert
+from conversations.alert_store import Alert, write_alert
 from conversations.commands import read_command
 from conversations.moves import follow
 from conversations.store import ChatRow, Filing, Known
@@ -211,7 +211,7 @@ class Inbox:
         reason = TOO_MANY.format(limit=self._limits.answers_per_minute)
         store.set_stopped(connection, message.chat, reason, now)
         alert = _alert(message, reason)
-        write_alert(connection, alert, now)
+        write_alert(connection, Alert(alert), now)
         return Receipt(message, reason, alert=alert)
 
     def _begin(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:

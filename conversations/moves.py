@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import move_store, store
-from conversations.alert_store import write_alert
+from conversations.alert_store import Alert, write_alert
 from core.clock import Clock
 from core.database import Database
 from core.message import Chat, Move
@@ -69,7 +69,7 @@ def follow(connection: Connection, move: Move, config: WorkspaceConfig, now: dat
         if entry is not None:
             sentence = _sentence(move, entry, config)
             log.warning(sentence)
-            write_alert(connection, sentence, now)
+            write_alert(connection, Alert(sentence), now)
     return True
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from conversations import delivery_store as rows
 from conversations import turn_store
+from conversations.alert_store import DAY, Alert, write_alert
 from conversations.delivery import Delivery, Shown
 from conversations.enclosures import Enclosures
 from conversations.moves import Moves
@@ -19,7 +20,17 @@ from conversations.signs import Signs
 from conversations.turn import TurnEnd
 from core.clock import Clock
 from core.database import Database, Work
-from core.errors import AlreadySent, DatabaseError, FloodWait, Moved, SessionError, Undeliverable, Unreachable
+from core.errors import (
+    AlreadySent,
+    Closed,
+    DatabaseError,
+    FloodWait,
+    Moved,
+    SessionError,
+    SlowMode,
+    Undeliverable,
+    Unreachable,
+)
 from core.events import Events, Told
 from core.message import Chat, Sent, Sign
 from core.protocols import Front
@@ -27,6 +38,8 @@ from core.protocols import Front
 log = structlog.get_logger("telegram.outbox")
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
+SHUT = "I cannot write in chat {chat}: {error} What I owe it stays a dead letter."
+SLOW = "Chat {chat} is in slow mode, so my answers there wait: make the account an admin of it to lift that for me."
 PHOTO = "photo"  # how a front names a picture that it shows as one
 
 
@@ -176,12 +189,18 @@ class Outbox:
     async def _deliver(self, front: Front, delivery: Delivery) -> None:
         try:
             shown = await self._show(front, delivery)
+        except SlowMode as wait:
+            await self._postpone(delivery, wait.seconds, str(wait))
+            await self._tell_owner(Alert(SLOW.format(chat=delivery.chat.key), DAY, delivery.chat))
         except FloodWait as wait:
             await self._postpone(delivery, wait.seconds, str(wait))
         except (Unreachable, SessionError) as error:
             await self._postpone(delivery, _backoff(delivery.attempts), str(error))
         except Moved as error:
             await self._follow(delivery, error)
+        except Closed as error:
+            await self._bury(delivery, str(error))
+            await self._tell_owner(Alert(SHUT.format(chat=delivery.chat.key, error=error), DAY, delivery.chat))
         except Undeliverable as error:
             await self._bury(delivery, str(error))
         else:
@@ -235,6 +254,12 @@ class Outbox:
     async def _bury(self, delivery: Delivery, error: str) -> None:
         log.warning("A message will never arrive.", delivery=delivery.id, chat=delivery.chat.key, error=error)
         await self._settle("bury", delivery, lambda connection: rows.bury(connection, delivery, error))
+
+    async def _tell_owner(self, alert: Alert) -> None:
+        now = self._clock.now()
+        if await self._database.write("alert", lambda connection: write_alert(connection, alert, now)):
+            log.warning(alert.sentence)
+            self.wake()
 
     async def _settle(self, name: str, delivery: Delivery, write: Work[None]) -> None:
         """Write what became of a row; with the last one of a turn its chat is shown how it went."""

@@ -117,15 +117,15 @@ def set_stopped(connection: Connection, chat: Chat, reason: str | None, now: dat
     connection.execute(update(chats).where(*_is(chats, chat)).values(**values))
 
 
-def owner_chat(connection: Connection) -> Chat | None:
-    """The direct chat in which an owner wrote last."""
+def owner_chats(connection: Connection) -> list[Chat]:
+    """The direct chats in which owners write, the latest first."""
     query = (
         select(messages.c.front, messages.c.chat_id)
         .join(chats, (chats.c.front == messages.c.front) & (chats.c.chat_id == messages.c.chat_id))
         .where(chats.c.kind == ChatKind.DM, messages.c.role == Role.OWNER)
     )
-    row = connection.execute(query.order_by(messages.c.id.desc()).limit(1)).first()
-    return None if row is None else Chat(row.front, row.chat_id)
+    latest = query.group_by(messages.c.front, messages.c.chat_id).order_by(func.max(messages.c.id).desc())
+    return [Chat(row.front, row.chat_id) for row in connection.execute(latest)]
 
 
 def forget_chat(connection: Connection, chat: Chat) -> None:

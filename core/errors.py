@@ -15,8 +15,10 @@ ValorError                  the root; `str(error)` is one sentence a person can 
 │   └── ModelRefused        does not pass by itself (key, quota, refused, invalid)
 ├── FrontError              a way in or out of a chat
 │   ├── FloodWait           the service asks for patience; carries the seconds
+│   │   └── SlowMode        the chat does: it takes one message at a time
 │   ├── AlreadySent         the service has this send's key already; its message id is not known
-│   ├── Undeliverable       this part will never arrive (kicked, deleted chat, too long)
+│   ├── Undeliverable       this part will never arrive (deleted, too long)
+│   │   ├── Closed          nor any other: the chat is shut to us (kicked, restricted, blocked)
 │   │   └── Moved           not in this chat: it has become another one, which the error names
 │   └── Unreachable         no answer: the outcome of the call is unknown
 ├── ConsentNeeded           the work waits until somebody with the right allows one tool call
@@ -104,12 +106,20 @@ class FloodWait(FrontError):
         self.seconds = seconds
 
 
+class SlowMode(FloodWait):
+    """The chat takes one message at a time."""
+
+
 class AlreadySent(FrontError):
     """The service knows this send's key already, but does not say which message it became."""
 
 
 class Undeliverable(FrontError):
     """This part will never arrive."""
+
+
+class Closed(Undeliverable):
+    """The chat is shut to us until a person changes that."""
 
 
 class Moved(Undeliverable):

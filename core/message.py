@@ -21,6 +21,9 @@ class Chat(NamedTuple):
     key: str
 
 
+PAGE = Chat("local", "page")  # that of the local page, which always works
+
+
 class Move(NamedTuple):
     """A basic group became a supergroup: another chat, with another id and numbers of its own for messages."""
 

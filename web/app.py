@@ -18,6 +18,7 @@ from web.letters import build_letter_routes
 from web.promises import build_promise_routes
 from web.runs import build_run_routes
 from web.security import build_gates
+from web.telegram import build_telegram_routes
 
 STATIC = Path(__file__).with_name("static")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -33,7 +34,14 @@ def create_app(doors: WebDoors, lifespan: Lifespan | None = None) -> FastAPI:
         middleware=build_gates(doors),
     )
     add_error_answers(app)
-    for build in (build_health_routes, build_chat_routes, build_promise_routes, build_letter_routes, build_run_routes):
+    for build in (
+        build_health_routes,
+        build_chat_routes,
+        build_promise_routes,
+        build_letter_routes,
+        build_run_routes,
+        build_telegram_routes,
+    ):
         app.include_router(build(doors))
     app.mount("/static", StaticFiles(directory=STATIC))
 

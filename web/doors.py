@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.checks import Snapshot
 from core.clock import Clock
+from core.group_list import GroupList
 from core.message import Chat
 from core.protocols import PromiseView
 
@@ -186,6 +187,12 @@ class WhyDoor(Protocol):
         ...
 
 
+class GroupDoor(Protocol):
+    async def groups(self) -> GroupList:
+        """The groups of the Telegram account. Raises ValorError where there is none, or it does not answer."""
+        ...
+
+
 class Feed(Protocol):
     def watch(self) -> AsyncIterator[Change]:
         """Changes from now on, to the end of the server; a slow reader misses the older ones."""
@@ -223,6 +230,7 @@ class WebDoors:
     letters: LetterDoor
     runs: RunDoor
     why: WhyDoor
+    groups: GroupDoor
     feed: Feed
     pinger: Pinger
     audit: Audit

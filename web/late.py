@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from core.checks import Snapshot
 from core.clock import Clock
 from core.errors import OwnerError
+from core.group_list import GroupList
 from core.protocols import PromiseView
 from web.doors import (
     Audit,
@@ -17,6 +18,7 @@ from web.doors import (
     ChatDoor,
     ChatReply,
     Feed,
+    GroupDoor,
     Kept,
     LetterDoor,
     Line,
@@ -50,6 +52,7 @@ class Opened:
     letters: LetterDoor
     runs: RunDoor
     why: WhyDoor
+    groups: GroupDoor
     feed: Feed
     pinger: Pinger
     audit: Audit
@@ -78,6 +81,7 @@ class LateDoors:
             letters=LateLetters(self),
             runs=self,
             why=self,
+            groups=self,
             feed=self,
             pinger=self,
             audit=self,
@@ -101,6 +105,9 @@ class LateDoors:
 
     async def why(self, chat: str, message_id: int) -> Sequence[Reason]:
         return await (await self.opened()).why.why(chat, message_id)
+
+    async def groups(self) -> GroupList:
+        return await (await self.opened()).groups.groups()
 
     async def watch(self) -> AsyncGenerator[Change]:
         async for change in (await self.opened()).feed.watch():

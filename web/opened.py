@@ -26,6 +26,7 @@ def open_doors(server: Server) -> Opened:
         runs=LedgerRuns(ground.database),
         why=LedgerWhy(ground.database),
         feed=LedgerFeed(services.events),
+        groups=server,
         pinger=server,
         audit=LedgerAudit(Audit(ground.database, ground.clock)),
     )

@@ -15,13 +15,14 @@ from conversations.reception import Reception
 from core import checks
 from core.checks import Status
 from core.doorbell import Doorbell
-from core.errors import DatabaseError, NewerDatabase, OwnerError, ValorError
+from core.errors import DatabaseError, NewerDatabase, OwnerError, Unreachable, ValorError
 from core.events import PromiseChanged
+from core.group_list import GroupList, list_groups
 from core.message import Message
 from core.migrate import migrate
 from core.owner import Owner
 from core.protocols import Front
-from integrations.telegram.session import TelegramAccess
+from integrations.telegram.session import SIGN_IN, TelegramAccess
 from integrations.telegram.userbot import Userbot
 from promises import store as promise_store
 from runtime.process import sweep
@@ -169,6 +170,12 @@ class Server:
         services.ground.board.report(checks.SELF_PING, Status.HEALTHY, sentence)
         return PingOutcome(True, slowest, sentence)
 
+    async def groups(self) -> GroupList:
+        """Implements web.doors.GroupDoor."""
+        if self._userbot is None:
+            raise Unreachable("The Telegram account is not up: GET /health says why.")
+        return list_groups(await self._userbot.dialogs(), self.services.moves.config)
+
     async def _open_account(self) -> None:
         """Bring up the Telegram account; without API id and hash it is off."""
         board, access = self.services.ground.board, TelegramAccess.of(self.services.ground.settings)
@@ -180,7 +187,7 @@ class Server:
         try:
             await userbot.start(_Heard(self.services.reception, lambda: self._meet(userbot)))
         except OwnerError as error:
-            board.report(checks.ACCOUNT, Status.UNHEALTHY, str(error))
+            await self._lose_account(str(error))
             await self.ping()
             return
         self._userbot = userbot
@@ -193,15 +200,25 @@ class Server:
         self._attach(userbot)
 
     async def _follow_account(self, userbot: Userbot) -> None:
-        """Keep the board true; ping once the account is there."""
-        pinged = False
+        """Keep the board true; ping once the account is there, and tell its owner when it is lost."""
+        pinged = lost = False
         while True:
             health = userbot.health()
             status = Status(health.status)
-            self.services.ground.board.report(checks.ACCOUNT, status, health.sentence)
+            if status is Status.UNHEALTHY and not lost:
+                await self._lose_account(health.sentence)
+                lost = True
+            elif not lost:
+                self.services.ground.board.report(checks.ACCOUNT, status, health.sentence)
             if status is Status.HEALTHY and not pinged:
                 pinged = (await self.ping()).is_back
             await self.services.ground.clock.sleep(RETRY / 4)
+
+    async def _lose_account(self, sentence: str) -> None:
+        """Say it on the board, and to the owner on a way that does not lead over the account."""
+        mend = SIGN_IN if SIGN_IN in sentence else None
+        self.services.ground.board.report(checks.ACCOUNT, Status.UNHEALTHY, sentence, mend)
+        await self.services.alerts.tell_owner(sentence, without_front="account")
 
     async def _listen(self, doorbell: Doorbell) -> None:
         """The worker rings when it has written something to be told."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from core.clock import Clock
 from core.errors import FrontError, SessionError, Unreachable
+from integrations.telegram.budget import Budget
 from integrations.telegram.directory import Directory
 from integrations.telegram.intake import guard
 from integrations.telegram.line import Line
@@ -63,8 +64,9 @@ class Owner(Protocol):
 class Lifeline:
     """`line` is the connection in use. Ends for good only with a session that is not signed in any more."""
 
-    def __init__(self, access: TelegramAccess, pace: Pace, clock: Clock) -> None:
+    def __init__(self, access: TelegramAccess, budget: Budget, pace: Pace, clock: Clock) -> None:
         self._access = access
+        self._budget = budget
         self._pace = pace
         self._clock = clock
         self._line: Line | None = None
@@ -131,7 +133,7 @@ class Lifeline:
         def reread() -> None:
             self._spawn(lambda: owner.on_gap(too_long=True))
 
-        line = Line(self._access, self._pace.call, reread, owner.is_settled)
+        line = Line(self._access, self._budget, self._pace.call, reread, owner.is_settled)
         try:
             self.directory = await line.open(self.directory, owner.on_update)
             self._line = line

@@ -17,8 +17,9 @@ from telethon.tl import types as tl
 
 from core.attachment import tell_size
 from core.edges import around
-from core.errors import SessionError, Undeliverable, Unreachable
+from core.errors import FloodWait, SessionError, SlowMode, Undeliverable, Unreachable
 from core.message import Chat, Move
+from integrations.telegram.budget import Budget
 from integrations.telegram.client import ACCOUNT
 from integrations.telegram.convert import move_of
 from integrations.telegram.directory import Account, Directory, to_account
@@ -55,9 +56,15 @@ class Line:
     """
 
     def __init__(
-        self, access: TelegramAccess, seconds: float, on_too_long: Callable[[], None], is_settled: Callable[[], bool]
+        self,
+        access: TelegramAccess,
+        budget: Budget,
+        seconds: float,
+        on_too_long: Callable[[], None],
+        is_settled: Callable[[], bool],
     ) -> None:
         self._client = build_client(access, on_too_long, is_settled)
+        self._budget = budget
         self._edge = access.edge
         self._seconds = seconds
         self._loss: SessionError | None = None
@@ -72,8 +79,10 @@ class Line:
 
         async def deliver(update: Any) -> None:
             await self._ready.wait()
-            on_update(update)
-            self._client.delivered()
+            try:
+                on_update(update)
+            finally:
+                self._client.delivered()
 
         self._client.add_event_handler(deliver, events.Raw())
         with around(self._edge, "telegram.connect"):
@@ -107,10 +116,19 @@ class Line:
         return reason
 
     async def call(self, request: Any, seconds: float | None = None) -> Any:
-        """One request, sent once, answered within `seconds`. Raises FrontError's children."""
+        """One request, sent once, answered within `seconds`. Raises FrontError's children.
+
+        While Telegram wants patience with this kind of request it is not asked: FloodWait says how long that is.
+        """
+        kind = type(request).__name__
+        self._budget.check(kind)
         try:
-            with around(self._edge, f"telegram.{type(request).__name__.removesuffix('Request')}"):
+            with around(self._edge, f"telegram.{kind.removesuffix('Request')}"):
                 return await self._bounded(self._client.ask(request), seconds)
+        except FloodWait as wait:
+            if not isinstance(wait, SlowMode):
+                self._budget.refused(kind, wait.seconds)
+            raise
         except SessionError as error:
             raise Unreachable(str(error)) from error
 

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 from telethon import errors
+from telethon.tl import functions as fn
 
 from core.errors import SessionError
 from integrations.telegram.client import AccountClient
 from integrations.telegram.directory import Account, to_account
-from integrations.telegram.refusals import translate
-from integrations.telegram.session import SessionLock, TelegramAccess, build_client, forget_key
+from integrations.telegram.refusals import SESSION_LOSS, translate
+from integrations.telegram.session import SessionLock, TelegramAccess, build_client, forget_key, has_key
 
 ATTEMPTS = 3
 CONNECT_SECONDS = 30.0
@@ -61,6 +62,36 @@ async def sign_in(access: TelegramAccess, prompts: Prompts) -> SignIn:
         raise SessionError(str(translate(error))) from error
     finally:
         lock.release()
+
+
+async def sign_out(access: TelegramAccess) -> bool:
+    """Have Telegram end the session, and keep nothing of it; False when nobody was signed in. Raises SessionError."""
+    lock = SessionLock(access.session_path, "telegram_logout")
+    lock.acquire()
+    try:
+        if not has_key(access.session_path):
+            return False
+        was_in = await _end_session(access)
+    except (OSError, TimeoutError, errors.RPCError) as error:
+        raise SessionError(f"{translate(error)} The session is as it was: try again.") from error
+    else:
+        forget_key(access)
+        return was_in
+    finally:
+        lock.release()
+
+
+async def _end_session(access: TelegramAccess) -> bool:
+    client = build_client(access)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await client.connect()
+            await client.ask(fn.auth.LogOutRequest())
+    except SESSION_LOSS:
+        return False  # Telegram had ended it already
+    finally:
+        await client.close()
+    return True
 
 
 async def _connect(access: TelegramAccess) -> AccountClient:

@@ -7,14 +7,24 @@ import re
 
 from telethon import errors
 
-from core.errors import AlreadySent, FloodWait, SessionError, Undeliverable, Unreachable, ValorError
+from core.errors import (
+    AlreadySent,
+    Closed,
+    FloodWait,
+    SessionError,
+    SlowMode,
+    Undeliverable,
+    Unreachable,
+    ValorError,
+)
 
 SIGN_IN_AGAIN = "sign in again with scripts/telegram_login.sh"
 UNSAID_PATIENCE = 30.0
 SESSION_LOSS = (errors.UnauthorizedError, errors.AuthKeyDuplicatedError, errors.AuthKeyNotFound)
 _UNKNOWN_OUTCOME = (errors.ServerError, errors.TimedOutError, errors.BadMessageError, errors.InvalidDCError)
-_PATIENCE = (errors.FloodWaitError, errors.SlowModeWaitError, errors.FloodPremiumWaitError)
-_SENTENCES = {
+_PATIENCE = (errors.FloodWaitError, errors.FloodPremiumWaitError)
+# The whole chat is shut.
+_CLOSED = {
     errors.ChatWriteForbiddenError: "The account may not write in this chat.",
     errors.ChatSendPlainForbiddenError: "The account may not write texts in this chat.",
     errors.ChatGuestSendForbiddenError: "The account must join this chat before it can write.",
@@ -26,11 +36,13 @@ _SENTENCES = {
     errors.UserIsBlockedError: "The person has blocked the account.",
     errors.YouBlockedUserError: "The account has blocked this person.",
     errors.InputUserDeactivatedError: "The person's account is deleted.",
+    errors.PeerFloodError: "Telegram has limited the account for writing to too many people.",
+}
+_SENTENCES = {
     errors.PeerIdInvalidError: "The account does not know this chat.",
     errors.ChatSendMediaForbiddenError: "The account may not send files in this chat.",
     errors.ChatSendPhotosForbiddenError: "The account may not send pictures in this chat.",
     errors.MediaCaptionTooLongError: "The caption is longer than Telegram takes.",
-    errors.PeerFloodError: "Telegram has limited the account for writing to too many people.",
     errors.MessageTooLongError: "The message is longer than Telegram takes.",
     errors.MessageEmptyError: "The message has no visible text.",
     errors.MessageIdInvalidError: "The message does not exist any more.",
@@ -42,10 +54,12 @@ _SENTENCES = {
 # Those that Telethon has no class for.
 _NAMED = {"TOPIC_CLOSED": "This topic is closed: only its admins can write there."}
 _LOSSES = {
-    errors.AuthKeyDuplicatedError: "The Telegram session was used in two places at once and Telegram has ended it",
-    errors.SessionRevokedError: "The Telegram session was ended from another device",
-    errors.UserDeactivatedBanError: "Telegram has closed the account",
-    errors.UserDeactivatedError: "The Telegram account is deleted",
+    errors.AuthKeyDuplicatedError: "The Telegram session was used in two places at once, so Telegram has ended it: see "
+    "to it that this machine alone has the session file, and",
+    errors.SessionRevokedError: "The Telegram session was ended from another device:",
+    errors.UserDeactivatedBanError: "Telegram has closed the account for breaking its rules: appeal to Telegram's "
+    "support from its phone number, or take another account and",
+    errors.UserDeactivatedError: "The Telegram account is deleted: take another account and",
 }
 
 
@@ -54,13 +68,17 @@ def translate(error: BaseException) -> ValorError:
     if isinstance(error, errors.RandomIdDuplicateError):
         return AlreadySent("Telegram has this message already.")
     if isinstance(error, SESSION_LOSS):
-        return SessionError(f"{_LOSSES.get(type(error), 'The Telegram session is not signed in')}: {SIGN_IN_AGAIN}.")
+        return SessionError(f"{_LOSSES.get(type(error), 'The Telegram session is not signed in:')} {SIGN_IN_AGAIN}.")
+    if isinstance(error, errors.SlowModeWaitError):
+        return SlowMode(error.seconds)
     if isinstance(error, _PATIENCE):
         return FloodWait(error.seconds)
     if isinstance(error, errors.FloodError):
         return FloodWait(UNSAID_PATIENCE)
     if isinstance(error, errors.RPCError) and not isinstance(error, _UNKNOWN_OUTCOME):
         name = name_of(error)
+        if type(error) in _CLOSED:
+            return Closed(_CLOSED[type(error)])
         return Undeliverable(_SENTENCES.get(type(error)) or _NAMED.get(name) or f"Telegram refused it: {name}.")
     return Unreachable(f"Telegram did not answer: {str(error) or type(error).__name__}.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,10 @@ from telethon.tl import types as tl
 
 from core.attachment import File
 from core.clock import Clock, SystemClock
-from core.errors import FrontError, Moved, SessionError, Undeliverable, Unreachable
+from core.errors import FrontError, Moved, SessionError, SlowMode, Undeliverable, Unreachable
 from core.message import Chat, Entity, Message, Part, Sent
 from core.protocols import Dialog, Receiver
+from integrations.telegram.budget import Budget, Purpose
 from integrations.telegram.convert import find_message, to_message, to_sent
 from integrations.telegram.directory import Account, Directory
 from integrations.telegram.entities import to_telethon
@@ -42,6 +44,7 @@ LOST_REPLIES = frozenset({"REPLY_MESSAGE_ID_INVALID", "MSG_ID_INVALID", "MESSAGE
 # What Telegram says where the account joins, leaves or is thrown out of a group, or something else changes there.
 MEMBERSHIP = (tl.UpdateChannel, tl.UpdateChat)
 DIFFERENCE_REACH = timedelta(hours=24)
+KINDS_TOLD = 3
 REFRESH_SECONDS = 60.0
 BOOT = datetime(1970, 1, 1, tzinfo=UTC)  # as good as any other moment
 
@@ -52,12 +55,14 @@ class Userbot:
     def __init__(self, access: TelegramAccess, pace: Pace | None = None, clock: Clock | None = None) -> None:
         self._access = access
         self._clock = clock or SystemClock()
-        self._life = Lifeline(access, pace or Pace(), self._clock)
+        self._budget = Budget(self._clock)
+        self._life = Lifeline(access, self._budget, pace or Pace(), self._clock)
         self._lock = SessionLock(access.session_path, "valor server", self._clock)
         self._intake: Intake[Any] = Intake(self._take)
         self._receiver: Receiver | None = None
         self._account: Account | None = None
         self._has_dialogs = False
+        self.unhandled: Counter[str] = Counter()  # updates of kinds that nobody here cares for
         self._looked_for: dict[Chat, float] = {}
         self._rereading = 0
         self._lead: timedelta | None = None  # of Telegram's clock before the time since boot
@@ -100,7 +105,12 @@ class Userbot:
         self._lock.release()
 
     def health(self) -> Health:
-        return self._life.health
+        """What is not handled is told with it, the most frequent kinds first."""
+        health, kinds = self._life.health, self.unhandled.most_common(KINDS_TOLD)
+        if health.status != "healthy" or not kinds:
+            return health
+        told = ", ".join(f"{name} {number}" for name, number in kinds)
+        return Health(health.status, f"{health.sentence} Updates not handled: {told}.")
 
     @property
     def account(self) -> Account:
@@ -131,6 +141,8 @@ class Userbot:
         raw = find_message(update, self.account.id)
         if raw is not None and raw.peer_id is not None:
             self._intake.put(utils.get_peer_id(raw.peer_id), raw)
+        elif not isinstance(update, MEMBERSHIP):
+            self.unhandled[type(update).__name__] += 1
 
     def _now(self) -> datetime:
         """By Telegram's clock, of which messages tell, as far as it is known: ours may be wrong, or be set."""
@@ -186,8 +198,12 @@ class Userbot:
     async def send(self, part: Part) -> int:
         line = self._life.line
         peer = await self._peer(line, part.chat)
+        await self._budget.enter(Purpose.ANSWER, part.chat)
         try:
             return await self._send(line, peer, part, part.reply_to)
+        except SlowMode as wait:
+            self._budget.slow_mode(part.chat, wait.seconds)
+            raise
         except Undeliverable as refusal:
             await self._raise_moved(line, peer)
             if part.reply_to is None or name_of(refusal.__cause__ or refusal) not in LOST_REPLIES:
@@ -221,6 +237,7 @@ class Userbot:
         line = self._life.line
         peer = await self._peer(line, chat)
         request = fn.messages.EditMessageRequest(peer, message_id, message=text, entities=to_telethon(entities) or None)
+        await self._budget.enter(Purpose.CHANGE, chat)
         try:
             await _unless_done(line, request)
         except Undeliverable:
@@ -239,11 +256,13 @@ class Userbot:
         line = self._life.line
         reaction: list[Any] = [tl.ReactionEmoji(emoji)] if emoji else []
         request = fn.messages.SendReactionRequest(await self._peer(line, chat), message_id, reaction=reaction)
+        await self._budget.enter(Purpose.DECORATION, chat)
         await _unless_done(line, request)
 
     async def mark_read(self, chat: Chat, message_id: int) -> None:
         line = self._life.line
         peer = await self._peer(line, chat)
+        await self._budget.enter(Purpose.DECORATION, chat)
         if topic := topic_of(chat):
             await line.call(fn.messages.ReadDiscussionRequest(peer, topic, message_id))
         elif isinstance(peer, tl.InputPeerChannel):
@@ -255,6 +274,7 @@ class Userbot:
         line = self._life.line
         peer = await self._peer(line, chat)
         topic = topic_of(chat) or None
+        await self._budget.enter(Purpose.DECORATION, chat)
         await line.call(fn.messages.SetTypingRequest(peer, tl.SendMessageTypingAction(), top_msg_id=topic))
 
     async def sent_after(self, chat: Chat, message_id: int) -> list[Sent]:

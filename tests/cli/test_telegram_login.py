@@ -15,12 +15,12 @@ from tests.integrations.telegram.desk import Home
 from tests.world.telegram import TelegramWorld
 
 
-async def run(folder: Path, typed: str | None) -> tuple[int | None, str, str]:
+async def run(folder: Path, typed: str | None, module: str = "cli.telegram_login") -> tuple[int | None, str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TELEGRAM_")}
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "cli.telegram_login",
+        module,
         cwd=PROJECT,
         env=environment | {"VALOR_HOME": str(folder)},
         stdin=DEVNULL if typed is None else PIPE,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from conversations import move_store
-from conversations.alert_store import write_alert
+from conversations.alert_store import Alert, write_alert
 from core.message import ChatKind
 from tests.conversations.stage import DEV, DM, OLGA, Stage
 
@@ -42,8 +42,9 @@ async def test_a_running_turn_stays_where_the_supergroup_is_being_answered(stage
 
 async def test_the_owner_is_owed_a_sentence_once_within_a_minute(stage: Stage) -> None:
     await stage.say(DM, OLGA, "hello")
+    alert, now = Alert("Mind this."), stage.clock.now()
     for _ in range(2):
-        await stage.database.write("alert", lambda connection: write_alert(connection, "Mind this.", stage.clock.now()))
+        await stage.database.write("alert", lambda connection: write_alert(connection, alert, now))
     stage.outbox.wake()
     await stage.quiet()
     assert stage.front.texts(DM.key).count("Mind this.") == 1

@@ -172,7 +172,7 @@ async def test_p3_a_send_that_arrived_before_the_move_is_found_in_the_group(stag
         await stage.reception.receive(message)
     await _past_the_wait(stage)
     assert (stage.front.texts(DEV.key), stage.front.texts(THERE.key)) == (["once"], [])
-    assert [(row.chat_id, row.status) for row in await stage.rows("deliveries", kind="notice")] == [("-20", "sent")]
+    assert [(row.chat_id, row.status) for row in await stage.rows("deliveries", front=FRONT)] == [("-20", "sent")]
 
 
 async def test_p3_a_send_under_way_while_the_group_moves_is_not_sent_again(stage: Stage) -> None:

@@ -18,10 +18,10 @@ async def test_a8_why_is_told_by_each_front_that_stored_the_message(stage: Stage
 
 async def test_a6_alerts_go_to_the_owner_s_newest_direct_chat(stage: Stage) -> None:
     await stage.say(Chat(FRONT, "2"), MAX, "hello")
-    assert await stage.database.read(store.owner_chat) is None
+    assert await stage.database.read(store.owner_chats) == []
     await stage.say(DM, OLGA, "hello")
     await stage.say(DEV, OLGA, "hello")
-    assert await stage.database.read(store.owner_chat) == DM
+    assert await stage.database.read(store.owner_chats) == [DM]
 
 
 async def test_b8_a_mark_never_goes_back_and_an_admission_keeps_its_first_moment(stage: Stage) -> None:

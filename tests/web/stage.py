@@ -16,6 +16,7 @@ from conversations.dead_letter_store import DeadLetter
 from core.checks import Board, Snapshot, Status
 from core.clock import Clock, FakeClock
 from core.errors import RequestError, Unknown
+from core.group_list import Group, GroupList
 from core.message import Chat
 from core.protocols import PromiseView
 from promises.agenda import Appointment, Cause
@@ -151,6 +152,11 @@ class PlayedWhy:
         return [Reason("account:1", chat, 5, "ann", AT, True, "dm of a listed person")] if message_id == 5 else []
 
 
+class PlayedGroups:
+    async def groups(self) -> GroupList:
+        return GroupList((Group("-1005", "Dev", "Dev"),), ("-7",))
+
+
 @dataclass
 class PlayedFeed:
     changes: asyncio.Queue[Change] = field(default_factory=asyncio.Queue[Change])
@@ -216,6 +222,7 @@ class Stage:
             letters=self.letters,
             runs=PlayedRuns(),
             why=PlayedWhy(),
+            groups=PlayedGroups(),
             feed=self.feed,
             pinger=self.pinger,
             audit=self.audit,

@@ -12,6 +12,7 @@ from tests.web.stage import (
     PlayedAudit,
     PlayedChat,
     PlayedFeed,
+    PlayedGroups,
     PlayedLetters,
     PlayedPinger,
     PlayedPromises,
@@ -31,6 +32,7 @@ def opened() -> Opened:
         letters=PlayedLetters(),
         runs=PlayedRuns(),
         why=PlayedWhy(),
+        groups=PlayedGroups(),
         feed=PlayedFeed(),
         pinger=PlayedPinger(),
         audit=PlayedAudit(),
@@ -69,6 +71,7 @@ async def test_s4_every_door_opens() -> None:
     assert await doors.chat.lines("page", 5) == []
     assert [view.id for view in await doors.promises.list(5)] == [7]
     assert (await doors.promises.show(7)).promise.id == 7
+    assert (await doors.groups.groups()).absent == ("-7",)
     assert (await doors.promises.cancel(7)).status == "cancelled"
     assert (await doors.promises.retry(7)).status == "pending"
     assert len(await doors.promises.agenda(5)) == 1

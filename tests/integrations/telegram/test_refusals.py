@@ -7,7 +7,7 @@ import pytest
 from telethon import errors
 from telethon.tl.types import RpcError
 
-from core.errors import AlreadySent, FloodWait, SessionError, Undeliverable, Unreachable, ValorError
+from core.errors import AlreadySent, Closed, FloodWait, SessionError, SlowMode, Undeliverable, Unreachable, ValorError
 from integrations.telegram.refusals import UNSAID_PATIENCE, name_of, translate
 
 
@@ -16,13 +16,13 @@ from integrations.telegram.refusals import UNSAID_PATIENCE, name_of, translate
     [
         ("RANDOM_ID_DUPLICATE", 500, AlreadySent, "RANDOM_ID_DUPLICATE"),
         ("FLOOD_WAIT_7", 420, FloodWait, "FLOOD_WAIT"),
-        ("SLOWMODE_WAIT_9", 420, FloodWait, "SLOW_MODE_WAIT"),
+        ("SLOWMODE_WAIT_9", 420, SlowMode, "SLOW_MODE_WAIT"),
         ("SOME_FLOOD", 420, FloodWait, "SOME_FLOOD"),
         ("AUTH_KEY_UNREGISTERED", 401, SessionError, "AUTH_KEY_UNREGISTERED"),
         ("AUTH_KEY_DUPLICATED", 406, SessionError, "AUTH_KEY_DUPLICATED"),
-        ("CHANNEL_PRIVATE", 406, Undeliverable, "CHANNEL_PRIVATE"),
+        ("CHANNEL_PRIVATE", 406, Closed, "CHANNEL_PRIVATE"),
         ("UNHEARD_OF", 406, Undeliverable, "UNHEARD_OF"),
-        ("CHAT_WRITE_FORBIDDEN", 403, Undeliverable, "CHAT_WRITE_FORBIDDEN"),
+        ("CHAT_WRITE_FORBIDDEN", 403, Closed, "CHAT_WRITE_FORBIDDEN"),
         ("INTERNAL", 500, Unreachable, "INTERNAL"),
         ("Timeout", -503, Unreachable, "TIMEOUT"),
     ],

@@ -140,6 +140,7 @@ async def test_a_flood_wait_carries_its_seconds(front: Front) -> None:
     with pytest.raises(FloodWait) as caught:
         await front.bot.send(Part(front.dm, "hello", random_id=9))
     assert caught.value.seconds == 7
+    front.bot._budget._until.clear()  # seven seconds later
     await front.bot.send(Part(front.dm, "hello", random_id=9))
 
 

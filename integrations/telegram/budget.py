@@ -1,0 +1,129 @@
+"""One budget of calls for the account and for each chat: answers go before decoration, and nothing is hammered."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from core.clock import Clock
+from core.errors import FloodWait, SlowMode
+from core.message import Chat
+
+ANSWERS = ("SendMessageRequest", "SendMediaRequest", "EditMessageRequest")
+RECOVERY = 60.0  # seconds without a refusal after which a rate that was cut doubles
+SLOWEST = 1.0
+PATIENCE = 10.0  # seconds that decoration waits for its turn
+IDLE_CHATS = 1_000
+
+
+class Purpose(Enum):
+    """What a call is for; the value is the share of the budget that it leaves to what is more urgent."""
+
+    ANSWER = 0.0
+    CHANGE = 0.25
+    DECORATION = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Calls a second in the long run, and at once. What Telegram allows is not known: a refusal cuts it by half."""
+
+    account: float = 60.0
+    account_burst: float = 120.0
+    chat: float = 5.0
+    chat_burst: float = 30.0
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Fills at `rate` up to `size`; a call takes one."""
+
+    rate: float
+    size: float
+    at: float
+    level: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.level = self.size
+
+    def seconds_until(self, now: float, share: float) -> float:
+        """How long until one can be taken and this share of the whole is left."""
+        self.level = min(self.size, self.level + (now - self.at) * self.rate)
+        self.at = now
+        return max(0.0, (1 + share * (self.size - 1) - self.level) / self.rate)
+
+
+class Budget:
+    """`enter` before a call that a chat sees; `check` and `refused` around every call, by the name of its kind."""
+
+    def __init__(self, clock: Clock, rates: Rates | None = None) -> None:
+        self._clock = clock
+        self._rates = rates or Rates()
+        self._account = Bucket(self._rates.account, self._rates.account_burst, clock.boot())
+        self._chats: dict[Chat, Bucket] = {}
+        self._until: dict[Hashable, float] = {}
+        self._cut_at = float("-inf")
+
+    async def enter(self, purpose: Purpose, chat: Chat) -> None:
+        """Wait for this call's turn. Raises FloodWait where Telegram has asked for patience, or decoration is late."""
+        waited = 0.0
+        while True:
+            self._check_patience(purpose, chat)
+            seconds = self._seconds_until(purpose, chat)
+            if seconds <= 0:
+                break
+            if purpose is Purpose.DECORATION and waited + seconds > PATIENCE:
+                raise FloodWait(seconds)
+            waited += seconds
+            await self._clock.sleep(seconds)
+        for bucket in (self._account, self._bucket(chat)):
+            bucket.level -= 1
+
+    def check(self, kind: str) -> None:
+        """Raise FloodWait, without asking Telegram, while this kind of call is to wait."""
+        self._raise_until(kind)
+
+    def refused(self, kind: str, seconds: float) -> None:
+        """Telegram wants to wait before the next call of this kind, whatever the chat."""
+        now = self._clock.boot()
+        self._until[kind] = now + seconds
+        self._account.seconds_until(now, 0.0)
+        self._account.rate = max(SLOWEST, self._account.rate / 2)
+        self._cut_at = now
+
+    def slow_mode(self, chat: Chat, seconds: float) -> None:
+        """A chat takes one message at a time, the next after so many seconds."""
+        self._until[chat] = self._clock.boot() + seconds
+
+    def _check_patience(self, purpose: Purpose, chat: Chat) -> None:
+        if purpose is Purpose.ANSWER and (left := self._seconds_left(chat)) > 0:
+            raise SlowMode(left)
+        if purpose is Purpose.DECORATION:
+            for kind in ANSWERS:
+                self._raise_until(kind)
+
+    def _raise_until(self, key: Hashable) -> None:
+        if (left := self._seconds_left(key)) > 0:
+            raise FloodWait(left)
+
+    def _seconds_left(self, key: Hashable) -> float:
+        left = self._until.get(key, 0.0) - self._clock.boot()
+        if left <= 0:
+            self._until.pop(key, None)
+        return left
+
+    def _seconds_until(self, purpose: Purpose, chat: Chat) -> float:
+        now = self._clock.boot()
+        if self._account.rate < self._rates.account and now - self._cut_at >= RECOVERY:
+            self._account.rate, self._cut_at = min(self._rates.account, self._account.rate * 2), now
+        buckets = (self._account, self._bucket(chat))
+        return max(bucket.seconds_until(now, purpose.value) for bucket in buckets)
+
+    def _bucket(self, chat: Chat) -> Bucket:
+        if len(self._chats) > IDLE_CHATS:
+            now = self._clock.boot()
+            self._chats = {key: one for key, one in self._chats.items() if one.seconds_until(now, 1.0) > 0}
+        if chat not in self._chats:
+            self._chats[chat] = Bucket(self._rates.chat, self._rates.chat_burst, self._clock.boot())
+        return self._chats[chat]
