@@ -208,10 +208,11 @@ def newest_first() -> None:
 
 
 def tools_outlive_their_worker() -> None:
+    from promises import reconciler
     from runtime import directory_lock, fence, process, sandbox
 
     patch(sandbox, "ISOLATION", tuple(one for one in sandbox.ISOLATION if one != "--die-with-parent"))
-    for module in (process, fence, directory_lock):
+    for module in (process, fence, directory_lock, reconciler):
         patch(module, "sweep", wait_for_nothing)
 
 
