@@ -47,6 +47,7 @@ MANIFEST = AgentManifest(
             "search_files",
             "make_promise",
             "list_promises",
+            "cancel_promise",
             "report_progress",
             "search_history",
             "read_attachment",

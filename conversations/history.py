@@ -51,7 +51,8 @@ class History:
         asking = set(turn.numbers)
         chain = _newest_within(_chain(connection, turn), self._characters)
         shown = asking | {said.message_id for said in chain}
-        past = self._past(connection, turn, max(asking, default=turn.reply_to))
+        first = (asked.message_id for asked in turn.asked if asked.is_here)  # what steers came after the past
+        past = self._past(connection, turn, max(first, default=turn.reply_to))
         left = self._characters - sum(_length(said) for said in chain)
         return Context(chain, _newest_within([said for said in past if said.message_id not in shown], left))
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from conversations import attachment_store, move_store, store, turn_store
+from conversations import attachment_store, move_store, steering, store, turn_store
 from conversations.alert_store import Alert, write_alert
 from conversations.commands import read_command
 from conversations.moves import follow
@@ -45,9 +45,10 @@ class Limits:
 class Receipt:
     """What became of a message.
 
-    `is_new`: it gets an answer that it did not have coming. `turn_id` is the turn that gives it; `joined` when that one
-    runs already, `stopped` when it is to end now. `moved`: it told, first of all, that its group became a supergroup.
-    `alert` is a sentence for the owner.
+    `is_new`: it gets an answer that it did not have coming. `turn_id` is the turn that gives it. One that runs already
+    has to begin again when it has read less than `joined` (which counts what the turn's run begins with), and to end
+    when `stopped`. `moved`: it told, first of all, that its group became a supergroup. `alert` is a sentence for the
+    owner.
     """
 
     message: Message
@@ -55,7 +56,7 @@ class Receipt:
     is_new: bool = False
     turn_id: int | None = None
     kind: TurnKind = TurnKind.AGENT
-    joined: bool = False
+    joined: int = 0
     stopped: bool = False
     moved: bool = False
     alert: str | None = None
@@ -168,12 +169,25 @@ class Inbox:
             store.change_message(connection, known, case.message, filing)
         return receipt
 
-    @staticmethod
-    def _note_edit(connection: Connection, case: _Case, known: Known, turn_id: int) -> Receipt:
-        """The new text of a message that has its answer, or will: it is read where that turn has not begun yet."""
-        is_read = case.verdict.answer and turn_store.is_untouched(connection, turn_id)
+    def _note_edit(self, connection: Connection, case: _Case, known: Known, turn_id: int) -> Receipt:
+        """The new text of a message that has its answer, or will: its turn reads it as long as it has not ended."""
+        turn = turn_store.find(connection, turn_id) if case.verdict.answer else None
+        is_read, joined = (False, 0) if turn is None else self._correct(connection, turn, case, known)
         store.change_text(connection, known, case.message, case.verdict.prompt if is_read else None)
-        return Receipt(case.message, known.reason, turn_id=turn_id)
+        return Receipt(case.message, known.reason, turn_id=turn_id, joined=joined)
+
+    def _correct(self, connection: Connection, turn: Turn, case: _Case, known: Known) -> tuple[bool, int]:
+        """Whether the turn reads the new text, and the count that tells one which runs that it has to begin again."""
+        now, prompt = self._clock.now(), case.verdict.prompt
+        if turn_store.is_untouched(connection, turn.id):
+            return True, 0
+        begun = turn_store.begun(connection, turn.chat)
+        if prompt == known.prompt or begun is None or begun.id != turn.id:
+            return False, 0
+        if not self._may_join(connection, turn):
+            steering.correct(connection, turn, case.message, prompt, now)
+            return True, 0
+        return True, _take_in(connection, turn, case.message, turn.role)
 
     def _answer(self, connection: Connection, case: _Case) -> Receipt:
         """Give the message its turn, unless something speaks against it."""
@@ -200,9 +214,8 @@ class Inbox:
         turn = None if turn_id is None else turn_store.find(connection, turn_id)
         if turn is None or turn.kind is TurnKind.COMMAND or not self._may_join(connection, turn):
             return Receipt(message, case.verdict.reason)
-        turn_store.join(connection, turn, message, case.verdict.role)
-        turn_store.begin_anew(connection, turn)
-        return Receipt(message, ALBUM, True, turn.id, joined=True)
+        joined = _take_in(connection, turn, message, case.verdict.role)
+        return Receipt(message, ALBUM, True, turn.id, joined=joined)
 
     def _open(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:
         message, now = case.message, self._clock.now()
@@ -223,18 +236,28 @@ class Inbox:
         return turn_store.count_since(connection, chat.chat, since) >= self._limits.answers_per_minute
 
     def _join(self, connection: Connection, case: _Case) -> Receipt | None:
-        """Put the message into the turn that waits, or has only just begun; None when there is none."""
-        message = case.message
-        waiting = turn_store.last_open(connection, message.chat)
-        turn = waiting or turn_store.running(connection, message.chat)
-        is_theirs = turn is not None and turn.requester_id == message.sender.id
-        if turn is None or not (is_theirs or (waiting and case.via == HISTORY)):
+        """Put the message into the turn that waits, has only just begun, or can be steered; None when there is none."""
+        waiting = turn_store.last_open(connection, case.message.chat)
+        begun = turn_store.begun(connection, case.message.chat)
+        theirs = [turn for turn in (waiting, begun) if turn and turn.requester_id == case.message.sender.id]
+        if begun is not None and begun not in theirs and (receipt := self._steer(connection, begun, case)):
+            return receipt
+        if waiting is not None and waiting not in theirs and case.via == HISTORY:
+            theirs.insert(0, waiting)
+        for turn in theirs:
+            if turn.workspace == case.verdict.workspace.name and self._may_join(connection, turn):
+                joined = _take_in(connection, turn, case.message, case.verdict.role)
+                return Receipt(case.message, case.verdict.reason, True, turn.id, joined=joined)
+        return self._steer(connection, begun, case) if begun is not None else None
+
+    def _steer(self, connection: Connection, turn: Turn, case: _Case) -> Receipt | None:
+        """Say it to the turn that is under way, where the sender may; what has to be looked at is the next turn's."""
+        message, now = case.message, self._clock.now()
+        is_there = turn.workspace == case.verdict.workspace.name and not message.attachments
+        if not is_there or not steering.may_steer(connection, turn, message, case.verdict.role):
             return None
-        if not self._may_join(connection, turn):
-            return None
-        turn_store.join(connection, turn, message, case.verdict.role)
-        turn_store.begin_anew(connection, turn)
-        return Receipt(message, case.verdict.reason, True, turn.id, joined=waiting is None)
+        steering.steer(connection, turn, message, case.verdict.prompt, now)
+        return Receipt(message, case.verdict.reason, True, turn.id)
 
     def _may_join(self, connection: Connection, turn: Turn) -> bool:
         return turn_store.may_join(connection, turn, self._clock.now(), self._limits.join_seconds)
@@ -268,6 +291,13 @@ def _again(message: Message, reason: str, known: Known | None) -> Receipt:
     if known is None:
         return Receipt(message, reason)
     return Receipt(replace(message, id=known.number), reason, turn_id=known.turn_id)
+
+
+def _take_in(connection: Connection, turn: Turn, message: Message, role: Role) -> int:
+    """Have the turn's run begin with the message, or with its new text; how often that has grown or changed."""
+    turn_store.join(connection, turn, message, role)
+    turn_store.begin_anew(connection, turn)
+    return turn.joined + 1
 
 
 def _may_stop(turn: Turn, person_id: int, role: Role) -> bool:

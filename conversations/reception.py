@@ -83,15 +83,16 @@ class Reception:
 
     def _act_on(self, receipt: Receipt) -> None:
         """What follows a commit: the sign, the read mark, and the running turn's restart or end."""
-        if not receipt.is_new or receipt.turn_id is None:
+        if receipt.turn_id is None:
             return
         chat = receipt.message.chat
-        self.signs.show(chat, [receipt.message.id], Sign.SEEN)
-        self.signs.mark_read(chat, receipt.message.id)
+        if receipt.is_new:
+            self.signs.show(chat, [receipt.message.id], Sign.SEEN)
+            self.signs.mark_read(chat, receipt.message.id)
         if receipt.stopped:
             self.turns.stop(receipt.turn_id)
         elif receipt.joined:
-            self.turns.take_in(receipt.turn_id, receipt.message.id)
+            self.turns.take_in(receipt.turn_id, receipt.joined)
 
 
 async def _when_writable(act: Callable[[], Awaitable[object]]) -> None:

@@ -44,6 +44,7 @@ class Known:
     number: int
     reason: str
     text: str
+    prompt: str
     edited_at: datetime | None
     turn_id: int | None
 
@@ -152,7 +153,9 @@ def find_message(connection: Connection, message: Message) -> Known | None:
     if message.inbound_key is not None:
         same.append(messages.c.inbound_key == message.inbound_key)
     row = connection.execute(select(messages).where(*_is(messages, message.chat), or_(*same))).first()
-    return None if row is None else Known(row.id, row.message_id, row.reason, row.text, row.edited_at, row.turn_id)
+    if row is None:
+        return None
+    return Known(row.id, row.message_id, row.reason, row.text, row.prompt, row.edited_at, row.turn_id)
 
 
 def add_message(connection: Connection, message: Message, filing: Filing, now: datetime) -> int:

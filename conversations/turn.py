@@ -30,7 +30,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A row of `turns` with the messages it answers, oldest first."""
+    """A row of `turns` with the messages it answers, oldest first.
+
+    `asked` are those that its run begins with; those in `steered_by` reach the same run as steps of its journal.
+    """
 
     id: int
     chat: Chat
@@ -46,6 +49,7 @@ class Turn:
     attempts: int
     stop_requested_by: str | None
     asked: tuple[Asked, ...]
+    steered_by: tuple[Asked, ...] = ()
 
     @property
     def asker(self) -> Asker:
@@ -56,11 +60,11 @@ class Turn:
     @property
     def numbers(self) -> tuple[int, ...]:
         """The messages of its chat that it answers."""
-        return tuple(asked.message_id for asked in self.asked if asked.is_here)
+        return tuple(asked.message_id for asked in (*self.asked, *self.steered_by) if asked.is_here)
 
     @property
     def prompt(self) -> str:
-        """What was asked, all messages in order."""
+        """What its run begins with, all messages in order."""
         return "\n".join(asked.prompt for asked in self.asked)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, or_, select, update
 
 from conversations.turn import Asked, Ending, Turn, TurnEnd, TurnKind
 from core.access import Admission
 from core.message import Chat, Message
 from core.schema import deliveries, messages, turns
 from core.workspaces import Role
+from runtime.steer_store import steers
 
 UNFINISHED = ("open", "running")
 
@@ -53,6 +54,13 @@ def running(connection: Connection, chat: Chat) -> Turn | None:
     return _first(connection, query)
 
 
+def begun(connection: Connection, chat: Chat) -> Turn | None:
+    """The agent's turn of a chat that has begun and not ended: it runs, or will go on; None when it is to stop."""
+    has_begun = (turns.c.status.in_(UNFINISHED), turns.c.started_at.is_not(None))
+    query = select(turns).where(*_in(chat), turns.c.kind == TurnKind.AGENT, turns.c.stop_requested_by.is_(None))
+    return _first(connection, query.where(*has_begun).order_by(turns.c.id))
+
+
 def may_join(connection: Connection, turn: Turn, now: datetime, seconds: float) -> bool:
     """Whether a turn has shown and done nothing yet, and waits to begin or has begun within these seconds."""
     is_young = turns.c.started_at >= now - timedelta(seconds=seconds)
@@ -67,12 +75,13 @@ def may_join(connection: Connection, turn: Turn, now: datetime, seconds: float) 
 
 def is_untouched(connection: Connection, turn_id: int) -> bool:
     """Whether a turn has not begun even once: what it is asked may still change."""
-    query = select(turns.c.id).where(turns.c.id == turn_id, turns.c.status == "open", turns.c.attempts == 0)
+    query = select(turns.c.id).where(turns.c.id == turn_id, turns.c.status == "open", turns.c.started_at.is_(None))
     return connection.execute(query).first() is not None
 
 
 def join(connection: Connection, turn: Turn, message: Message, role: Role) -> None:
-    """One more message for a turn: the answer replies to the newest, with the least of the askers' rights."""
+    """One more message for a turn, or another text of one: the answer replies to the newest, with the least of the
+    askers' rights."""
     least = max(turn.role, role, key=list(Role).index)
     newest = max(turn.reply_to, message.id)
     connection.execute(
@@ -124,13 +133,9 @@ def seal(connection: Connection, turn: Turn) -> bool:
 
 
 def renew(connection: Connection, turn: Turn) -> Turn | None:
-    """The same turn with what has joined it, for a run from the start; None when it is another's now.
-
-    One that is to stop keeps its run: the chat is told what that has done.
-    """
-    run_id = case((turns.c.stop_requested_by.is_(None), new_run_id()), else_=turns.c.run_id)
-    renewed = connection.execute(update(turns).where(*_still(turn)).values(run_id=run_id))
-    return find(connection, turn.id) if renewed.rowcount else None
+    """The same turn with what has joined it, for a run from the start; None when it is another's now."""
+    still = connection.execute(select(turns.c.id).where(*_still(turn))).first()
+    return find(connection, turn.id) if still else None
 
 
 def close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> bool:
@@ -141,6 +146,54 @@ def close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> 
         .values(status=ending.status, ended_at=now, error_id=ending.error_id, error=ending.error, joinable=False)
     )
     return connection.execute(ended).rowcount == 1
+
+
+def hand_over(connection: Connection, turn: Turn, now: datetime) -> None:
+    """Give what steers an ended turn, and was not taken, turns of its own, one for each sender, oldest first."""
+    waiting = messages.c.turn_id == turn.id, steers(turn.run_id, waiting_only=True)
+    rows = connection.execute(select(messages).where(*waiting).order_by(messages.c.id)).all()
+    for sender in dict.fromkeys(row.sender_id for row in rows):
+        own = [row for row in rows if row.sender_id == sender]
+        number = _open_for(connection, turn, own, now)
+        moved = messages.c.id.in_([row.id for row in own])
+        connection.execute(update(messages).where(moved).values(turn_id=number))
+
+
+def _open_for(connection: Connection, former: Turn, asking: Sequence[Row[Any]], now: datetime) -> int:
+    """A turn in the chat that the former one's is now."""
+    chat = connection.execute(select(turns.c.front, turns.c.chat_id).where(turns.c.id == former.id)).one()
+    newest = asking[-1]
+    row = {
+        "front": chat.front,
+        "chat_id": chat.chat_id,
+        "workspace": former.workspace,
+        "kind": TurnKind.AGENT,
+        "status": "open",
+        "requester_id": newest.sender_id,
+        "requester_name": newest.sender_name,
+        "role": newest.role,
+        "reply_to": max((one.message_id for one in asking if one.chat_id == chat.chat_id), default=0),
+        "joined": len(asking),
+        "run_id": new_run_id(),
+        "created_at": now,
+    }
+    key: Any = connection.execute(insert(turns), row).inserted_primary_key
+    return int(key[0])
+
+
+def speaks_of(connection: Connection, turn: Turn, message_id: int) -> bool:
+    """Whether a message is one that the turn answers, or one that it has told."""
+    asked = messages.c.turn_id == turn.id, messages.c.message_id == message_id
+    told = deliveries.c.turn_id == turn.id, deliveries.c.message_id == message_id
+    query = select(exists(select(messages.c.id).where(*asked)), exists(select(deliveries.c.id).where(*told)))
+    return any(connection.execute(query).one())
+
+
+def numbers_of(connection: Connection, turn_id: int) -> tuple[int, ...]:
+    """The messages of its chat that a turn answers."""
+    of_turn = messages.join(turns, (messages.c.turn_id == turns.c.id) & (messages.c.chat_id == turns.c.chat_id))
+    query = select(messages.c.message_id).select_from(of_turn).where(turns.c.id == turn_id)
+    return tuple(connection.execute(query.order_by(messages.c.message_id)).scalars())
 
 
 def interrupted(connection: Connection, owner: str) -> list[Turn]:
@@ -196,16 +249,14 @@ def count_unfinished(connection: Connection) -> dict[str, int]:
 
 def told_end(connection: Connection, turn_id: int) -> TurnEnd | None:
     """How an ended turn went, once nothing more of it is to be told; None before."""
-    row = connection.execute(select(turns.c.status, turns.c.chat_id).where(turns.c.id == turn_id)).first()
+    row = connection.execute(select(turns.c.status).where(turns.c.id == turn_id)).first()
     if row is None or row.status in UNFINISHED:
         return None
     query = select(deliveries.c.status).where(deliveries.c.turn_id == turn_id).distinct()
     left = set(connection.execute(query).scalars())
     if left & {"held", "open", "ready"}:
         return None
-    here = (messages.c.turn_id == turn_id, messages.c.chat_id == row.chat_id)
-    asked = connection.execute(select(messages.c.message_id).where(*here)).scalars()
-    return TurnEnd(row.status, tuple(asked), has_arrived="dead" not in left)
+    return TurnEnd(row.status, numbers_of(connection, turn_id), has_arrived="dead" not in left)
 
 
 def is_ended(connection: Connection, turn_id: int) -> bool:
@@ -223,9 +274,8 @@ def _first(connection: Connection, query: Any) -> Turn | None:
 
 
 def _turn(connection: Connection, row: Row[Any]) -> Turn:
-    asked = connection.execute(
-        select(messages).where(messages.c.turn_id == row.id).order_by(messages.c.message_id)
-    ).all()
+    query = select(messages, steers(row.run_id).label("steers")).where(messages.c.turn_id == row.id)
+    asking = connection.execute(query.order_by(messages.c.message_id)).all()
     return Turn(
         id=row.id,
         chat=Chat(row.front, row.chat_id),
@@ -240,7 +290,8 @@ def _turn(connection: Connection, row: Row[Any]) -> Turn:
         epoch=row.epoch,
         attempts=row.attempts,
         stop_requested_by=row.stop_requested_by,
-        asked=tuple(_asked(one, one.chat_id == row.chat_id) for one in asked),
+        asked=tuple(_asked(one, one.chat_id == row.chat_id) for one in asking if not one.steers),
+        steered_by=tuple(_asked(one, one.chat_id == row.chat_id) for one in asking if one.steers),
     )
 
 

@@ -21,6 +21,7 @@ from conversations.media import Media
 from conversations.moves import Moves
 from conversations.outbox import Outbox
 from conversations.signs import Signs
+from conversations.steering import pass_on
 from conversations.turn import Ending, Turn, TurnKind
 from core.clock import Clock
 from core.database import Database, T, Work
@@ -114,10 +115,11 @@ class Turns:
             self._chats[chat] = asyncio.create_task(self._serve(chat), name=f"turns {chat.key}")
             self._chats[chat].add_done_callback(lambda done: self._ended(chat, done))
 
-    def take_in(self, turn_id: int, message_id: int) -> None:
-        """A message joined the running turn: its model call, which has shown nothing, starts again with it."""
+    def take_in(self, turn_id: int, joined: int) -> None:
+        """A message joined the running turn as its `joined`th: its model call, which has shown nothing, starts again
+        with it."""
         running = self._running.get(turn_id)
-        if running is not None and message_id not in running.turn.numbers:
+        if running is not None and running.turn.joined < joined:
             running.joined = True
             running.work.cancel()
 
@@ -254,20 +256,14 @@ class Turns:
         return Ending("stopped", f"Stopped. {told}")
 
     async def _end(self, turn: Turn, ending: Ending) -> bool:
-        """Commit the end and what is told of it; False when the turn has changed meanwhile."""
-        draft = Draft(turn.chat, "answer", ending.text, reply_to=turn.reply_to or None, turn_id=turn.id)
+        """Commit the end and what is told of it; False when what the turn was to answer has changed meanwhile."""
         now = self._doors.clock.now()
-
-        def end(connection: Connection) -> bool | None:
-            return _tell(connection, draft, ending, now) if turn_store.close(connection, turn, ending, now) else None
-
-        is_told = await self._write("end", end)
-        if is_told is None:
+        silent = await self._write("end", lambda connection: _close(connection, turn, ending, now))
+        if silent is None:
             return False
         self._doors.events.publish(TurnEnded(turn.id, turn.chat, ending.status))
         self._doors.outbox.wake(turn.chat)
-        if not is_told:
-            self._doors.signs.show(turn.chat, turn.numbers, Sign.SILENT)
+        self._doors.signs.show(turn.chat, silent, Sign.SILENT)
         return True
 
     async def _read(self, work: Work[T]) -> T:
@@ -283,6 +279,19 @@ class _JoinedError(Exception):
 
 async def _no_gate() -> None:
     return None
+
+
+def _close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> tuple[int, ...] | None:
+    """End the turn, write what is told of it and hand on what it did not take up.
+
+    The numbers of the messages to which nothing is told; None when the turn cannot end like that, nothing is changed
+    then.
+    """
+    if not turn_store.close(connection, turn, ending, now):
+        return None
+    pass_on(connection, turn, ending, now)
+    draft = Draft(turn.chat, "answer", ending.text, reply_to=turn.reply_to or None, turn_id=turn.id)
+    return () if _tell(connection, draft, ending, now) else turn_store.numbers_of(connection, turn.id)
 
 
 def _tell(connection: Connection, draft: Draft, ending: Ending, now: datetime) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.attachment import File
 from core.errors import ConsentNeeded
 from core.message import Chat, ChatKind, Entity, Message, Part, Sent
 from core.workspaces import Role
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,16 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The tool call that causes an effect in our database: the pair makes the effect unique."""
+    """The tool call that causes an effect in our database: the pair makes the effect unique.
+
+    Whoever writes the effect hands it to `note` in the same transaction: the call's step is written with it.
+    """
 
     run_id: str
     tool_call_id: str
     turn_id: int | None = None
     promise_id: int | None = None
+    note: Callable[[Connection, PromiseView], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +181,7 @@ class PromiseMaker(Protocol):
         """This workspace's newest promises first, open ones before settled ones."""
         ...
 
-    async def cancel(self, promise_id: int, asker: Asker) -> PromiseView: ...
+    async def cancel(self, promise_id: int, asker: Asker, call: Call | None = None) -> PromiseView: ...
 
     async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
         """Make a waiting promise of a turn's run that needs consent; its question is the held acknowledgement."""

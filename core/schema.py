@@ -72,7 +72,8 @@ turns = Table(
     Column("role", Text, nullable=False),
     Column("reply_to", BigInteger, nullable=False),  # the message the answer replies to; 0: none of this chat's
     Column("joinable", Boolean, nullable=False, server_default=text("1")),  # nothing shown or done yet
-    Column("joined", Integer, nullable=False, server_default="1"),  # how many messages it answers
+    # How often what its run begins with has grown or changed: who ends it must have read all of that.
+    Column("joined", Integer, nullable=False, server_default="1"),
     Column("run_id", Text, nullable=False),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("owner", Text),
@@ -261,6 +262,7 @@ runs = Table(
     Column("turn_id", Key),
     Column("promise_id", Key),
     Column("status", Text, nullable=False),  # running, done, failed, stopped
+    Column("prompt", JSON),  # what it was asked: it is asked the same when it goes on
     Column("started_at", Moment, nullable=False),
     Column("ended_at", Moment),
 )
@@ -270,14 +272,19 @@ steps = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("run_id", Text, nullable=False),
-    Column("key", Text, nullable=False),  # `model:3`, or the tool call's id
-    Column("kind", Text, nullable=False),  # model, tool, steer
-    Column("name", Text, nullable=False),
-    Column("status", Text, nullable=False),  # intent, done, refused, failed, interrupted
+    # `model:3`, the tool call's id, `steer:MESSAGE`, `CALL/AGENT.1` and below it the keys of that nested run
+    Column("key", Text, nullable=False),
+    Column("parent", Text),  # the key of the tool call or nested run that it is part of
+    Column("kind", Text, nullable=False),  # model, tool, steer (somebody steers), agent (a nested run)
+    Column("name", Text, nullable=False),  # of the model, tool or agent; of a steer what it is
+    Column("status", Text, nullable=False),  # intent (of a steer: not taken yet), done, refused, failed, interrupted
     Column("epoch", Integer, nullable=False, server_default="0"),
-    Column("request", JSON),
-    Column("response", JSON),
+    Column("request", JSON),  # a tool's arguments, an agent's prompt, what a steer says
+    Column("response", JSON),  # a steer's: the number of the model request that took it
+    Column("content", JSON),  # what a tool showed the model beside its result
     Column("evidence", JSON),
+    Column("digest", Text),  # of what a model's response answers
+    Column("set_aside_at", Moment),  # a replay found another question here: never used again
     Column("started_at", Moment, nullable=False),
     Column("ended_at", Moment),
     UniqueConstraint("run_id", "key"),

@@ -61,14 +61,18 @@ class Promises:
         found = await self._database.read(lambda connection: store.newest(connection, asker.workspace, limit))
         return [promise.view for promise in found]
 
-    async def cancel(self, promise_id: int, asker: Asker) -> PromiseView:
+    async def cancel(self, promise_id: int, asker: Asker, call: Call | None = None) -> PromiseView:
         """Cancel at once what is not begun; work under way is told to stop and settles itself within a second.
 
         Of a repeated promise any occurrence means the one that stands now, and all that would follow.
         """
-        promise, settled = await self._database.write(
-            "promise-cancel", lambda connection: self._cancel(connection, promise_id, asker)
-        )
+
+        def cancel(connection: Connection) -> tuple[Promise, Settled | None]:
+            promise, settled = self._cancel(connection, promise_id, asker)
+            _note(connection, call, promise)
+            return promise, settled
+
+        promise, settled = await self._database.write("promise-cancel", cancel)
         log.info("promise cancel asked", promise=promise_id, by=asker.name, status=promise.status)
         if settled is None:
             self._rings.call_keepers()
@@ -126,6 +130,7 @@ class Promises:
         self, connection: Connection, order: PromiseOrder, asker: Asker, call: Call | None
     ) -> tuple[Promise, bool]:
         if call is not None and (known := store.made_by(connection, call)):
+            _note(connection, call, known)
             return known, False
         now = self._clock.now()
         order = plan(order, now)
@@ -136,6 +141,7 @@ class Promises:
         promise = store.add(connection, new, now)
         acknowledgement = wording.acknowledge(promise, order.after)
         delivery_store.owe(connection, _hold(promise, acknowledgement, call), now)
+        _note(connection, call, promise)
         return promise, True
 
     def _park(self, connection: Connection, parked: Parked, asker: Asker, call: Call) -> Promise:
@@ -211,6 +217,12 @@ def _check_can_be_retried(connection: Connection, promise: Promise) -> None:
         raise RequestError(f"Promise #{promise.id} is {promise.status}: only what failed or was cancelled is retried.")
     for lead in retry_store.broken_dependencies(connection, promise.id):
         raise RequestError(f"Promise #{promise.id} follows #{lead.id}, which is {lead.status}: retry that one first.")
+
+
+def _note(connection: Connection, call: Call | None, promise: Promise) -> None:
+    """Let the tool call that had this effect have its step in the same transaction."""
+    if call is not None and call.note is not None:
+        call.note(connection, promise.view)
 
 
 def _must_wait(connection: Connection, order: PromiseOrder, asker: Asker) -> bool:

@@ -28,6 +28,7 @@ class Consenting(AbstractCapability[Deps]):
     """
 
     database: Database
+    prefix: str = ""  # of the keys of a run that is nested in a tool call
     _requests: int = field(default=0, init=False)
 
     async def wrap_model_request(
@@ -52,7 +53,7 @@ class Consenting(AbstractCapability[Deps]):
 
     def _key_of(self, call: ToolCallPart) -> str:
         """Some local servers give a call's id again in a later response."""
-        return f"{self._requests}:{call.tool_call_id}"
+        return f"{self.prefix}{self._requests}:{call.tool_call_id}"
 
 
 def digest_of(tool: str, arguments: Mapping[str, Any]) -> str:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.access import Action, may
 from core.clock import Clock
-from core.protocols import Asker, Call, ChatFiles, HistorySearch, LinkSearch, Progress, PromiseMaker
+from core.protocols import Asker, Call, ChatFiles, HistorySearch, LinkSearch, Progress, PromiseMaker, PromiseView
 from core.workspaces import Workspace
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from runtime.fence import Fence
+    from runtime.journal import OpenCall
 
 INTERRUPTED = (
     "Valor was restarted while this call was under way: whether it took effect is not known. "
     "Look at what is there before you call it again."
 )
+
+OPEN_CALL: ContextVar[OpenCall | None] = ContextVar("open_call", default=None)  # the tool call that this task runs
 
 Gate = Callable[[], Awaitable[None]]
 
@@ -69,6 +75,17 @@ class Deps:
     def may_run_code(self) -> bool:
         return self.fence is not None and may(self.asker.role, Action.CODE)
 
-    def call(self, tool_call_id: str) -> Call:
-        """The key under which a tool's effect on our database is unique."""
-        return Call(self.run_id, tool_call_id, self.turn_id, self.promise_id)
+    def call(self, tool_call_id: str, told: Callable[[PromiseView], str] | None = None) -> Call:
+        """The key under which a tool's effect on our database is unique.
+
+        With `told`, which says what the tool returns of its effect, the tool's step is committed with the effect.
+        """
+        open_call = OPEN_CALL.get()
+        if open_call is None:
+            return Call(self.run_id, tool_call_id, self.turn_id, self.promise_id)
+
+        def note(connection: Connection, effect: PromiseView) -> None:
+            if told is not None:
+                open_call.finish(connection, told(effect))
+
+        return Call(self.run_id, open_call.key, self.turn_id, self.promise_id, note)

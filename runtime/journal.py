@@ -2,92 +2,135 @@
 
 A model response is a step once it is whole. A tool call is a step twice: an intent before it starts, its result after.
 The same run from the start replays what is finished; a call that was under way when its process died is told to the
-model as interrupted, unless the manifest calls its tool repeatable.
+model as interrupted, unless the manifest calls its tool repeatable. An agent that a tool runs keeps its steps under
+that call's key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import structlog
-from pydantic import TypeAdapter
-from pydantic_ai import RunContext, ToolReturn
-from pydantic_ai.capabilities import AbstractCapability, CapabilityOrdering
-from pydantic_ai.capabilities.abstract import WrapModelRequestHandler, WrapToolExecuteHandler
-from pydantic_ai.exceptions import ToolFailed
-from pydantic_ai.messages import ModelResponse, ToolCallPart
-from pydantic_ai.models import ModelRequestContext
-from pydantic_ai.tools import ToolDefinition
-from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection
 
 from core.clock import Clock
 from core.database import Database, T, Work
-from core.edges import around
-from core.errors import Busy, DatabaseError, NotAllowed, RequestError
-from core.logs import TOOL_CALLS
-from runtime import store
-from runtime.deps import INTERRUPTED, Deps
-from runtime.store import Run, Step, StepStatus
+from core.errors import DatabaseError
+from runtime import steer_store, store
+from runtime.contents import UserSaid, give_prompt, keep_prompt
+from runtime.deps import INTERRUPTED
+from runtime.steer_store import RESTART, STEER, Place, place_of
+from runtime.store import JSON, Run, Step, StepStatus
 
+AGENT = "agent"
+UNDER_WAY = "under way when it stopped"
+SHORT = 400  # characters of a call or its result, where a model is only reminded of it
+COURSE = (
+    "Valor was restarted, and something above is not what it was. From here on you had already gone on, "
+    "and these calls were made:\n{calls}\nThey are not undone: look at what is there before you repeat any of them."
+)
 Evidence = Mapping[str, Any]
 RETRY_SECONDS = 1.0
 log = structlog.get_logger("agents.journal")
-calls = structlog.get_logger(TOOL_CALLS)
 
 
-@cache
-def response_adapter() -> TypeAdapter[ModelResponse]:
-    """How a model response becomes JSON and comes back."""
-    return TypeAdapter(ModelResponse)
+@dataclass(slots=True)
+class Book:
+    """A run, and the steps of it and of those nested in it: on disk at its start, taken up since, and set aside."""
+
+    database: Database
+    clock: Clock
+    run: Run
+    steps: dict[str, Step] = field(default_factory=dict[str, Step])
+    seen: dict[str, Step] = field(default_factory=dict[str, Step])
+    aside: list[Step] = field(default_factory=list[Step])
+
+    async def write(self, step: Step) -> None:
+        """Commit a step. Raises Cancelled when the run is another process's now.
+
+        What is done waits, however long the database is out of order: it would be paid for or done again.
+        """
+        now = self.clock.now()
+        while True:
+            try:
+                await self.database.write("step", lambda connection: store.write_step(connection, self.run, step, now))
+                break
+            except DatabaseError as error:
+                if step.status is StepStatus.INTENT:
+                    raise
+                log.warning("a step cannot be written yet", step=step.key, error=str(error))
+            await self.clock.sleep(RETRY_SECONDS)
 
 
 class Journal:
-    """The steps of one run: what earlier processes left, and what this one adds."""
+    """The steps of one run: what earlier processes left, and what this one adds.
 
-    def __init__(self, database: Database, clock: Clock, run: Run, repeatable: frozenset[str] = frozenset()) -> None:
-        self._database = database
-        self.edge = database.edge
-        self._clock = clock
-        self._run = run
+    `prefix` is what the keys of its steps begin with: nothing, unless it is nested in a tool call of another.
+    """
+
+    def __init__(self, book: Book, repeatable: frozenset[str] = frozenset()) -> None:
+        self._book = book
         self._repeatable = repeatable
-        self._steps: dict[str, Step] = {}
-        self._seen: dict[str, Step] = {}
+        self._parent: str | None = None
+        self.edge = book.database.edge
+        self.prefix = ""
 
-    async def open(self) -> None:
-        """Begin the run, or go on with it. Raises Cancelled when it is another process's now."""
-        now = self._clock.now()
-        self._steps = await self._write("run.begin", lambda connection: store.begin_run(connection, self._run, now))
+    @property
+    def run_id(self) -> str:
+        return self._book.run.id
+
+    async def open(self, prompt: UserSaid) -> UserSaid:
+        """Begin the run, or go on with it; what it was asked when it began. Raises Cancelled when it is another
+        process's now."""
+        now, kept = self._book.clock.now(), keep_prompt(prompt)
+        asked, steps = await self._write(
+            "run.begin", lambda connection: store.begin_run(connection, self._book.run, kept, now)
+        )
+        self._book.steps |= {step.key: step for step in steps if not step.is_set_aside}
+        self._book.aside += [step for step in steps if step.is_set_aside]
+        return give_prompt(asked, prompt)
 
     async def close(self, status: str) -> None:
         """End the run as `done`, `failed` or `stopped`."""
-        now = self._clock.now()
-        await self._write("run.end", lambda connection: store.end_run(connection, self._run.id, status, now))
+        now = self._book.clock.now()
+        await self._write("run.end", lambda connection: store.end_run(connection, self._book.run, status, now))
+
+    def nested(self, call: str, agent: str, repeatable: frozenset[str]) -> NestedJournal:
+        """The journal of an agent that the tool call with that key runs."""
+        return NestedJournal(self._book, repeatable, call, agent)
+
+    # -- what was done
 
     @property
     def steps(self) -> int:
-        return len(self._seen)
+        return sum(step.kind in {"model", "tool"} for step in self._own())
 
     @property
     def tool_calls(self) -> int:
-        return sum(step.kind == "tool" for step in self._seen.values())
+        return sum(step.kind == "tool" for step in self._own())
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """What the runner saw tools do, in order (P10)."""
-        return tuple(item for step in self._seen.values() for item in step.evidence)
+        """What the runner saw tools do, in order (P10); also what was set aside has been done."""
+        aside = (step for step in self._book.aside if step.key.startswith(self.prefix))
+        return tuple(item for step in (*aside, *self._own()) for item in step.evidence)
 
     @property
     def refused(self) -> tuple[str, ...]:
         """The tools that the fence or a right refused."""
-        return tuple(step.name for step in self._seen.values() if step.status is StepStatus.REFUSED)
+        return tuple(step.name for step in self._own() if step.status is StepStatus.REFUSED)
+
+    def _own(self) -> Iterable[Step]:
+        return (step for key, step in self._book.seen.items() if key.startswith(self.prefix))
+
+    # -- step by step
 
     def recorded(self, key: str) -> Step | None:
         """The finished step of that key, taken up into this run; also one that must not be done again."""
-        step = self._steps.get(key)
+        step = self._book.steps.get(key)
         if step is None:
             return None
         if step.status is StepStatus.INTENT:
@@ -95,115 +138,184 @@ class Journal:
                 return None
             seen = {"kind": "interrupted", "tool": step.name}
             step = replace(step, status=StepStatus.INTERRUPTED, response=INTERRUPTED, evidence=(seen,))
-        self._seen[key] = step
+        for part, inner in self._book.steps.items():
+            if part.startswith(f"{key}/") and inner.status is not StepStatus.INTENT:
+                self._book.seen[part] = inner
+        self._book.seen[key] = step
         return step
 
-    async def write(self, step: Step) -> None:
-        """Commit a step. Raises Cancelled when the run is another process's now.
+    def was_under_way(self, key: str) -> bool:
+        """Whether that step was begun by an earlier process, and nobody has written since that it was cut short."""
+        return key in self._book.steps and self._book.steps[key].status is StepStatus.INTENT
 
-        What is done waits, however long the database is out of order: it would be paid for or done again.
-        """
-        now = self._clock.now()
-        while True:
-            try:
-                await self._write("step", lambda connection: store.write_step(connection, self._run, step, now))
-                break
-            except DatabaseError as error:
-                if step.status is StepStatus.INTENT:
-                    raise
-                log.warning("a step cannot be written yet", step=step.key, error=str(error))
-            await self._clock.sleep(RETRY_SECONDS)
+    async def write(self, step: Step) -> None:
+        """Commit a step. Raises Cancelled when the run is another process's now."""
+        step = replace(step, parent=self._parent)
+        await self._book.write(step)
         if step.status is not StepStatus.INTENT:
-            self._seen[step.key] = step
+            self._book.seen[step.key] = step
+
+    def write_with(self, connection: Connection, step: Step) -> None:
+        """Write a finished step within the transaction of its effect: neither is there without the other."""
+        store.write_step(connection, self._book.run, replace(step, parent=self._parent), self._book.clock.now())
 
     async def forget(self, key: str) -> None:
         """Take back an intent whose tool has done nothing."""
-        await self._write("step.forget", lambda connection: store.forget_step(connection, self._run, key))
+        await self._write("step.forget", lambda connection: store.forget_step(connection, self._book.run, key))
+
+    # -- steering and divergence
+
+    async def steers_for(self, request: int) -> list[Step]:
+        """What the model is told before its request of that number beside what tools returned, in order.
+
+        A request whose answer is recorded is told what it was told then; any other takes what waits as well.
+        """
+        if f"{self.prefix}model:{request}" not in self._book.steps and await self._is_steered():
+            now, place = self._book.clock.now(), Place(request, len(self._told(request)))
+            taken = await self._write(
+                "run.steer", lambda connection: steer_store.take(connection, self._book.run, place, now)
+            )
+            self._book.steps |= {step.key: step for step in taken}
+        return self._told(request)
+
+    async def _is_steered(self) -> bool:
+        """Chats steer turns; the agent of a tool call is nobody's to steer."""
+        run = self._book.run
+        if run.turn_id is None or self.prefix:
+            return False
+        return await self._book.database.read(lambda connection: steer_store.is_steered(connection, run.id))
+
+    def _told(self, request: int) -> list[Step]:
+        told = [step for step in self._steers() if place_of(step).request == request]
+        return sorted(told, key=place_of)
+
+    def _steers(self) -> list[Step]:
+        return [
+            step
+            for key, step in self._book.steps.items()
+            if step.kind == STEER and key.startswith(f"{self.prefix}{STEER}:") and step.status is StepStatus.DONE
+        ]
+
+    def diverges(self, request: int, digest: str) -> bool:
+        """Whether the recorded answer to that request was to another one."""
+        step = self._book.steps.get(f"{self.prefix}model:{request}")
+        return step is not None and step.digest not in {None, digest}
+
+    async def set_aside(self, request: int) -> None:
+        """Use neither the recorded answer to that request nor what followed any more.
+
+        The request is told which calls were made in that course, for they are not undone. What people said meanwhile
+        waits to be taken again.
+        """
+        later = [step for step in self._steers() if place_of(step).request > request]
+        waiting = [step for step in later if step.name != RESTART]
+        stale = [step for step in later if step.name == RESTART] + [
+            step
+            for key, step in self._book.steps.items()
+            if key.startswith(self.prefix) and key not in self._book.seen and step.kind != STEER
+        ]
+        renamed = {step.key: self._aside_key(step.key) for step in stale}
+        steers = [replace(step, status=StepStatus.INTENT, response=None) for step in waiting]
+        notes = self._notes(stale, request)
+        log.warning("A replay diverged.", run=self._book.run.id, request=request, set_aside=list(renamed))
+        await self._write("run.diverge", lambda connection: self._diverge(connection, renamed, [*steers, *notes]))
+        for step in (*stale, *waiting):
+            del self._book.steps[step.key]
+        self._book.aside += [replace(step, key=renamed[step.key], is_set_aside=True) for step in stale]
+        self._book.steps |= {note.key: note for note in notes}
+
+    def _diverge(self, connection: Connection, renamed: Mapping[str, str], steers: list[Step]) -> None:
+        now = self._book.clock.now()
+        store.set_aside(connection, self._book.run, renamed, now)
+        for step in steers:
+            store.write_step(connection, self._book.run, step, now)
+
+    def _notes(self, stale: list[Step], request: int) -> list[Step]:
+        calls = [_call_line(step) for step in stale if step.kind == "tool"]
+        if not calls:
+            return []
+        key = f"{self.prefix}{STEER}:{RESTART}:{1 + sum(step.name == RESTART for step in self._steers())}"
+        place = asdict(Place(request, len(self._told(request))))
+        said = {"text": COURSE.format(calls="\n".join(calls))}
+        return [Step(key, STEER, RESTART, StepStatus.DONE, said, place, parent=self._parent)]
+
+    def _aside_key(self, key: str) -> str:
+        taken, number = {step.key for step in self._book.aside}, 1
+        while f"{key}~{number}" in taken:
+            number += 1
+        return f"{key}~{number}"
 
     async def _write(self, name: str, work: Work[T]) -> T:
-        return await self._database.write(name, work)
+        return await self._book.database.write(name, work)
 
 
-@dataclass
-class Journaling(AbstractCapability[Deps]):
-    """Has a run keep its journal: innermost, so that what is recorded is what model and tools gave."""
+class NestedJournal(Journal):
+    """The journal of an agent that runs within a tool call: a step of its own, with the run's steps below it."""
+
+    def __init__(self, book: Book, repeatable: frozenset[str], call: str, agent: str) -> None:
+        super().__init__(book, repeatable)
+        self._call = call
+        self._agent = agent
+
+    async def open(self, prompt: UserSaid) -> UserSaid:
+        """Of the nested runs that the call was at before, the one that was asked the same goes on.
+
+        One that was asked something else has diverged before its first request.
+        """
+        kept = keep_prompt(prompt)
+        former = self._former(kept)
+        key = former.key if former else self._next_key()
+        self._step = Step(key, AGENT, self._agent, StepStatus.INTENT, kept, parent=self._call)
+        self._book.seen[key] = self._step
+        self._parent, self.prefix = key, f"{key}/"
+        if former is not None and former.request != kept:
+            await self.set_aside(1)
+        await self._book.write(self._step)
+        return prompt
+
+    async def close(self, status: str) -> None:
+        ends = {"done": StepStatus.DONE, "failed": StepStatus.FAILED}
+        if status in ends:
+            await self._book.write(replace(self._step, status=ends[status]))
+
+    def _former(self, prompt: JSON) -> Step | None:
+        left = [step for step in self._siblings() if step.key not in self._book.seen]
+        return next((step for step in left if step.request == prompt), left[0] if left else None)
+
+    def _siblings(self) -> list[Step]:
+        """What the same call runs, or ran, of this agent."""
+        known = {**self._book.steps, **self._book.seen}
+        start = f"{self._call}/{self._agent}."
+        return [step for key, step in known.items() if step.kind == AGENT and key.startswith(start)]
+
+    def _next_key(self) -> str:
+        return f"{self._call}/{self._agent}.{len(self._siblings()) + 1}"
+
+
+@dataclass(slots=True)
+class OpenCall:
+    """The tool call that is under way in this task: where an agent that it runs keeps its steps."""
 
     journal: Journal
-    _requests: int = field(default=0, init=False)
-    _first_use: dict[str, int] = field(default_factory=dict[str, int], init=False)
+    intent: Step
 
-    def get_ordering(self) -> CapabilityOrdering:
-        return CapabilityOrdering(position="innermost")
+    @property
+    def key(self) -> str:
+        return self.intent.key
 
-    async def wrap_model_request(
-        self,
-        ctx: RunContext[Deps],
-        *,
-        request_context: ModelRequestContext,
-        handler: WrapModelRequestHandler,
-    ) -> ModelResponse:
-        self._requests += 1
-        key = f"model:{self._requests}"
-        step = self.journal.recorded(key)
-        if step is not None:
-            return response_adapter().validate_python(step.response)
-        response = await handler(request_context)
-        stored = response_adapter().dump_python(response, mode="json")
-        model = request_context.model.model_name
-        await self.journal.write(Step(key, "model", model, StepStatus.DONE, response=stored))
-        return response
-
-    async def wrap_tool_execute(
-        self,
-        ctx: RunContext[Deps],
-        *,
-        call: ToolCallPart,
-        tool_def: ToolDefinition,
-        args: dict[str, Any],
-        handler: WrapToolExecuteHandler,
-    ) -> Any:
-        key = self._key_of(call)
-        step = self.journal.recorded(key)
-        if step is None:
-            await ctx.deps.gate()
-            intent = Step(key, "tool", call.tool_name, StepStatus.INTENT, to_jsonable_python(args))
-            await self.journal.write(intent)
-            step = await self._execute(ctx.deps, intent, args, handler)
-            await ctx.deps.progress.finished(call.tool_name)
-        elif step.status is StepStatus.INTERRUPTED:
-            await self.journal.write(step)
-        if step.status in {StepStatus.REFUSED, StepStatus.FAILED}:
-            raise ToolFailed(step.response)
-        return step.response
-
-    def _key_of(self, call: ToolCallPart) -> str:
-        """The call's id; some local servers give an id again in a later response."""
-        first = self._first_use.setdefault(call.tool_call_id, self._requests)
-        return call.tool_call_id if first == self._requests else f"{call.tool_call_id}@{self._requests}"
-
-    async def _execute(self, deps: Deps, intent: Step, args: dict[str, Any], handler: WrapToolExecuteHandler) -> Step:
-        """Run the tool and commit what came of it. A promise whose directory is taken ends with Busy: it waits."""
-        try:
-            with around(self.journal.edge, f"tool.{intent.name}"):
-                step = read_result(intent, await handler(args))
-        except RequestError as error:
-            if isinstance(error, Busy) and deps.promise_id is not None:
-                await self.journal.forget(intent.key)
-                raise
-            status = StepStatus.REFUSED if isinstance(error, NotAllowed) else StepStatus.FAILED
-            step = replace(intent, status=status, response=str(error))
-        await self.journal.write(step)
-        calls.debug("tool call", tool=step.name, args=step.request, status=step.status, result=step.response)
-        return step
+    def finish(self, connection: Connection, result: str) -> None:
+        """Write the step of the call, which returns `result`, within the transaction of its effect."""
+        self.journal.write_with(connection, replace(self.intent, status=StepStatus.DONE, response=result))
 
 
-def read_result(intent: Step, result: object) -> Step:
-    """The step that a tool's return value completes; its metadata is the evidence."""
-    evidence: tuple[Evidence, ...] = ()
-    if isinstance(result, ToolReturn):
-        evidence = tuple(result.metadata or ())
-        result = result.return_value
-    return replace(intent, status=StepStatus.DONE, response=to_jsonable_python(result), evidence=evidence)
+def _call_line(step: Step) -> str:
+    came_to = _short(step.response) if step.status is not StepStatus.INTENT else UNDER_WAY
+    return f"- {step.name} {_short(step.request)}: {came_to}"
+
+
+def _short(value: JSON) -> str:
+    spelled = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return spelled if len(spelled) <= SHORT else f"{spelled[:SHORT]}…"
 
 
 def tell_steps(connection: Connection, run_id: str) -> list[str]:
@@ -216,7 +328,7 @@ def tell_steps(connection: Connection, run_id: str) -> list[str]:
 def _line(step: Step) -> str:
     facts = [_fact(item) for item in step.evidence]
     if step.status is not StepStatus.DONE:
-        facts.append("under way when it stopped")
+        facts.append(UNDER_WAY)
     return f"{step.name}: {'; '.join(facts)}" if facts else step.name
 
 

@@ -10,7 +10,7 @@ import structlog
 from pydantic_ai import Agent
 from pydantic_ai.capabilities import Caching
 from pydantic_ai.exceptions import AgentRunError
-from pydantic_ai.messages import BinaryContent, UserContent
+from pydantic_ai.messages import BinaryContent
 from pydantic_ai.toolsets import AbstractToolset
 from pydantic_ai.usage import RunUsage
 
@@ -18,12 +18,14 @@ from core.access import may
 from core.attachment import Picture
 from core.clock import Clock
 from core.database import Database
-from core.errors import ConsentNeeded, ModelError
+from core.errors import Cancelled, ConsentNeeded, ModelError
 from core.logs import AGENT_INPUTS, AGENT_OUTPUTS, bound
 from runtime.accounts import Accounts, Caller
 from runtime.consent import Consenting
-from runtime.deps import Deps
-from runtime.journal import Evidence, Journal, Journaling, tell_steps
+from runtime.contents import UserSaid
+from runtime.deps import OPEN_CALL, Deps
+from runtime.journal import Book, Evidence, Journal, tell_steps
+from runtime.journaling import Journaling
 from runtime.limits import RunLimits
 from runtime.manifest import AgentManifest, Tools
 from runtime.model_errors import explain_run
@@ -38,8 +40,6 @@ CUT = "\n\n[Here the model reached the limit of its output.]"
 log = structlog.get_logger("agents.runner")
 inputs = structlog.get_logger(AGENT_INPUTS)
 outputs = structlog.get_logger(AGENT_OUTPUTS)
-
-Prompt = str | Sequence[UserContent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,11 @@ class AgentRunner:
         return self._models.state(manifest.model).is_offline
 
     async def run(
-        self, manifest: AgentManifest, prompt: Prompt, deps: Deps, on_text: OnText | None = None
+        self, manifest: AgentManifest, prompt: UserSaid, deps: Deps, on_text: OnText | None = None
     ) -> RunResult:
-        """Run an agent to its answer; with a `deps.run_id` that is known, go on with that run.
+        """Run an agent to its answer; with a `deps.run_id` that is known, go on with that run as it was asked then.
 
+        Within a tool call of the same run it is nested: its steps lie below that call's.
         `on_text` hears the text of the newest model response as it grows; a try that fails begins it anew.
         Cancelling the awaiting task ends the run at once, its connection and tools with it.
         Raises ModelUnavailable for what may pass, other ModelErrors for what does not; in a promise's run Busy, when
@@ -100,12 +101,12 @@ class AgentRunner:
         """
         journal = self._journal(manifest, deps)
         with bound(run=deps.run_id, turn=deps.turn_id, promise=deps.promise_id):
-            await journal.open()
+            asked = await journal.open(prompt)
             status = "failed"
             try:
-                result = await self._run(manifest, prompt, deps, journal, on_text)
+                result = await self._run(manifest, asked, deps, journal, on_text)
                 status = "done"
-            except (asyncio.CancelledError, ConsentNeeded):
+            except (asyncio.CancelledError, ConsentNeeded, Cancelled):
                 status = "stopped"
                 raise
             finally:
@@ -117,7 +118,7 @@ class AgentRunner:
         return await self._database.read(lambda connection: tell_steps(connection, run_id))
 
     async def _run(
-        self, manifest: AgentManifest, prompt: Prompt, deps: Deps, journal: Journal, on_text: OnText | None
+        self, manifest: AgentManifest, prompt: UserSaid, deps: Deps, journal: Journal, on_text: OnText | None
     ) -> RunResult:
         limits = self._limits.usage(is_promise=deps.promise_id is not None)
         inputs.debug("agent input", agent=manifest.name, prompt=words_of(prompt))
@@ -131,7 +132,7 @@ class AgentRunner:
                 ),
                 instructions=describe(manifest, deps),
                 toolsets=[self._toolset(tools) for tools in manifest.toolsets if tools.are_for(deps)],
-                capabilities=[Journaling(journal), Consenting(self._database)],
+                capabilities=[Journaling(journal), Consenting(self._database, journal.prefix)],
                 usage_limits=limits,
             )
         except AgentRunError as error:
@@ -144,9 +145,13 @@ class AgentRunner:
         return RunResult(text, journal.evidence, journal.refused, usage_of(ran.usage, journal), journal.steps)
 
     def _journal(self, manifest: AgentManifest, deps: Deps) -> Journal:
+        """The run's own journal; within a tool call of the same run a nested one."""
+        call = OPEN_CALL.get()
+        if call is not None and call.journal.run_id == deps.run_id:
+            return call.journal.nested(call.key, manifest.name, manifest.repeatable)
         place = deps.workspace.name
         run = Run(deps.run_id, manifest.name, place, deps.turn_id, deps.promise_id, deps.epoch)
-        return Journal(self._database, self._clock, run, manifest.repeatable)
+        return Journal(Book(self._database, self._clock, run), manifest.repeatable)
 
     def _terms(self, deps: Deps, on_text: OnText | None) -> Terms:
         kind = "turn" if deps.promise_id is None else "promise"
@@ -171,14 +176,14 @@ class AgentRunner:
         return self._toolsets[tools]
 
 
-def compose(text: str, pictures: Sequence[Picture]) -> Prompt:
+def compose(text: str, pictures: Sequence[Picture]) -> UserSaid:
     """A prompt that shows pictures behind its words."""
     if not pictures:
         return text
     return [text, *(BinaryContent(picture.content, media_type=picture.mime) for picture in pictures)]
 
 
-def words_of(prompt: Prompt) -> str:
+def words_of(prompt: UserSaid) -> str:
     """The words alone."""
     return prompt if isinstance(prompt, str) else "\n".join(part for part in prompt if isinstance(part, str))
 

@@ -8,13 +8,28 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from core.errors import Cancelled, ConsentNeeded
 from core.schema import consents, llm_calls, promises, runs, steps, turns
 
 JSON = Any
 WINDOW = timedelta(seconds=60)
+
+
+STEP_COLUMNS = ("key", "parent", "kind", "name", "status", "request", "response", "content", "digest")
+# Statements on the way of every step are built once: building one costs more than running it.
+ADD_STEP = upsert(steps)
+WRITE_STEP = ADD_STEP.on_conflict_do_update(
+    index_elements=["run_id", "key"],
+    set_={
+        name: ADD_STEP.excluded[name]
+        for name in ("status", "request", "response", "content", "digest", "evidence", "epoch", "ended_at")
+    },
+)
+EPOCH_OF_TURN = select(turns.c.epoch).where(turns.c.id == bindparam("owner"))
+EPOCH_OF_PROMISE = select(promises.c.epoch).where(promises.c.id == bindparam("owner"))
 
 
 class StepStatus(StrEnum):
@@ -39,7 +54,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A model response (`key` is `model:N`) or a tool call (`key` is its id). `request` and `response` are JSON."""
+    """A model response (`key` is `model:N`), a tool call (`key` is its id), a nested run, or what somebody steered by.
+
+    `request`, `response` and `content` are JSON. `parent` is the key of the step that this one is part of; `digest` is
+    of what a response answers; one that is set aside was an answer to another question and is not used again.
+    """
 
     key: str
     kind: str
@@ -48,6 +67,10 @@ class Step:
     request: JSON = None
     response: JSON = None
     evidence: tuple[Mapping[str, JSON], ...] = ()
+    content: JSON = None
+    digest: str | None = None
+    parent: str | None = None
+    is_set_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +103,23 @@ class CallEnd:
     cost: float | None = None
 
 
-def begin_run(connection: Connection, run: Run, now: datetime) -> dict[str, Step]:
-    """Write or reopen the run; its steps so far.
+def begin_run(connection: Connection, run: Run, prompt: JSON, now: datetime) -> tuple[JSON, list[Step]]:
+    """Write or reopen the run; what it was asked when it first began, and its steps so far.
 
     Raises Cancelled when it is another process's now, ConsentNeeded when it is a turn's that was parked before.
     """
     check_epoch(connection, run)
     _check_not_parked(connection, run)
-    known = connection.execute(update(runs).where(runs.c.id == run.id), {"status": "running", "ended_at": None})
-    if not known.rowcount:
+    known = connection.execute(select(runs.c.prompt).where(runs.c.id == run.id)).first()
+    if known is None:
         row = {"id": run.id, "agent": run.agent, "workspace": run.workspace, "status": "running", "started_at": now}
-        connection.execute(insert(runs), {**row, "turn_id": run.turn_id, "promise_id": run.promise_id})
-        return {}
-    return {step.key: step for step in read_steps(connection, run.id)}
+        row |= {"turn_id": run.turn_id, "promise_id": run.promise_id, "prompt": prompt}
+        connection.execute(insert(runs), row)
+    else:
+        prompt = prompt if known.prompt is None else known.prompt
+        reopened = {"status": "running", "ended_at": None, "prompt": prompt}
+        connection.execute(update(runs).where(runs.c.id == run.id), reopened)
+    return prompt, read_steps(connection, run.id)
 
 
 def is_granted(connection: Connection, run_id: str, wanted: ConsentNeeded) -> bool:
@@ -113,17 +140,31 @@ def _check_not_parked(connection: Connection, run: Run) -> None:
         raise ConsentNeeded(row.tool, row.arguments, row.key, row.digest)
 
 
-def end_run(connection: Connection, run_id: str, status: str, now: datetime) -> None:
-    """`done`, `failed` or `stopped`."""
-    connection.execute(update(runs).where(runs.c.id == run_id), {"status": status, "ended_at": now})
+def end_run(connection: Connection, run: Run, status: str, now: datetime) -> None:
+    """`done`, `failed` or `stopped`; not when another process goes on with it."""
+    if is_current(connection, run):
+        connection.execute(update(runs).where(runs.c.id == run.id), {"status": status, "ended_at": now})
 
 
 def read_steps(connection: Connection, run_id: str) -> list[Step]:
     query = select(steps).where(steps.c.run_id == run_id).order_by(steps.c.id)
-    return [
-        Step(row.key, row.kind, row.name, StepStatus(row.status), row.request, row.response, tuple(row.evidence or ()))
-        for row in connection.execute(query)
-    ]
+    return [step_of(row) for row in connection.execute(query)]
+
+
+def step_of(row: Row[Any]) -> Step:
+    return Step(
+        row.key,
+        row.kind,
+        row.name,
+        StepStatus(row.status),
+        request=row.request,
+        response=row.response,
+        evidence=tuple(row.evidence or ()),
+        content=row.content,
+        digest=row.digest,
+        parent=row.parent,
+        is_set_aside=row.set_aside_at is not None,
+    )
 
 
 def tools_done(connection: Connection, run_id: str) -> list[Step]:
@@ -141,29 +182,39 @@ def seen_in(connection: Connection, run_id: str) -> tuple[Mapping[str, JSON], ..
 def write_step(connection: Connection, run: Run, step: Step, now: datetime) -> None:
     """Write the step, or bring its row up to date. Raises Cancelled when the run is another process's now."""
     check_epoch(connection, run)
-    ended_at = None if step.status is StepStatus.INTENT else now
-    values = {"status": step.status, "response": step.response, "evidence": list(step.evidence), "ended_at": ended_at}
-    known = update(steps).where(steps.c.run_id == run.id, steps.c.key == step.key)
-    if connection.execute(known, {**values, "epoch": run.epoch}).rowcount:
-        return
-    row = {"run_id": run.id, "key": step.key, "kind": step.kind, "name": step.name, "request": step.request}
-    connection.execute(insert(steps), {**row, **values, "epoch": run.epoch, "started_at": now})
+    row = {name: getattr(step, name) for name in STEP_COLUMNS}
+    row |= {"run_id": run.id, "epoch": run.epoch, "evidence": list(step.evidence), "started_at": now}
+    connection.execute(WRITE_STEP, {**row, "ended_at": None if step.status is StepStatus.INTENT else now})
 
 
 def forget_step(connection: Connection, run: Run, key: str) -> None:
-    """As if it had never begun."""
+    """As if it had never begun. Raises Cancelled when the run is another process's now."""
+    check_epoch(connection, run)
     connection.execute(delete(steps).where(steps.c.run_id == run.id, steps.c.key == key))
+
+
+def set_aside(connection: Connection, run: Run, renamed: Mapping[str, str], now: datetime) -> None:
+    """Take these steps out of the run's course, under new keys (old to new): the old ones are free again."""
+    check_epoch(connection, run)
+    for old, new in renamed.items():
+        of_run = steps.c.run_id == run.id
+        moved = {"key": new, "set_aside_at": now}
+        connection.execute(update(steps).where(of_run, steps.c.key == old), moved)
+        connection.execute(update(steps).where(of_run, steps.c.parent == old), {"parent": new})
 
 
 def check_epoch(connection: Connection, run: Run) -> None:
     """Raise Cancelled unless the turn or promise of the run is still at the epoch the run began with."""
-    owner = (turns, run.turn_id) if run.promise_id is None else (promises, run.promise_id)
-    table, number = owner
-    if number is None:
-        return
-    epoch = connection.execute(select(table.c.epoch).where(table.c.id == number)).scalar()
-    if epoch is not None and epoch != run.epoch:
+    if not is_current(connection, run):
         raise Cancelled("Another process goes on with this work.")
+
+
+def is_current(connection: Connection, run: Run) -> bool:
+    query, owner = (EPOCH_OF_TURN, run.turn_id) if run.promise_id is None else (EPOCH_OF_PROMISE, run.promise_id)
+    if owner is None:
+        return True
+    epoch = connection.execute(query, {"owner": owner}).scalar()
+    return epoch is None or epoch == run.epoch
 
 
 def open_call(connection: Connection, opening: CallOpening) -> int:

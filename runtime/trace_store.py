@@ -38,6 +38,7 @@ class StepRow:
     """A step with its times. Those of a model's answer are both of its end."""
 
     key: str
+    parent: str | None
     kind: str
     name: str
     status: str
@@ -46,6 +47,7 @@ class StepRow:
     evidence: Sequence[Mapping[str, Any]] | None
     started_at: datetime
     ended_at: datetime | None
+    set_aside_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

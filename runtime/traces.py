@@ -15,7 +15,8 @@ from runtime import trace_store
 from runtime.trace_store import CallRow, RunRow, StepRow
 
 ABOUT = 200  # characters
-KEY = re.compile(r"(?P<prefix>(?:.*/)?)(?P<call>[^/]*?)(?:@(?P<request>\d+))?")  # of a tool call
+# The key of a tool call: which nested run it is of, the id, the request that gave the id again, the course set aside.
+KEY = re.compile(r"(?P<prefix>(?:.*/)?)(?P<call>[^/]*?)(?:@(?P<request>\d+))?(?P<aside>(?:~\d+)?)")
 LOST = "lost"  # a model's answer that was paid for and did not become a step: its process died
 
 
@@ -98,13 +99,15 @@ def build_tree(steps: Iterable[StepRow], paid: Mapping[str, CallRow], left: Iter
 
 
 def _parent_of(step: StepRow, steps: Iterable[StepRow]) -> str | None:
-    """The model's answer that asked for a tool call, else the call that a nested run's key lies under."""
-    found = KEY.fullmatch(step.key)
-    prefix, call, request = found.group("prefix", "call", "request") if found and step.kind == "tool" else ("", "", "")
+    """The model's answer that asked for a tool call, else what the step is part of."""
+    found = KEY.fullmatch(step.key) if step.kind == "tool" else None
+    if found is None:
+        return step.parent
+    prefix, call, request, aside = found.group("prefix", "call", "request", "aside")
     asking = [one.key for one in steps if call in _calls_in(one.response) and one.key.startswith(f"{prefix}model:")]
-    named = [key for key in asking if key == f"{prefix}model:{request}"]
-    above = [one.key for one in steps if step.key.startswith(f"{one.key}/")]
-    return next(iter(named or asking), max(above, key=len, default=None))
+    named = [key for key in asking if key in (f"{prefix}model:{request}", f"{prefix}model:{request}{aside}")]
+    of_course = [key for key in asking if key.endswith(aside)]
+    return next(iter(named or of_course or asking), step.parent)
 
 
 def _calls_in(response: Any) -> set[str]:
@@ -119,7 +122,8 @@ def _parts(response: Any) -> list[dict[str, Any]]:
 
 def _node(step: StepRow, call: CallRow | None) -> Node:
     spent = _spent_by(call) if call else Spent(_seconds(step))
-    return Node(step.key, step.kind, step.name, step.status, _about(step), tuple(step.evidence or ()), spent)
+    status = step.status if step.set_aside_at is None else f"{step.status}, set aside"
+    return Node(step.key, step.kind, step.name, status, _about(step), tuple(step.evidence or ()), spent)
 
 
 def _stray(call: CallRow) -> Node:
@@ -128,7 +132,9 @@ def _stray(call: CallRow) -> Node:
 
 
 def _about(step: StepRow) -> str:
-    """What was asked of a tool, or what a model said, in a line."""
+    """What was asked of a tool, what a model or somebody who steers said, in a line."""
+    if step.kind == "steer":
+        return _shorten(step.request["text"])
     if step.kind != "model":
         return _shorten(step.request if isinstance(step.request, str) else json.dumps(step.request, ensure_ascii=False))
     return _shorten(" ".join(part["content"] for part in _parts(step.response) if part.get("part_kind") == "text"))

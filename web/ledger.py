@@ -48,10 +48,13 @@ class LedgerChat:
         with self.events.watch() as watch:
             receipt = await self.reception.take(self._message(question))
             on_event(Accepted(receipt.message.id))
-            if receipt.turn_id is None:
-                return ChatReply(receipt.message.id, "")
-            await self._end_of(receipt.turn_id, watch, on_event)
-        reply = await self._reply(receipt.message.id, receipt.turn_id)
+            turn_id, before = receipt.turn_id, None
+            while turn_id is not None and turn_id != before:
+                await self._end_of(turn_id, watch, on_event)
+                turn_id, before = await self._turn_of(receipt.message), turn_id
+        if turn_id is None:
+            return ChatReply(receipt.message.id, "")
+        reply = await self._reply(receipt.message.id, turn_id)
         for promise in reply.promises:
             on_event(Made(promise))
         return reply
@@ -79,6 +82,11 @@ class LedgerChat:
                     return
                 case _:
                     pass
+
+    async def _turn_of(self, message: Message) -> int | None:
+        """The turn that answers a message: one that was said too late for its first turn is handed on to the next."""
+        known = await self.database.read(lambda connection: store.find_message(connection, message))
+        return known and known.turn_id
 
     async def _reply(self, message_id: int, turn_id: int) -> ChatReply:
         def read(connection: Connection) -> ChatReply:

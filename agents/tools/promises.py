@@ -51,8 +51,8 @@ async def make_promise(
     when = when or When()
     at = read_moment(when.at, when.zone) if when.at else None
     order = PromiseOrder(task, task_type, tuple(after or ()), when.priority, at, when.every, when.zone)
-    view = await ctx.deps.promises.make(order, ctx.deps.asker, ctx.deps.call(ctx.tool_call_id or ""))
-    return f"Promise #{view.id} is made ({view.status}). The chat gets its result by itself."
+    call = ctx.deps.call(ctx.tool_call_id or "", _tell_made)
+    return _tell_made(await ctx.deps.promises.make(order, ctx.deps.asker, call))
 
 
 async def list_promises(ctx: RunContext[Deps]) -> str:
@@ -63,13 +63,18 @@ async def list_promises(ctx: RunContext[Deps]) -> str:
 
 async def cancel_promise(ctx: RunContext[Deps], number: int) -> str:
     """Cancel a promise."""
-    return tell_view(await ctx.deps.promises.cancel(number, ctx.deps.asker))
+    call = ctx.deps.call(ctx.tool_call_id or "", tell_view)
+    return tell_view(await ctx.deps.promises.cancel(number, ctx.deps.asker, call))
 
 
 async def report_progress(ctx: RunContext[Deps], line: str) -> str:
     """Show the chat one line of how far the work is."""
     await ctx.deps.progress.report(line)
     return "shown"
+
+
+def _tell_made(view: PromiseView) -> str:
+    return f"Promise #{view.id} is made ({view.status}). The chat gets its result by itself."
 
 
 def tell_view(view: PromiseView) -> str:

@@ -59,9 +59,9 @@ def words_of(text: str) -> list[Word]:
 
 def think(asked: Asked) -> Reply:
     """The next thing to do, or the answer when all is done."""
-    words = words_of(asked.question)
+    words = words_of(asked.said)
     for word in words:
-        step = _next_step(word, [one for one in asked.results if word.nonce in json.dumps(one.args)])
+        step = _next_step(word, [one for one in asked.all_results if word.nonce in json.dumps(one.args)])
         if step is not None:
             return step
     return Say("\n".join(_answer(word, asked) for word in words) or "Nothing to do.")
@@ -83,7 +83,7 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
 
 def _answer(word: Word, asked: Asked) -> str:
     given = f"{'kept' if word.kind in KEPT else 're'}:{word.nonce}"
-    refused = any(one.is_error for one in asked.results if word.nonce in json.dumps(one.args))
+    refused = any(one.is_error for one in asked.all_results if word.nonce in json.dumps(one.args))
     long = FILLER if word.kind == "long" else ""
     return f"{long}{'Not done. ' if refused else ''}Here it is: {given}"
 
@@ -104,7 +104,7 @@ class Mind:
 
     def reply(self, asked: Asked) -> Reply:
         self.requests += 1
-        key = (asked.question, sum(message["role"] == "assistant" for message in asked.messages))
+        key = (asked.said, sum(message["role"] == "assistant" for message in asked.messages))
         earlier = self._given.setdefault(key, [])
         if earlier:
             self.repeated += 1
@@ -115,7 +115,7 @@ class Mind:
 
     def asked(self, words: str) -> int:
         """How often it was asked anything about these words."""
-        return sum(len(given) for (question, _), given in self._given.items() if words in question)
+        return sum(len(given) for (said, _), given in self._given.items() if words in said)
 
     def _later(self, reply: Reply) -> Reply:
         assert isinstance(reply, Say | Call)

@@ -59,10 +59,11 @@ def preload() -> None:
 
 def _build_adapters() -> None:
     from conversations.typeset import typeset
-    from runtime.journal import response_adapter
+    from runtime.contents import keep_response, keep_said
 
     typeset("account", "*warm*")
-    response_adapter()
+    keep_said(["warm"])
+    keep_response(import_module("pydantic_ai.messages").ModelResponse(parts=[]))
     events: Any = import_module("anthropic.types.beta").BetaRawMessageStreamEvent
     validate: Any = import_module("anthropic._models").validate_type
     validate(type_=events, value={"type": "message_stop"})

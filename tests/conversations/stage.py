@@ -115,7 +115,7 @@ class PlayedPromises:
         now = self.clock.now()
         return [PromiseView(7, "count the stars\nall", "code", "pending", None, None, None, now, None)]
 
-    async def cancel(self, promise_id: int, asker: Asker) -> PromiseView:
+    async def cancel(self, promise_id: int, asker: Asker, call: Call | None = None) -> PromiseView:
         now, status = self.clock.now(), "cancelled" if promise_id == 7 else "in_progress"
         return PromiseView(promise_id, "count", "code", status, None, None, None, now, None)
 

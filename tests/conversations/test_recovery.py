@@ -233,7 +233,7 @@ async def test_bad_input_an_end_that_can_never_be_written_is_set_aside(stage: St
 
     stage.agent.script = garbage
     await stage.say(DM, OLGA, "hello")
-    await stage.front.until(lambda: bool(stage.front.told("1")))
+    await stage.front.until(lambda: bool(stage.front.told("1")), 60)  # three tries, a second apart, each with its log
     await stage.quiet()
     assert stage.front.texts("1")[0].startswith("I set this message aside")
     assert len(stage.agent.asked) == 3

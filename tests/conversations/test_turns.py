@@ -64,7 +64,7 @@ async def test_b5_a_crash_after_a_join_does_not_bring_the_answer_without_it_back
         first = await stage.agent.next_begun()
         joined = await stage.inbox.receive(stage.front.say("1", OLGA, "two"))  # and nobody heard of it
         (row,) = await stage.rows("turns")
-        stage.turns.take_in(row.id, joined.message.id)
+        stage.turns.take_in(row.id, joined.joined)
     assert joined.turn_id == row.id
     assert row.run_id != first.run_id
 
@@ -148,10 +148,10 @@ async def test_b5_one_who_is_told_late_that_he_was_joined_does_not_begin_again(s
     with stage.agent.holding() as release:
         await stage.say(DM, OLGA, "one")
         await stage.agent.next_begun()
-        second = await stage.say(DM, OLGA, "two")
+        await stage.say(DM, OLGA, "two")
         turn = await stage.agent.next_begun()
-        stage.turns.take_in(turn.id, second.id)
-        stage.turns.take_in(99, second.id)
+        stage.turns.take_in(turn.id, turn.joined)
+        stage.turns.take_in(99, 2)
         stage.turns.stop(99)
         release.set()
         await stage.quiet()

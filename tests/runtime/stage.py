@@ -25,7 +25,7 @@ from core.settings import Settings
 from core.workspaces import Role, Workspace
 from runtime.deps import Deps
 from runtime.limits import RunLimits
-from runtime.manifest import AgentManifest, Tools
+from runtime.manifest import AgentManifest, ModelKind, Tools
 from runtime.models import Models
 from runtime.runner import AgentRunner
 from tests.world.anthropic import AnthropicWorld
@@ -55,10 +55,18 @@ class Promises:
         self.views.insert(0, view_of(len(self.made), order))
         return self.views[0]
 
+    async def make_within(self, database: Database, call: Call) -> PromiseView:
+        """Make one as a store does: the call is told in the transaction."""
+        view = await self.make(PromiseOrder("save"), OWNER, call)
+        assert call.note is not None
+        note = call.note
+        await database.write("make", lambda connection: note(connection, view))
+        return view
+
     async def list_for(self, asker: Asker, limit: int = 20) -> list[PromiseView]:
         return self.views[:limit]
 
-    async def cancel(self, promise_id: int, asker: Asker) -> PromiseView:
+    async def cancel(self, promise_id: int, asker: Asker, call: Call | None = None) -> PromiseView:
         if promise_id != 1:
             raise Unknown(f"There is no promise #{promise_id}.")
         self.cancelled.append(promise_id)
@@ -225,6 +233,7 @@ async def open_stage(folder: Path, clock: Clock | None = None) -> AsyncGenerator
     async with AnthropicWorld() as model:
         settings = settings_for(folder, anthropic_api_key=SecretStr(KEY), anthropic_base_url=model.url)
         models = Models(settings)
+        models.build(ModelKind.PRIMARY)  # imports for seconds on a busy machine, before any test waits for a request
         with override_allow_model_requests(allow_model_requests=True):
             yield Stage(model, database, models, clock or SystemClock(), folder)
         await models.aclose()

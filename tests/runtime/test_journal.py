@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 from pydantic_ai import RunContext
-from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.toolsets import FunctionToolset
 from sqlalchemy import insert, update
 
 from core.errors import DatabaseError
 from core.schema import llm_calls, runs, steps
 from runtime import journal
-from runtime.deps import Deps
-from runtime.journal import INTERRUPTED, response_adapter, tell_steps
+from runtime.deps import INTERRUPTED, Deps
+from runtime.journal import tell_steps
 from runtime.manifest import Tools
 from tests.runtime.stage import Stage
 from tests.world.anthropic import Asked, Call, Hang, Reply, Say
@@ -219,9 +218,3 @@ async def test_b6_what_has_been_done_is_told_in_lines(stage: Stage) -> None:
         "fetch: read https://a.b; other",
         "read_file",
     ]
-
-
-def test_a_response_comes_back_as_it_was() -> None:
-    response = ModelResponse(parts=[TextPart("a"), ToolCallPart("t", {"x": [1]}, tool_call_id="t1")], model_name="m")
-    adapter = response_adapter()
-    assert adapter.validate_python(adapter.dump_python(response, mode="json")) == response

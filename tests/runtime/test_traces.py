@@ -43,8 +43,11 @@ class Story:
         values = {**CALL, "run": "r", "outcome": outcome, "started_at": at(started), "duration": duration, **spent}
         self.rows.append(insert(llm_calls).values(**values))
 
-    def model(self, key: str, ended: float, response: dict[str, Any]) -> None:
-        self._step(key, "model", "m", started_at=at(ended), ended_at=at(ended), response=response)
+    def model(self, key: str, ended: float, response: dict[str, Any], **values: Any) -> None:
+        self._step(key, "model", "m", started_at=at(ended), ended_at=at(ended), response=response, **values)
+
+    def other(self, kind: str, key: str, at_once: float, **values: Any) -> None:
+        self._step(key, kind, "scout", started_at=at(at_once), ended_at=at(at_once), **values)
 
     def tool(self, key: str, started: float, ended: float | None, **values: Any) -> None:
         status = "intent" if ended is None else "done"
@@ -113,13 +116,28 @@ async def test_p9_calls_in_vain_and_lost_answers_are_shown_where_they_were(story
 async def test_p9_nested_runs_stand_under_the_call_that_ran_them(story: Story) -> None:
     story.model("model:1", 1, answer("", "a"))
     story.tool("a", 1, 9)
-    story.model("a/scout.1/model:1", 2, answer("", "a", "c"))
-    story.tool("a/scout.1/a", 2, 3)
-    story.tool("a/scout.1/c", 2, 3)
+    story.other("agent", "a/scout.1", 1, parent="a", request="look")
+    story.model("a/scout.1/model:1", 2, answer("", "a", "c"), parent="a/scout.1")
+    story.tool("a/scout.1/a", 2, 3, parent="a/scout.1")
+    story.tool("a/scout.1/c", 2, 3, parent="a/scout.1")
     story.model("model:2", 10, answer("Done."))
     trace = await story.read()
     inner = ("a/scout.1/model:1", ["a/scout.1/a", "a/scout.1/c"])
-    assert shape(trace.nodes) == [("model:1", [("a", [inner])]), "model:2"]
+    assert shape(trace.nodes) == [("model:1", [("a", [("a/scout.1", [inner])])]), "model:2"]
+
+
+async def test_b5_who_steered_and_what_was_set_aside_can_be_read(story: Story) -> None:
+    aside = {"set_aside_at": at(20)}
+    story.model("model:1", 1, answer("", "a"))
+    story.tool("a", 1, 2)
+    story.model("model:2~1", 3, answer("", "b"), **aside)
+    story.tool("b~1", 3, 4, **aside)
+    story.other("steer", "steer:page:7", 5, request={"text": "Meanwhile Olga wrote: faster"})
+    story.model("model:2", 21, answer("Done."))
+    trace = await story.read()
+    assert shape(trace.nodes) == [("model:1", ["a"]), ("model:2~1", ["b~1"]), "steer:page:7", "model:2"]
+    assert [node.status for node in trace.nodes] == ["done", "done, set aside", "done", "done"]
+    assert trace.nodes[2].about == "Meanwhile Olga wrote: faster"
 
 
 async def test_p9_a_call_id_given_again_belongs_to_the_later_answer(story: Story) -> None:

@@ -119,9 +119,22 @@ class Asked:
         return found["asked"] if found else self.prompt
 
     @property
+    def said(self) -> str:
+        """All that the person said in this conversation, the quoted past left out."""
+        texts = [text_of(message["content"]) for message in self.messages if message["role"] == "user"]
+        return "\n".join(found["asked"] if (found := NOW.search(text)) else text for text in texts if text)
+
+    @property
     def results(self) -> list[ToolResult]:
         at = self._prompt_at()
-        since = self.messages if at is None else self.messages[at:]
+        return self._results_in(self.messages if at is None else self.messages[at:])
+
+    @property
+    def all_results(self) -> list[ToolResult]:
+        """What tools returned in the whole conversation, steered or not."""
+        return self._results_in(self.messages)
+
+    def _results_in(self, since: list[JSON]) -> list[ToolResult]:
         calls = {block["id"]: block for message in since for block in blocks_of(message, "tool_use")}
         found = [block for message in since for block in blocks_of(message, "tool_result")]
         return [_result(calls[block["tool_use_id"]], block) for block in found if block["tool_use_id"] in calls]
