@@ -235,6 +235,8 @@ class Stage:
             config = uvicorn.Config(create_app(doors), log_config=None, lifespan="off", timeout_graceful_shutdown=0)
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve([listener]))
-            yield self
-            server.should_exit = True
-            await serving
+            try:
+                yield self
+            finally:  # a socket closed beneath the loop would make it deaf to the next one of the same number
+                server.should_exit = True
+                await serving
