@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from cli.client import Address, Client
 from core import checks
 from core.checks import Check, Finding, Status
+from core.errors import FrontError, SessionError
 from core.settings import Settings
 
 MARKS = {
@@ -16,6 +18,7 @@ MARKS = {
     Status.DEGRADED: "note",
     Status.UNHEALTHY: "BAD",
 }
+BOTFATHER = "https://t.me/BotFather"
 SIGN_IN = "scripts/telegram_login.sh"
 
 
@@ -32,6 +35,7 @@ def installation_checks(settings: Settings) -> tuple[Check, ...]:
         Check(checks.MODEL, lambda: check_model(settings)),
         Check(checks.FENCE, lambda: check_fence(settings)),
         Check(checks.ACCOUNT, lambda: check_account(settings)),
+        Check(checks.BOT, lambda: check_bot(settings)),
     )
 
 
@@ -111,3 +115,23 @@ def check_account(settings: Settings) -> Finding:
     if session.exists() and session.stat().st_size:
         return Finding(Status.HEALTHY, "The Telegram account has a session.")
     return Finding(Status.UNHEALTHY, "The Telegram account is not signed in.", SIGN_IN)
+
+
+def check_bot(settings: Settings) -> Finding:
+    """Whether Telegram takes the bot's token; a running server knows more, whether updates arrive above all."""
+    from integrations.telegram.bot_access import BotAccess
+    from integrations.telegram.bot_probe import find_bot
+
+    access = BotAccess.of(settings)
+    if access is None:
+        return Finding(Status.OFF, "No Telegram bot: TELEGRAM_BOT_TOKEN is not set.", BOTFATHER)
+    health = Client(Address.of(settings), "").health()
+    told = health["components"].get(checks.BOT) if health else None
+    if told is not None:
+        return Finding(Status(told["status"]), f"The running server says: {told['sentence']}")
+    try:
+        return Finding(Status.HEALTHY, f"Telegram knows the bot as @{find_bot(access)}.")
+    except SessionError as error:
+        return Finding(Status.UNHEALTHY, str(error), BOTFATHER)
+    except FrontError as error:
+        return Finding(Status.DEGRADED, str(error))

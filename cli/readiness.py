@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.client import Client
 from cli.records import Part, Records
-from core.checks import ACCOUNT, SELF_PING, WORKER, Status
+from core.checks import ACCOUNT, BOT, SELF_PING, WORKER, Status
 from core.errors import OwnerError
 from core.owner import Owner
 
@@ -74,9 +74,10 @@ class Readiness:
 
     def _is_ready(self, health: dict[str, Any]) -> bool:
         parts = health["components"]
-        ping, account = parts.get(SELF_PING, {}), parts.get(ACCOUNT, {})
-        if account.get("status") == Status.UNHEALTHY:
-            raise NotReady(account["sentence"])
+        ping = parts.get(SELF_PING, {})
+        for front in (parts.get(ACCOUNT, {}), parts.get(BOT, {})):
+            if front.get("status") == Status.UNHEALTHY:
+                raise NotReady(front["sentence"])
         if ping.get("status") in FAILED:
             raise NotReady(f"The self-ping did not return: {ping['sentence']} " + " ".join(describe_faults(health)))
         return ping.get("status") == Status.HEALTHY and parts.get(WORKER, {}).get("status") == Status.HEALTHY

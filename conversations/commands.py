@@ -5,6 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# What Telegram offers where people type a slash.
+MENU = (
+    ("help", "what I can do"),
+    ("promises", "what I have promised in this workspace"),
+    ("promise", "take on a long job: /promise TEXT"),
+    ("cancel", "cancel a promise: /cancel NUMBER"),
+    ("retry", "take a promise up again: /retry NUMBER"),
+    ("stop", "end what I am doing for you"),
+    ("why", "why a message was answered or not: reply to it"),
+    ("link", "what is known of links: /link WORDS"),
+    ("ping", "whether I am there, and how I am"),
+)
 BARE = {"ping", "stop", "promises", "lift"}  # these are commands without a slash too, when they stand alone
 LOOSE = {"cancel", "retry", "approve", "refuse"}  # and these with a number, or as a reply to what they speak of
 NAMES = BARE | LOOSE | {"help", "why", "promise", "link", "self-ping"}

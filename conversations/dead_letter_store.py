@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, literal_column, null, select, update
+from sqlalchemy import Connection, Row, and_, case, literal_column, null, or_, select, update
 
+from conversations.delivery_store import SENDS
 from core.errors import RequestError, Unknown
 from core.message import Chat
 from core.schema import deliveries
 
 # Spelled out in the statement: with bound values SQLite does not see that its partial index serves.
-IS_LOST = deliveries.c.status.in_([literal_column("'dead'"), literal_column("'ambiguous'")])
-
+IS_IN_DOUBT = deliveries.c.status.in_([literal_column("'dead'"), literal_column("'ambiguous'")])
+IS_LOST = and_(IS_IN_DOUBT, or_(deliveries.c.status == "dead", deliveries.c.sends >= SENDS))
 LIST = select(deliveries).where(IS_LOST).order_by(deliveries.c.id)
 
 
@@ -38,12 +39,16 @@ def oldest(connection: Connection, limit: int) -> list[DeadLetter]:
 
 
 def send_again(connection: Connection, number: int) -> DeadLetter:
-    """It is owed again. Its attempts tell the outbox to look first whether it has arrived after all.
+    """It is owed again. Its attempts tell the outbox to look first whether it has arrived after all; where nobody can
+    look, it says that it may be a repeat.
 
     Raises Unknown, and RequestError for what is no dead letter.
     """
-    values = {"status": "ready", "attempts": deliveries.c.attempts + 1, "not_before": null(), "error": null()}
-    return _change(connection, number, values)
+    again = {
+        "attempts": deliveries.c.attempts + 1,
+        "sends": case((deliveries.c.sends >= SENDS, 1), else_=deliveries.c.sends),
+    }
+    return _change(connection, number, {"status": "ready", "not_before": null(), "error": null(), **again})
 
 
 def drop(connection: Connection, number: int) -> DeadLetter:

@@ -133,6 +133,7 @@ class Delivery:
     came_from: Chat | None = None
     file_id: int | None = None
     file: str | None = None
+    sends: int = 0
 
     @property
     def part(self) -> Part:

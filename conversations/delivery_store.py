@@ -24,23 +24,26 @@ from sqlalchemy import (
 
 from conversations import file_store, move_store
 from conversations.delivery import FILE, Delivery, Draft, Shown, new_key
+from conversations.typeset import repeated
 from core.message import Chat, Entity, Piece
 from core.schema import Moment, deliveries, files
 
-OWED = ("held", "open", "ready")
+OWED = ("held", "open", "ready", "ambiguous")
+SENDS = 2  # where nobody knows whether the first one arrived
 # Spelled out in the statement: with bound values SQLite does not see that its partial index serves.
 IS_OWED = deliveries.c.status.in_([literal_column(f"'{status}'") for status in OWED])
+IS_GIVEN_UP = and_(deliveries.c.status == "ambiguous", deliveries.c.sends >= SENDS)
 IS_HELD = deliveries.c.status == literal_column("'held'")
-CHANGEABLE = ("open", "ready", "sent")
+CHANGEABLE = ("open", "ready", "sent", "ambiguous")
 # Statements on the way of every delivery are built once: building one costs more than running it.
 ADD = insert(deliveries)
 HELD = select(deliveries.c.id).where(deliveries.c.turn_id == bindparam("turn"), IS_HELD).order_by(deliveries.c.id)
-OWED_IN = (
-    select(deliveries, files.c.name.label("file"))
-    .outerjoin(files, files.c.id == deliveries.c.file_id)
-    .where(IS_OWED, deliveries.c.front == bindparam("front"), deliveries.c.chat_id == bindparam("chat"))
+WITH_FILE = select(deliveries, files.c.name.label("file")).outerjoin(files, files.c.id == deliveries.c.file_id)
+OWED_IN = WITH_FILE.where(
+    IS_OWED, ~IS_GIVEN_UP, deliveries.c.front == bindparam("front"), deliveries.c.chat_id == bindparam("chat")
 )
 IS_TOLD = and_(deliveries.c.version == bindparam("shown_version"), bindparam("is_current", type_=Boolean))
+IS_AMBIGUOUS = deliveries.c.status == "ambiguous"
 MARK_SENT = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("number"), deliveries.c.message_id.is_not_distinct_from(bindparam("stood")))
@@ -51,7 +54,7 @@ MARK_SENT = (
         attempts=0,
         not_before=None,
         error=None,
-        status=case((IS_TOLD, "sent"), else_=deliveries.c.status),
+        status=case((IS_TOLD, "sent"), (IS_AMBIGUOUS, "ready"), else_=deliveries.c.status),
         former=case((IS_TOLD, null()), else_=deliveries.c.former),
     )
 )
@@ -132,7 +135,12 @@ def reword(connection: Connection, promise_id: int, kind: str, text: str, now: d
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id == row.id)
-        .values(status="ready", version=deliveries.c.version + 1, former=former or None, **_content(pieces[0]))
+        .values(
+            status=case((IS_AMBIGUOUS, "ambiguous"), else_="ready"),
+            version=deliveries.c.version + 1,
+            former=former or None,
+            **_content(pieces[0]),
+        )
     )
     return True
 
@@ -178,7 +186,10 @@ def _held(connection: Connection, turn_id: int) -> list[int]:
 def owed_chats(connection: Connection, fronts: Iterable[str]) -> list[Chat]:
     """The chats of these fronts that something is ready for."""
     query = select(deliveries.c.front, deliveries.c.chat_id).where(
-        deliveries.c.status == "ready", IS_OWED, deliveries.c.front.in_(tuple(fronts))
+        deliveries.c.status.in_(("ready", "ambiguous")),
+        IS_OWED,
+        ~IS_GIVEN_UP,
+        deliveries.c.front.in_(tuple(fronts)),
     )
     return [Chat(row.front, row.chat_id) for row in connection.execute(query.distinct())]
 
@@ -213,7 +224,25 @@ def mark_sent(connection: Connection, delivery: Delivery, shown: Shown, now: dat
     connection.execute(MARK_SENT, {**values, "shown_version": delivery.version, "is_current": shown.is_current})
 
 
-def postpone(connection: Connection, delivery: Delivery, until: datetime, error: str) -> None:
+def begin_send(connection: Connection, delivery: Delivery) -> Delivery:
+    """On disk before a send that has no key: from here on it may have happened. The second one says that it is."""
+    this = WITH_FILE.where(deliveries.c.id == delivery.id)
+    row = connection.execute(this).one()
+    piece = Piece(row.text, _entities(row))
+    begun = {"status": "ambiguous", "sends": row.sends + 1, **_content(repeated(piece) if row.sends else piece)}
+    connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(begun))
+    return _delivery(connection.execute(this).one())
+
+
+def forget_send(connection: Connection, delivery: Delivery) -> None:
+    """The send that was begun is known to have done nothing; told twice it counts once."""
+    is_same = (deliveries.c.id == delivery.id, deliveries.c.sends == delivery.sends)
+    is_begun = (*is_same, IS_AMBIGUOUS, deliveries.c.message_id.is_(None))
+    status = case((deliveries.c.sends == 1, "ready"), else_="ambiguous")
+    connection.execute(update(deliveries).where(*is_begun).values(sends=deliveries.c.sends - 1, status=status))
+
+
+def postpone(connection: Connection, delivery: Delivery, until: datetime | None, error: str) -> None:
     """Try again at `until`."""
     connection.execute(
         update(deliveries)
@@ -267,7 +296,7 @@ def is_ours(connection: Connection, chat: Chat, message_id: int) -> bool:
 
 def count_open(connection: Connection) -> dict[str, int]:
     """How many rows wait, by status; dead ones too."""
-    query = select(deliveries.c.status, func.count()).where(deliveries.c.status.in_((*OWED, "dead", "ambiguous")))
+    query = select(deliveries.c.status, func.count()).where(deliveries.c.status.in_((*OWED, "dead")))
     return {row[0]: row[1] for row in connection.execute(query.group_by(deliveries.c.status))}
 
 
@@ -290,7 +319,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         kind=row.kind,
         status=row.status,
         text=row.text,
-        entities=tuple(Entity(**entity) for entity in row.entities),
+        entities=_entities(row),
         reply_to=row.reply_to,
         random_id=row.random_id,
         version=row.version,
@@ -303,7 +332,12 @@ def _delivery(row: Row[Any]) -> Delivery:
         came_from=Chat(row.front, row.former_chat) if row.former_chat else None,
         file_id=row.file_id,
         file=row.file,
+        sends=row.sends,
     )
+
+
+def _entities(row: Row[Any]) -> tuple[Entity, ...]:
+    return tuple(Entity(**entity) for entity in row.entities)
 
 
 def _key(primary_key: Any) -> int:

@@ -98,6 +98,14 @@ class Inbox:
         """One live message or edit, committed when this returns."""
         return await self._database.write("receive", lambda connection: self._take(connection, message, LIVE))
 
+    async def receive_waiting(self, messages: Sequence[Message]) -> list[Receipt]:
+        """What waited in one chat while nobody listened, oldest first, in one transaction."""
+
+        def take(connection: Connection) -> list[Receipt]:
+            return [self._take(connection, message, HISTORY) for message in messages]
+
+        return await self._database.write("receive-waiting", take)
+
     async def receive_page(self, chat: Chat, messages: Sequence[Message]) -> list[Receipt]:
         """A page of history, oldest first: its rows and the chat's mark in one transaction."""
 

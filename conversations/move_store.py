@@ -12,7 +12,7 @@ from core.message import Chat, ChatKind
 from core.schema import chat_moves, chats, deliveries, promises, turns
 from core.workspaces import is_basic_group
 
-OWED = ("held", "open", "ready")
+OWED = ("held", "open", "ready", "ambiguous")
 
 
 def note(connection: Connection, former: str, key: str, now: datetime) -> bool:
@@ -79,7 +79,7 @@ def _carry_deliveries(connection: Connection, former: str, key: str) -> None:
         select(deliveries.c.id).where(deliveries.c.chat_id == former, stands, or_(owed[1], _is_live()))
     )
     for number in anew.scalars().all():
-        fresh = {**going, "message_id": None, "sent_at": None, "status": "ready", "random_id": new_key()}
+        fresh = {**going, "message_id": None, "sent_at": None, "status": "ready", "random_id": new_key(), "sends": 0}
         connection.execute(update(deliveries).where(deliveries.c.id == number).values(**fresh))
 
 

@@ -59,7 +59,8 @@ class Outbox:
     """Sends what is owed. One sender a chat, many chats at once; `wake` after every commit that owes something.
 
     Whatever was ready before this process began, or was tried at all, may have arrived already: it is looked for in the
-    chat before it is sent again, always under the same key.
+    chat before it is sent again, always under the same key. Where a front keeps no keys each send is on disk before it
+    is begun: one that may have happened is repeated once, marked, and never more.
     """
 
     def __init__(self, doors: OutboxDoors) -> None:
@@ -73,6 +74,7 @@ class Outbox:
         self._woken: dict[Chat, asyncio.Event] = {}
         self._rung = asyncio.Event()
         self._tried: set[int] = set()
+        self._shown: dict[int, Shown] = {}  # sent without a key, and not written down yet: nothing else would tell
         self._due: dict[int, float] = {}
         self._before: int | None = None  # None: not open, nothing is sent
 
@@ -187,15 +189,17 @@ class Outbox:
         return woken.is_set()
 
     async def _deliver(self, front: Front, delivery: Delivery) -> None:
+        if delivery.message_id is None and not front.keeps_keys and delivery.id not in self._shown:
+            delivery = await self._database.write("intent", lambda connection: rows.begin_send(connection, delivery))
         try:
             shown = await self._show(front, delivery)
         except SlowMode as wait:
-            await self._postpone(delivery, wait.seconds, str(wait))
+            await self._postpone(delivery, wait.seconds, wait)
             await self._tell_owner(Alert(SLOW.format(chat=delivery.chat.key), DAY, delivery.chat))
         except FloodWait as wait:
-            await self._postpone(delivery, wait.seconds, str(wait))
+            await self._postpone(delivery, wait.seconds, wait)
         except (Unreachable, SessionError) as error:
-            await self._postpone(delivery, _backoff(delivery.attempts), str(error))
+            await self._postpone(delivery, _backoff(delivery.attempts), error)
         except Moved as error:
             await self._follow(delivery, error)
         except Closed as error:
@@ -215,16 +219,24 @@ class Outbox:
         if delivery.message_id is not None:
             await front.edit(delivery.chat, delivery.message_id, delivery.text, delivery.entities)
             return Shown(delivery.chat, delivery.message_id)
-        if delivery.attempts or delivery.id <= (self._before or 0) or delivery.id in self._tried:
+        if front.keeps_keys and self._may_have_arrived(delivery):
             found = await self._look(front, delivery)
             if found is not None:
                 return found
         self._tried.add(delivery.id)
+        if delivery.id in self._shown:
+            return self._shown[delivery.id]
         try:
             part = replace(delivery.part, file=await self._enclosures.load(delivery))
-            return Shown(delivery.chat, await front.send(part))
+            shown = Shown(delivery.chat, await front.send(part))
         except AlreadySent:
             return await self._look(front, delivery) or Shown(delivery.chat, None)
+        if not front.keeps_keys:
+            self._shown[delivery.id] = shown
+        return shown
+
+    def _may_have_arrived(self, delivery: Delivery) -> bool:
+        return bool(delivery.attempts) or delivery.id <= (self._before or 0) or delivery.id in self._tried
 
     async def _look(self, front: Front, delivery: Delivery) -> Shown | None:
         """The message that this delivery has become already, if any, that no other row has."""
@@ -246,6 +258,7 @@ class Outbox:
 
     async def _follow(self, delivery: Delivery, error: Moved) -> None:
         """What was owed to a group is owed to the supergroup that it has become, where that is ours to answer."""
+        await self._database.write("unsent", lambda connection: rows.forget_send(connection, delivery))
         if await self._moves.follow(error.move):
             self.wake(error.move.new)
         else:
@@ -253,7 +266,12 @@ class Outbox:
 
     async def _bury(self, delivery: Delivery, error: str) -> None:
         log.warning("A message will never arrive.", delivery=delivery.id, chat=delivery.chat.key, error=error)
-        await self._settle("bury", delivery, lambda connection: rows.bury(connection, delivery, error))
+
+        def bury(connection: Connection) -> None:
+            rows.forget_send(connection, delivery)
+            rows.bury(connection, delivery, error)
+
+        await self._settle("bury", delivery, bury)
 
     async def _tell_owner(self, alert: Alert) -> None:
         now = self._clock.now()
@@ -270,14 +288,27 @@ class Outbox:
 
         end = await self._database.write(name, settle)
         self._tried.discard(delivery.id)
+        self._shown.pop(delivery.id, None)
         if end is not None:
             self._signs.show(delivery.chat, end.asked, sign_of(end))
 
-    async def _postpone(self, delivery: Delivery, seconds: float, error: str) -> None:
-        log.info("A message waits.", delivery=delivery.id, chat=delivery.chat.key, seconds=seconds, error=error)
+    async def _postpone(self, delivery: Delivery, seconds: float, error: Exception) -> None:
+        """Try again later; a send without a key whose outcome nobody knows once, then never."""
+        is_lost = delivery.status == "ambiguous" and type(error) is Unreachable
+        if is_lost and delivery.sends >= rows.SENDS:
+            log.warning("Whether a message has arrived is not known.", delivery=delivery.id, chat=delivery.chat.key)
+            await self._settle("give-up", delivery, lambda c: rows.postpone(c, delivery, None, str(error)))
+            return
+        log.info("A message waits.", delivery=delivery.id, chat=delivery.chat.key, seconds=seconds, error=str(error))
         self._due[delivery.id] = self._clock.boot() + seconds
         until = self._clock.now() + timedelta(seconds=seconds)
-        await self._database.write("postpone", lambda connection: rows.postpone(connection, delivery, until, error))
+
+        def postpone(connection: Connection) -> None:
+            rows.postpone(connection, delivery, until, str(error))
+            if not is_lost:
+                rows.forget_send(connection, delivery)
+
+        await self._database.write("postpone", postpone)
 
 
 def next_due(owed: list[Delivery]) -> Delivery | None:
@@ -286,7 +317,7 @@ def next_due(owed: list[Delivery]) -> Delivery | None:
     A change of a message that stands already never keeps a new one waiting.
     """
     held = {row.promise_id for row in owed if row.status == "held"} - {None}
-    ready = [row for row in owed if row.status == "ready" and row.promise_id not in held]
+    ready = [row for row in owed if row.status in {"ready", "ambiguous"} and row.promise_id not in held]
     return next((row for row in ready if row.message_id is None), ready[0] if ready else None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -52,6 +52,17 @@ class Reception:
             command = receipt.turn_id if receipt.kind is TurnKind.COMMAND else None
             self.turns.wake(message.chat, command)
         return receipt
+
+    async def receive_waiting(self, messages: Sequence[Message]) -> None:
+        """Returns when the messages are rows; `catch_up` begins their turns."""
+        receipts: list[Receipt] = []
+
+        async def take() -> None:
+            receipts.extend(await self.inbox.receive_waiting(messages))
+
+        await _when_writable(take)
+        for sentence in self._arrived(receipts):
+            await self.alert(sentence)
 
     async def catch_up(self, front: str) -> None:
         """Read the histories of a front, then begin a turn in each chat.

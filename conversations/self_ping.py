@@ -41,6 +41,8 @@ class SelfPing:
     async def _ping(self, front: Front) -> float:
         nonce = secrets.token_hex(8)
         begun = self.clock.boot()
+        if await front.prove():
+            return self.clock.boot() - begun
         try:
             async with asyncio.timeout(self.deadline):
                 with self.events.watch() as watch, self.inbox.expecting(nonce):

@@ -20,7 +20,7 @@ from core.schema import admitted_since, chats, deliveries, files, messages, prom
 from core.workspaces import Role
 
 OURS = "Valor"
-TOLD = ("sent", "ready", "open")
+TOLD = ("sent", "ready", "open", "ambiguous")
 NOT_STOPPED = {"stopped_at": None, "stopped_reason": None}
 
 

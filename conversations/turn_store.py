@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 
+from conversations.delivery_store import IS_GIVEN_UP, IS_OWED
 from conversations.turn import Asked, Ending, Turn, TurnEnd, TurnKind
 from core.access import Admission
 from core.message import Chat, Message
@@ -252,11 +253,13 @@ def told_end(connection: Connection, turn_id: int) -> TurnEnd | None:
     row = connection.execute(select(turns.c.status).where(turns.c.id == turn_id)).first()
     if row is None or row.status in UNFINISHED:
         return None
-    query = select(deliveries.c.status).where(deliveries.c.turn_id == turn_id).distinct()
-    left = set(connection.execute(query).scalars())
-    if left & {"held", "open", "ready"}:
+    is_owed = and_(IS_OWED, ~IS_GIVEN_UP).label("is_owed")
+    query = select(deliveries.c.status, is_owed).where(deliveries.c.turn_id == turn_id).distinct()
+    left = connection.execute(query).all()
+    if any(part.is_owed for part in left):
         return None
-    return TurnEnd(row.status, numbers_of(connection, turn_id), has_arrived="dead" not in left)
+    has_arrived = not any(part.status in {"dead", "ambiguous"} for part in left)
+    return TurnEnd(row.status, numbers_of(connection, turn_id), has_arrived)
 
 
 def is_ended(connection: Connection, turn_id: int) -> bool:

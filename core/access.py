@@ -24,6 +24,7 @@ class Reason(StrEnum):
     OWN = "own message"
     BOT = "another bot"
     SERVICE = "service message"
+    OTHER_BOT = "command for another bot"
     NOT_LISTED = "sender not on the whitelist"
     NO_WORKSPACE = "group without a workspace"
     NARROWED = "group not in TELEGRAM_ALLOWED_GROUPS"
@@ -46,6 +47,7 @@ class Action(StrEnum):
     ADMINISTER = "administer"
 
 
+ADDRESSED = re.compile(r"/\w+@(\w+bot)\b", re.IGNORECASE | re.ASCII)  # whose command it is; bots' names end so
 GUEST_MAY = frozenset({Action.CONVERSE, Action.SEARCH, Action.STOP_OWN, Action.CANCEL_OWN})
 RIGHTS = {
     Role.OWNER: frozenset(Action),
@@ -150,6 +152,7 @@ def admit_group(
     never = why_never(message, config, accounts)
     if never is not None:
         return Admission(workspace, role, False, never, message.text)
+    replied_to_us = replied_to_us or message.reply_to_author in accounts.ids
     reason = why_answered(message, accounts, workspace.is_dev_group, replied_to_us)
     prompt = cut_mentions(message, accounts)
     return Admission(workspace, role, reason is not None, reason or Reason.NO_MENTION, prompt)
@@ -165,6 +168,9 @@ def why_never(message: Message, config: WorkspaceConfig, accounts: Accounts) -> 
         return Reason.OWN
     if message.service is not None:
         return Reason.SERVICE
+    addressed = ADDRESSED.match(message.text)
+    if message.kind is ChatKind.GROUP and addressed and addressed[1].lower() not in accounts.usernames:
+        return Reason.OTHER_BOT
     sender = message.sender
     listed = {str(sender.id), fold_username(sender.username)} & config.bots_allowed
     return Reason.BOT if sender.is_bot and not listed else None

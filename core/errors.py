@@ -21,6 +21,7 @@ ValorError                  the root; `str(error)` is one sentence a person can 
 │   │   ├── Closed          nor any other: the chat is shut to us (kicked, restricted, blocked)
 │   │   └── Moved           not in this chat: it has become another one, which the error names
 │   └── Unreachable         no answer: the outcome of the call is unknown
+│       └── Unsent          the service was not even reached: the call has done nothing
 ├── ConsentNeeded           the work waits until somebody with the right allows one tool call
 └── Cancelled               a person stopped the work
 """
@@ -132,6 +133,10 @@ class Moved(Undeliverable):
 
 class Unreachable(FrontError):
     """The service did not answer: what became of the call is unknown."""
+
+
+class Unsent(Unreachable):
+    """The call never left, so it has done nothing."""
 
 
 class ConsentNeeded(ValorError):

@@ -58,7 +58,7 @@ class Message:
     `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for, `heard_at` what
     the clock that `sent_at` was read from said when the message was heard; None where that clock is ours. `move` is
     what a service message tells of a group that became a supergroup, `album` the number that the messages of one album
-    share.
+    share, `reply_to_author` who wrote what it replies to, where the front tells that.
     """
 
     chat: Chat
@@ -80,6 +80,7 @@ class Message:
     move: Move | None = None
     attachments: tuple[Attachment, ...] = ()
     album: int | None = None
+    reply_to_author: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,13 @@ class Front(Protocol):
         """The chat that only this front's own account sees."""
         ...
 
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether a send repeated under its key counts once, and `sent_after` tells what was sent."""
+        ...
+
     async def send(self, part: Part) -> int:
-        """Send once under `part.random_id`; the front's number of the message.
+        """Send once under `part.random_id`, where keys are kept; the front's number of the message.
 
         A `part.file` goes with the text as its caption: a picture as one, where the front can, else as a file.
         """
@@ -77,6 +82,13 @@ class Front(Protocol):
         """Every chat the account takes part in."""
         ...
 
+    async def prove(self) -> bool:
+        """Show that the road in and out works; False where only a message to `own_chat` can show it.
+
+        Raises Unreachable or SessionError when it does not.
+        """
+        ...
+
     def history(self, chat: Chat, after: int, since: datetime) -> AsyncIterator[list[Message]]:
         """Pages of what was said after message `after` and not before `since`, oldest first, to the chat's end."""
         ...
@@ -87,6 +99,10 @@ class Receiver(Protocol):
 
     async def receive(self, message: Message) -> None:
         """A live message or a live edit (`edited_at` set)."""
+        ...
+
+    async def receive_waiting(self, messages: Sequence[Message]) -> None:
+        """What waited in one chat while nobody listened, oldest first; answered together at the next `catch_up`."""
         ...
 
     async def catch_up(self, front: str) -> None:

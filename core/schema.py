@@ -234,6 +234,9 @@ deliveries = Table(
     Column("message_id", BigInteger),  # what the front made of it
     Column("former_chat", Text),  # the group that its chat was: a send of before the move may stand there
     Column("attempts", Integer, nullable=False, server_default="0"),
+    # Where the front keeps no keys: sends begun, but for those known to have failed. One whose outcome nobody knows is
+    # `ambiguous`; it is repeated once, and says so.
+    Column("sends", Integer, nullable=False, server_default="0"),
     Column("not_before", Moment),
     Column("error", Text),
     Column("created_at", Moment, nullable=False),
@@ -244,7 +247,7 @@ deliveries = Table(
     Index(
         "ix_deliveries_owed",
         *("status", "front", "chat_id", "id"),
-        sqlite_where=text("status IN ('held', 'open', 'ready')"),
+        sqlite_where=text("status IN ('held', 'open', 'ready', 'ambiguous')"),
     ),
     Index("ix_deliveries_lost", "id", sqlite_where=text("status IN ('dead', 'ambiguous')")),
     Index("ix_deliveries_held", "turn_id", sqlite_where=text("status = 'held'")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import stat
 from pathlib import Path
@@ -31,6 +32,11 @@ def ensure_token(path: Path) -> str:
     if not os.path.lexists(path):
         _make(path)
     return read_token(path)
+
+
+def derive_secret(path: Path, purpose: str) -> str:
+    """A secret of its own for `purpose`, the same as long as the token is. Raises ConfigurationError."""
+    return hmac.new(ensure_token(path).encode(), purpose.encode(), "sha256").hexdigest()
 
 
 def _make(path: Path) -> None:

@@ -124,6 +124,7 @@ class Settings(BaseModel):
     telegram_server_key: Path | None = None
     telegram_dc_id: PositiveInt | None = None
     telegram_bot_api_url: Url | None = None
+    telegram_webhook_url: Url | None = None
     anthropic_base_url: Url | None = None
     openai_base_url: Url | None = None
     notion_base_url: Url | None = None

@@ -19,6 +19,7 @@ from web.promises import build_promise_routes
 from web.runs import build_run_routes
 from web.security import build_gates
 from web.telegram import build_telegram_routes
+from web.webhook import build_webhook_routes
 
 STATIC = Path(__file__).with_name("static")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -41,6 +42,7 @@ def create_app(doors: WebDoors, lifespan: Lifespan | None = None) -> FastAPI:
         build_letter_routes,
         build_run_routes,
         build_telegram_routes,
+        build_webhook_routes,
     ):
         app.include_router(build(doors))
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.checks import Snapshot
 from core.clock import Clock
@@ -205,6 +205,12 @@ class Pinger(Protocol):
         ...
 
 
+class WebhookDoor(Protocol):
+    async def take_update(self, update: dict[str, Any]) -> None:
+        """An update of Telegram's for the bot; returns when it is written. Raises ValorError when it cannot be."""
+        ...
+
+
 class Audit(Protocol):
     def refuse(self, client: str, reason: str) -> None:
         """Note that a request of `client` (an address) was refused; returns at once."""
@@ -213,7 +219,8 @@ class Audit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebRules:
-    """Who may come in, and how much. `hosts` and `origins` come on top of this machine's own."""
+    """Who may come in, and how much. `hosts` and `origins` come on top of this machine's own; who brings updates and
+    shows `webhook_secret` is Telegram."""
 
     token: str
     port: int
@@ -221,6 +228,7 @@ class WebRules:
     origins: frozenset[str] = frozenset()
     max_body: int = 10_000_000
     requests_per_minute: int = 100
+    webhook_secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +241,7 @@ class WebDoors:
     groups: GroupDoor
     feed: Feed
     pinger: Pinger
+    webhook: WebhookDoor
     audit: Audit
     health: Callable[[], Snapshot]
     clock: Clock

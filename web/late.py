@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.checks import Snapshot
 from core.clock import Clock
@@ -30,6 +30,7 @@ from web.doors import (
     Reason,
     RunDoor,
     WebDoors,
+    WebhookDoor,
     WebRules,
     WhyDoor,
 )
@@ -55,6 +56,7 @@ class Opened:
     groups: GroupDoor
     feed: Feed
     pinger: Pinger
+    webhook: WebhookDoor
     audit: Audit
 
 
@@ -84,6 +86,7 @@ class LateDoors:
             groups=self,
             feed=self,
             pinger=self,
+            webhook=self,
             audit=self,
             health=health,
             clock=clock,
@@ -115,6 +118,9 @@ class LateDoors:
 
     async def ping(self) -> PingOutcome:
         return await (await self.opened()).pinger.ping()
+
+    async def take_update(self, update: dict[str, Any]) -> None:
+        await (await self.opened()).webhook.take_update(update)
 
     def refuse(self, client: str, reason: str) -> None:
         if self._opened is not None:

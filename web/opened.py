@@ -28,5 +28,6 @@ def open_doors(server: Server) -> Opened:
         feed=LedgerFeed(services.events),
         groups=server,
         pinger=server,
+        webhook=server.bot,
         audit=LedgerAudit(Audit(ground.database, ground.clock)),
     )

@@ -18,7 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.clock import Clock
 from core.secret_token import ensure_token
-from web.doors import Audit, WebDoors, WebRules
+from integrations.telegram.bot_access import webhook_secret
+from web.doors import WebDoors, WebRules
+from web.webhook import is_telegram
 
 OPEN = "/health"
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -63,6 +65,7 @@ def web_rules(settings: Settings) -> WebRules:
         origins=frozenset(settings.cors_origins),
         max_body=settings.max_request_size,
         requests_per_minute=settings.api_rate_limit,
+        webhook_secret=webhook_secret(settings),
     )
 
 
@@ -71,10 +74,10 @@ Look = Callable[[HTTPConnection], Refusal | None]
 
 def build_gates(doors: WebDoors) -> list[Middleware]:
     """The way in, outermost first."""
-    rules, audit = doors.rules, doors.audit
+    rules = doors.rules
     limiter = RateLimiter(doors.clock, rules.requests_per_minute)
     looks = (HostLook(rules), OriginLook(rules), TokenLook(rules), limiter, BodyLook(rules))
-    gates = [Middleware(SafeHeaders), Middleware(SignIn, rules=rules), Middleware(Gate, looks=looks, audit=audit)]
+    gates = [Middleware(SafeHeaders), Middleware(SignIn, rules=rules), Middleware(Gate, looks=looks, doors=doors)]
     if rules.origins:
         allowed = ["authorization", "content-type", "idempotency-key"]
         origins = sorted(rules.origins)
@@ -97,13 +100,15 @@ def is_preflight(connection: HTTPConnection) -> bool:
 class Gate:
     """Lets a request in when no look refuses it; the first refusal is the answer."""
 
-    def __init__(self, app: ASGIApp, looks: Sequence[Look], audit: Audit) -> None:
+    def __init__(self, app: ASGIApp, looks: Sequence[Look], doors: WebDoors) -> None:
         self._app = app
         self._looks = looks
-        self._audit = audit
+        self._audit = doors.audit
+        self._rules = doors.rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = None if scope["type"] == "lifespan" or is_open(scope) else self._look(HTTPConnection(scope))
+        is_expected = scope["type"] == "lifespan" or is_open(scope) or is_telegram(scope, self._rules)
+        refusal = None if is_expected else self._look(HTTPConnection(scope))
         if refusal is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":

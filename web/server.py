@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
 from conversations import turn_store
-from conversations.reception import Reception
 from core import checks
 from core.checks import Status
 from core.doorbell import Doorbell
 from core.errors import DatabaseError, NewerDatabase, OwnerError, Unreachable, ValorError
 from core.events import PromiseChanged
 from core.group_list import GroupList, list_groups
-from core.message import Message
 from core.migrate import migrate
 from core.owner import Owner
 from core.protocols import Front
@@ -26,9 +23,11 @@ from integrations.telegram.session import SIGN_IN, TelegramAccess
 from integrations.telegram.userbot import Userbot
 from promises import store as promise_store
 from runtime.process import sweep
+from web.bot_entrance import BotEntrance
 from web.database_watch import DatabaseWatch
 from web.doors import PingOutcome
 from web.health import keep_watch, machine_probes
+from web.heard import Heard
 from web.services import Services
 
 log = structlog.get_logger("valor.server")
@@ -44,6 +43,7 @@ class Server:
         self.services = services
         self._tasks: set[asyncio.Task[None]] = set()
         self._userbot: Userbot | None = None
+        self.bot = BotEntrance(services, self._attach, self.ping)
 
     @asynccontextmanager
     async def up(self) -> AsyncGenerator[None]:
@@ -77,6 +77,7 @@ class Server:
             ("agents", self._load_agents()),
             ("local", self._open_front(services.local)),
             ("account", self._open_account()),
+            ("bot", self.bot.open()),
         ):
             self._spawn(name, work)
 
@@ -98,6 +99,7 @@ class Server:
         """Work under way is left for the next start; what was shown stays shown."""
         if self._userbot is not None:
             await self._userbot.stop()
+        await self.bot.stop()
         await self.services.turns.close()
         for task in self._tasks:
             task.cancel()
@@ -136,18 +138,14 @@ class Server:
     async def _load_agents(self) -> None:
         board = self.services.ground.board
         board.report(checks.MODEL, Status.STARTING, "The model stack is being loaded.")
-        if self.services.ground.settings.telegram_bot_token is None:
-            board.report(checks.BOT, Status.OFF, "TELEGRAM_BOT_TOKEN is not set.")
-        else:
-            board.report(checks.BOT, Status.OFF, "TELEGRAM_BOT_TOKEN is set; this version does not speak as a bot yet.")
         for name, finding in (await self.services.agents.load()).items():
             board.post(name, finding)
 
     async def _open_front(self, front: Front) -> None:
-        """Let a front be served, then show that its whole road works; an account that comes is pinged with it."""
+        """Let a front be served, then show that its whole road works; others that come are pinged with it."""
         self._attach(front)
         await self.services.turns.begin_all([front.name])
-        if TelegramAccess.of(self.services.ground.settings) is None:
+        if not self.services.accounts.current.fronts:
             await self.ping()
 
     def _attach(self, front: Front) -> None:
@@ -181,21 +179,24 @@ class Server:
         board, access = self.services.ground.board, TelegramAccess.of(self.services.ground.settings)
         if access is None:
             board.report(checks.ACCOUNT, Status.OFF, "TELEGRAM_API_ID and TELEGRAM_API_HASH are not set.")
+            self.bot.is_account_clear.set()
             return
         board.report(checks.ACCOUNT, Status.STARTING, "Connecting.")
         userbot = Userbot(access, clock=self.services.ground.clock)
         try:
-            await userbot.start(_Heard(self.services.reception, lambda: self._meet(userbot)))
+            await userbot.start(Heard(self.services.reception, lambda: self._meet(userbot)))
         except OwnerError as error:
             await self._lose_account(str(error))
+            self.bot.is_account_clear.set()
             await self.ping()
             return
         self._userbot = userbot
         self._meet(userbot)
+        self.bot.is_account_clear.set()
         await self._follow_account(userbot)
 
     def _meet(self, userbot: Userbot) -> None:
-        self.services.accounts.know(userbot)
+        self.services.accounts.know(userbot.account.id, userbot.account.usernames)
         self.services.history.pasts[userbot.name] = userbot
         self._attach(userbot)
 
@@ -264,19 +265,3 @@ class Server:
             problems = "; ".join(alert)
             await self.services.alerts.tell_owner(f"The changed workspace configuration is not taken up: {problems}.")
         return alert
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """Implements core.protocols.Receiver for an account that is met with its first sign of life."""
-
-    reception: Reception
-    meet: Callable[[], None]
-
-    async def receive(self, message: Message) -> None:
-        self.meet()
-        await self.reception.receive(message)
-
-    async def catch_up(self, front: str) -> None:
-        self.meet()
-        await self.reception.catch_up(front)

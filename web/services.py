@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from conversations.alerts import Alerts
@@ -31,8 +31,8 @@ from core.settings import Settings
 from core.workspace_watch import WorkspaceFile
 from core.workspaces import fold_username
 from integrations.local import LocalFront
+from integrations.telegram.bot_access import BotAccess
 from integrations.telegram.session import TelegramAccess
-from integrations.telegram.userbot import Userbot
 from promises.reconciler import Reconciler
 from promises.retention import Retention
 from promises.rings import Rings
@@ -69,13 +69,15 @@ class OwnAccounts:
     """This installation's own accounts, as far as they are known by now."""
 
     def __init__(self, settings: Settings) -> None:
-        has_account = TelegramAccess.of(settings) is not None
-        self.current = Accounts(fronts=frozenset({"account"} if has_account else ()))
+        fronts = {"account": TelegramAccess.of(settings), "bot": BotAccess.of(settings)}
+        self._known: dict[int, frozenset[str]] = {}
+        self.current = Accounts(fronts=frozenset(name for name, access in fronts.items() if access is not None))
 
-    def know(self, userbot: Userbot) -> None:
-        account = userbot.account
-        names = frozenset(name for name in map(fold_username, account.usernames) if name)
-        self.current = Accounts(frozenset({account.id}), names, self.current.fronts)
+    def know(self, number: int, usernames: Iterable[str | None] = ()) -> None:
+        """One of them is `number`, and goes by these names."""
+        self._known[number] = frozenset(name for name in map(fold_username, usernames) if name)
+        names = frozenset[str]().union(*self._known.values())
+        self.current = Accounts(frozenset(self._known), names, self.current.fronts)
 
 
 @dataclass(frozen=True, slots=True)

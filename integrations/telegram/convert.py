@@ -16,7 +16,7 @@ from integrations.telegram.media import attachments_of, file_of, words_of
 from integrations.telegram.mentions import find_mentions
 
 # One character for another, so that entities and mentions stay where they are.
-_CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127], " ")
+CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127], " ")
 _NEWS = (tl.UpdateNewMessage, tl.UpdateNewChannelMessage, tl.UpdateEditMessage, tl.UpdateEditChannelMessage)
 
 
@@ -52,7 +52,7 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
     if isinstance(raw, tl.MessageEmpty) or raw.peer_id is None:
         return None
     service = _service_kind(raw)
-    text = (raw.message or "").translate(_CONTROL)
+    text = (raw.message or "").translate(CONTROL)
     entities = from_telethon(raw.entities) if text else ()
     mentions = find_mentions(text, entities)
     sender = _sender(raw, directory)

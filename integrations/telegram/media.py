@@ -69,13 +69,13 @@ def _document(document: Any) -> Attachment:
         return Attachment(Kind.STICKER, note=sticker.alt or "")
     video, audio = attributes.get(tl.DocumentAttributeVideo), attributes.get(tl.DocumentAttributeAudio)
     named = attributes.get(tl.DocumentAttributeFilename)
-    name = _clean(named.file_name) if named else ""
+    name = clean_name(named.file_name) if named else ""
     if video is not None or tl.DocumentAttributeAnimated in attributes:
         return _video(document, video, name)
     if audio is None:
         return Attachment(Kind.DOCUMENT, document.mime_type, document.size, name, reference=_whole(document))
     kind = Kind.VOICE if audio.voice else Kind.AUDIO
-    title = name or _clean(" - ".join(word for word in (audio.performer, audio.title) if word))
+    title = name or clean_name(" - ".join(word for word in (audio.performer, audio.title) if word))
     return Attachment(kind, document.mime_type, document.size, title, audio.duration, reference=_whole(document))
 
 
@@ -120,6 +120,6 @@ def _plain(text: Any) -> str:
     return str(getattr(text, "text", text))
 
 
-def _clean(name: str) -> str:
+def clean_name(name: str) -> str:
     """A name that people can read, without what would move the text around it."""
     return "".join(letter for letter in name.replace("/", "_") if letter.isprintable()).strip()[:LONGEST_NAME]

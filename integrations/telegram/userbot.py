@@ -195,6 +195,11 @@ class Userbot:
 
     # -- Front
 
+    keeps_keys = True
+
+    async def prove(self) -> bool:
+        return False
+
     async def send(self, part: Part) -> int:
         line = self._life.line
         peer = await self._peer(line, part.chat)

@@ -169,6 +169,11 @@ class Installation:
         rows = self.query(sql, *parameters)
         return rows[0][0] if rows else None
 
+    def change(self, sql: str) -> None:
+        """Write into `system.db` while nothing runs."""
+        with contextlib.closing(sqlite3.connect(self.home / "system.db")) as connection, connection:
+            connection.execute(sql)
+
     def token(self) -> str:
         return (self.home / ".token").read_text().strip()
 

@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 
 from cli import doctor
-from core.checks import Check, Finding, Status
+from core.checks import BOT, Check, Finding, Status
 from core.database import Database, sqlite_url
 from core.errors import ConfigurationError, DatabaseError
 from core.migrate import migrate
 from core.settings import Settings
+from tests.acceptance.installation import free_port
+from tests.web.stage import Stage
+from tests.world.bot_api import BotApi
+from tests.world.telegram import TelegramWorld
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -98,6 +102,34 @@ def test_s1_the_account_is_looked_at(tmp_path: Path) -> None:
     found = [doctor.check_account(settings_of(tmp_path)), not_signed_in, doctor.check_account(settings)]
     assert [finding.status for finding in found] == [Status.OFF, Status.UNHEALTHY, Status.HEALTHY]
     assert not_signed_in.mend == "scripts/telegram_login.sh"
+
+
+async def test_b9_the_bot_is_looked_at(tmp_path: Path) -> None:
+    off = doctor.check_bot(settings_of(tmp_path))
+    async with TelegramWorld(tmp_path) as world, BotApi(world) as api:
+        bot = world.bot("Valor", "valor_bot")
+        values = {"telegram_bot_token": api.token(bot), "telegram_bot_api_url": api.url, "api_port": free_port()}
+        settings = settings_of(tmp_path, **values)
+        good = await asyncio.to_thread(doctor.check_bot, settings)
+        api.revoke(bot)
+        revoked = await asyncio.to_thread(doctor.check_bot, settings)
+        await api.go_down()
+        gone = await asyncio.to_thread(doctor.check_bot, settings)
+        async with Stage().up() as stage:
+            stage.board.report(BOT, Status.UNHEALTHY, "Another program fetches this bot's updates (409 Conflict).")
+            running = settings_of(tmp_path, **{**values, "api_port": stage.port})
+            conflict = await asyncio.to_thread(doctor.check_bot, running)
+        await api.come_back()
+    assert [finding.status for finding in (off, good, revoked, gone, conflict)] == [
+        Status.OFF,
+        Status.HEALTHY,
+        Status.UNHEALTHY,
+        Status.DEGRADED,
+        Status.UNHEALTHY,
+    ]
+    assert "@valor_bot" in good.sentence
+    assert "wrong or revoked" in revoked.sentence
+    assert "409 Conflict" in conflict.sentence
 
 
 @pytest.mark.parametrize(("line", "code"), [("", 0), ("TELEGRAM_API_ID=1\nTELEGRAM_API_HASH=x", 1)])

@@ -104,3 +104,11 @@ async def test_s1_a_process_that_ends_at_once_is_the_reason_with_its_last_words(
             worker.kill()
         with pytest.raises(NotReady, match=r"The worker ended during the start\. Traceback\nsystem.db is newer"):
             await waiting
+
+
+@pytest.mark.parametrize("front", ["telegram account", "telegram bot"])
+async def test_s1_a_front_that_is_lost_is_the_reason(tmp_path: Path, front: str) -> None:
+    async with Stage().up() as stage:
+        stage.board.report(front, Status.UNHEALTHY, "Telegram has ended it.")
+        with pytest.raises(NotReady, match="Telegram has ended it"):
+            await wait(stage, records_in(tmp_path), 10)

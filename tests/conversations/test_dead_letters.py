@@ -58,7 +58,7 @@ async def test_b4_a_retried_one_is_sent_again_after_a_look(stage: Stage) -> None
 async def test_b4_one_that_had_arrived_after_all_is_not_sent_twice(stage: Stage) -> None:
     await stage.owe(Draft(DM, "notice", "hello"))
     await stage.quiet()
-    await stage.put("deliveries", status="ambiguous", message_id=None)
+    await stage.put("deliveries", status="ambiguous", message_id=None, sends=2)
     stage.front.forget_keys()
     await letters_of(stage).retry(1)
     await stage.quiet()

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from conversations.inbox import Limits
 from conversations.reception import Reception
-from tests.conversations.stage import DM, OLGA, TEAM, Stage
+from tests.conversations.stage import DM, FRONT, MAX, OLGA, TEAM, Stage, locked
 
 
 async def test_b2_the_row_is_committed_before_anything_is_shown(stage: Stage) -> None:
@@ -19,3 +25,35 @@ async def test_b1_who_hands_a_message_in_learns_what_became_of_it(stage: Stage) 
     assert (receipt.is_new, receipt.turn_id, receipt.reason) == (False, None, "no mention")
     receipt = await stage.reception.take(stage.front.say(TEAM.key, OLGA, "@valor_ai hello"))
     assert (receipt.is_new, receipt.turn_id, receipt.reason) == (True, 1, "mention")
+
+
+async def test_b8_what_waited_for_a_front_without_history_is_answered_by_one_turn_a_chat(stage: Stage) -> None:
+    begin = stage.clock.now()
+    old = replace(stage.front.say("-20", OLGA, "of last week"), sent_at=begin - timedelta(days=2))
+    lines = [stage.front.say("-20", who, f"from {who.name}") for who in (OLGA, MAX)]
+    await stage.reception.receive_waiting([old, *lines])
+    rows = await stage.rows("messages")
+    assert [row.answer for row in rows] == [False, True, True]
+    assert [row.status for row in await stage.rows("turns")] == ["open"]  # nothing is begun before all of it is there
+    assert stage.front.texts("-20") == []
+    await stage.reception.catch_up(FRONT)
+    await stage.quiet()
+    assert stage.front.texts("-20") == ["re: from Olga\nfrom Max"]
+
+
+async def test_b8_the_owner_is_told_when_what_waited_was_too_much(stage: Stage) -> None:
+    stage.inbox._limits = Limits(answers_per_minute=1)
+    await stage.say(DM, OLGA, "here I am")
+    await stage.reception.receive_waiting([stage.front.say("2", MAX, "/ping") for _ in range(2)])
+    await stage.reception.catch_up(FRONT)
+    await stage.quiet()
+    assert any("stopped answering" in text for text in stage.front.texts("1"))
+
+
+async def test_b8_what_waited_is_written_when_the_database_can_be_used_again(stage: Stage, folder: Path) -> None:
+    with locked(folder):
+        waiting = asyncio.create_task(stage.reception.receive_waiting([stage.front.say("1", OLGA, "hello")]))
+        await asyncio.wait([waiting], timeout=0.3)
+        assert not waiting.done()
+    await waiting
+    assert [row.text for row in await stage.rows("messages")] == ["hello"]

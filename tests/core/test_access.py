@@ -220,3 +220,18 @@ def test_a9_roles_of_a_workspace_decide_there() -> None:
     assert role_of(BELA, team, CONFIG) is Role.MEMBER
     assert role_of(ANNA, replace(TEAM, roles={"2": Role.OWNER}), CONFIG) is Role.MEMBER
     assert role_of(Person(8), team, CONFIG) is Role.GUEST
+
+
+def test_a4_a_reply_counts_whichever_of_our_accounts_it_answers() -> None:
+    to_the_bot = replace(group("-10"), reply_to=3, reply_to_author=BOT.id)
+    assert admitted(to_the_bot).reason == "reply to us"
+    assert not admitted(replace(to_the_bot, reply_to_author=STRANGER.id)).answer
+    assert not admitted(replace(to_the_bot, reply_to_author=None)).answer
+
+
+def test_a4_a_command_for_another_bot_is_not_ours() -> None:
+    elsewhere = admitted(group("-20", "/ping@another_bot now"))
+    assert (elsewhere.answer, elsewhere.reason) == (False, "command for another bot")
+    assert admitted(group("-20", "/ping@Valor_Bot now")).prompt == "/ping now"
+    assert admitted(group("-20", "/ping@somebody now")).answer  # no bot's name: words
+    assert admitted(dm(ANNA, "/ping@another_bot")).answer

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import uvicorn
@@ -177,6 +178,17 @@ class PlayedPinger:
 
 
 @dataclass
+class PlayedWebhook:
+    taken: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    error: Exception | None = None
+
+    async def take_update(self, update: dict[str, Any]) -> None:
+        if self.error:
+            raise self.error
+        self.taken.append(update)
+
+
+@dataclass
 class PlayedAudit:
     refused: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
@@ -195,6 +207,7 @@ class Stage:
     letters: PlayedLetters = field(default_factory=PlayedLetters)
     feed: PlayedFeed = field(default_factory=PlayedFeed)
     pinger: PlayedPinger = field(default_factory=PlayedPinger)
+    webhook: PlayedWebhook = field(default_factory=PlayedWebhook)
     audit: PlayedAudit = field(default_factory=PlayedAudit)
     port: int = 0
 
@@ -225,6 +238,7 @@ class Stage:
             groups=PlayedGroups(),
             feed=self.feed,
             pinger=self.pinger,
+            webhook=self.webhook,
             audit=self.audit,
             health=self.snapshot,
             clock=self.clock,

@@ -17,6 +17,7 @@ from tests.web.stage import (
     PlayedPinger,
     PlayedPromises,
     PlayedRuns,
+    PlayedWebhook,
     PlayedWhy,
     promise,
 )
@@ -35,6 +36,7 @@ def opened() -> Opened:
         groups=PlayedGroups(),
         feed=PlayedFeed(),
         pinger=PlayedPinger(),
+        webhook=PlayedWebhook(),
         audit=PlayedAudit(),
     )
 
@@ -82,6 +84,9 @@ async def test_s4_every_door_opens() -> None:
     assert (await doors.runs.trace("7")).run.id == "run_7"
     assert len(await doors.why.why("1", 5)) == 1
     assert (await doors.pinger.ping()).is_back
+    await doors.webhook.take_update({"update_id": 1})
+    assert isinstance(behind.webhook, PlayedWebhook)
+    assert behind.webhook.taken == [{"update_id": 1}]
     assert isinstance(behind.feed, PlayedFeed)
     behind.feed.changes.put_nowait(promise())
     assert await first(doors.feed.watch()) == promise()

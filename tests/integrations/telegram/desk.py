@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ class Desk:
         self._holds = holds
         self.messages: list[Message] = []
         self.catch_ups: list[str] = []
+        self.waited: list[list[str]] = []  # what waited, by chat
         self._fail_on = fail_on
         self._news: list[asyncio.Future[None]] = []
 
@@ -42,6 +43,11 @@ class Desk:
             await asyncio.Event().wait()
         self.messages.append(message)
         self._wake()
+
+    async def receive_waiting(self, messages: Sequence[Message]) -> None:
+        self.waited += [[message.text for message in messages]]
+        for message in messages:
+            await self.receive(message)
 
     async def catch_up(self, front: str) -> None:
         self.catch_ups.append(front)

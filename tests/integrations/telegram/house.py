@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,9 @@ class House:
 
     async def receive(self, message: Message) -> None:
         await self.stage.reception.receive(message)
+
+    async def receive_waiting(self, messages: Sequence[Message]) -> None:
+        await self.stage.reception.receive_waiting(messages)
 
     async def catch_up(self, front: str) -> None:
         self.stage.attach(self.bot)

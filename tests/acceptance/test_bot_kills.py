@@ -1,0 +1,94 @@
+"""The bot under kill -9, which has no keys for its sends: nothing is lost, and what may be a repeat says so, once."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from conversations.typeset import REPEAT
+from tests.acceptance.bot_story import BotStory, bot_story
+from tests.acceptance.installation import PROJECT
+from tests.world.telegram import SentMessage
+
+KILLED = -9
+
+
+@pytest.fixture(scope="module")
+async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[BotStory]:
+    async with bot_story(tmp_path_factory.mktemp("bot-kills"), alone=True) as story:
+        yield story
+
+
+@contextlib.asynccontextmanager
+async def server(story: BotStory, point: str = "") -> AsyncGenerator[Process]:
+    """A server alone, which ends at `point`."""
+    story.product.configure(FAIL_POINTS=point)
+    program = (sys.executable, str(PROJECT / "main.py"))
+    process = await create_subprocess_exec(*program, env=story.product.environment, stdin=DEVNULL, stdout=DEVNULL)
+    try:
+        async with story.product.explaining():
+            yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+async def killed_at(story: BotStory, point: str) -> SentMessage:
+    """The question that the server died over."""
+    async with server(story, point) as process:
+        await story.until(lambda: story.api.hub(story.bot).commands and story.product.value(PINGED), 60)
+        asked = story.world.say(story.friend(), story.bot, f"Tell me at {point}")
+        assert await process.wait() == KILLED
+        story.api.hub(story.bot).commands = []
+    return asked
+
+
+# The self-ping of the local page passes the points of the database once before.
+PINGED = "SELECT seq FROM sqlite_sequence WHERE name = 'turns'"
+
+
+@pytest.mark.parametrize(
+    ("point", "told"),
+    [
+        ("receive:before-commit#2", ["{}"]),
+        ("intent:before-commit", ["{}"]),
+        ("intent:after-commit", [REPEAT + "{}"]),
+        ("bot.sendMessage:after", ["{}", REPEAT + "{}"]),
+        ("sent:before-commit#2", ["{}", REPEAT + "{}"]),
+    ],
+)
+async def test_p3_a_message_is_answered_and_only_a_send_that_may_have_happened_is_repeated(
+    story: BotStory, point: str, told: list[str]
+) -> None:
+    asked = await killed_at(story, point)
+    async with server(story):
+        await story.until(lambda: len(story.answers(asked)) == len(told) and not story.owed(), 60)
+        await barrier(story)
+    assert [answer.text for answer in story.answers(asked)] == [text.format(f"Echo: {asked.text}") for text in told]
+    assert await story.audit(ambiguous=99) == []
+
+
+async def test_p3_a_repeat_that_may_have_happened_is_ambiguous_and_never_sent_again(story: BotStory) -> None:
+    asked = await killed_at(story, "bot.sendMessage:after")
+    async with server(story, "bot.sendMessage:after") as repeating:
+        assert await repeating.wait() == KILLED
+    async with server(story):
+        await barrier(story)
+    text = f"Echo: {asked.text}"
+    assert [answer.text for answer in story.answers(asked)] == [text, REPEAT + text]
+    where = "SELECT status, sends, message_id FROM deliveries WHERE text = ?"
+    (row,) = story.product.query(where, REPEAT + text)
+    assert tuple(row) == ("ambiguous", 2, None)
+    # Somebody looked into the chat and let it go.
+    story.product.change("UPDATE deliveries SET status = 'dropped' WHERE status = 'ambiguous'")
+    story.world.delete(*story.answers(asked))
+
+
+async def barrier(story: BotStory) -> None:
+    """What was to be told before has been told."""
+    await story.settled(story.world.say(story.olivia, story.bot, "ping"), 60)

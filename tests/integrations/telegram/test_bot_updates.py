@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+from core.clock import FakeClock
+from integrations.telegram.bot_line import ServerClock
+from integrations.telegram.bot_updates import Updates
+from tests.integrations.telegram.desk import Desk
+
+
+def told(number: int, chat: int, text: str) -> dict[str, Any]:
+    place = {"id": chat, "type": "private" if chat > 0 else "group", "title": "x"}
+    return {"update_id": number, "message": {"message_id": number, "date": 1, "chat": place, "text": text}}
+
+
+async def test_b1_each_chat_is_handed_over_in_order_and_what_cannot_be_read_is_counted() -> None:
+    desk = Desk()
+    updates = Updates(100, ServerClock(FakeClock()), desk)
+    odd: list[dict[str, Any]] = [
+        {"update_id": 3},
+        {"update_id": 4, "poll": {}},
+        {"update_id": 5, "message": {"message_id": 1}},
+    ]
+    await updates.take([told(1, 5, "a"), told(2, -7, "b"), *odd, told(6, 5, "c")])
+    assert [text for text in desk.texts if text != "b"] == ["a", "c"]
+    assert "b" in desk.texts
+    assert updates.unread == {"nothing": 1, "poll": 1, "message": 1}
+
+
+async def test_b1_what_a_library_stumbles_over_costs_no_message() -> None:
+    desk = Desk()
+    update = told(1, 5, "the words count")
+    update["message"] |= {"poll": {"id": "without all that a poll needs"}, "entities": 5}
+    await Updates(100, ServerClock(FakeClock()), desk).take([update])
+    assert desk.texts == ["the words count"]
+
+
+async def test_b8_what_waited_is_handed_over_by_chat() -> None:
+    desk = Desk()
+    updates = Updates(100, ServerClock(FakeClock()), desk)
+    await updates.take([told(1, 5, "a"), told(2, -7, "b"), told(3, 5, "c")], has_waited=True)
+    assert sorted(desk.waited) == [["a", "c"], ["b"]]

@@ -1,0 +1,29 @@
+"""What a front hears on its way to the ledger: the front is met with its first sign of life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from conversations.reception import Reception
+from core.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Implements core.protocols.Receiver for a front that is met with its first sign of life."""
+
+    reception: Reception
+    meet: Callable[[], None]
+
+    async def receive(self, message: Message) -> None:
+        self.meet()
+        await self.reception.receive(message)
+
+    async def receive_waiting(self, messages: Sequence[Message]) -> None:
+        self.meet()
+        await self.reception.receive_waiting(messages)
+
+    async def catch_up(self, front: str) -> None:
+        self.meet()
+        await self.reception.catch_up(front)
