@@ -35,15 +35,15 @@ async def download(line: BotLine, reference: str, limit: int) -> bytes:
 
 async def send_file(line: BotLine, chat: int, file: File, said: dict[str, Any]) -> Message:
     """A picture as a photo; as a file where Telegram will not show it, and everything else."""
-    api, times = line.api, {"read_timeout": FILE_SECONDS, "write_timeout": FILE_SECONDS}
+    api, said = line.api, {**said, "read_timeout": FILE_SECONDS, "write_timeout": FILE_SECONDS}
     if is_photo(file):
         try:
-            return await line.call(api.send_photo(chat, _content(file), **said, **times), FILE_SECONDS)
+            return await line.call(api.send_photo(chat, _content(file), **said), FILE_SECONDS)
         except Undeliverable as refusal:
             if not any(words in words_of(refusal) for words in NO_PHOTO_WORDS):
                 raise
         # Nothing was accepted, so nothing is sent twice.
-    sending = api.send_document(chat, _content(file), disable_content_type_detection=True, **said, **times)
+    sending = api.send_document(chat, _content(file), disable_content_type_detection=True, **said)
     return await line.call(sending, FILE_SECONDS)
 
 
