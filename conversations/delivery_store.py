@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
     case,
@@ -185,13 +186,18 @@ def _held(connection: Connection, turn_id: int) -> list[int]:
 
 def owed_chats(connection: Connection, fronts: Iterable[str]) -> list[Chat]:
     """The chats of these fronts that something is ready for."""
+    return [Chat(row.front, row.chat_id) for row in connection.execute(owing_chats(fronts))]
+
+
+def owing_chats(fronts: Iterable[str]) -> Select[Any, Any]:
+    """The statement. With the front as it is SQLite would read all that was ever sent through it, by another index."""
     query = select(deliveries.c.front, deliveries.c.chat_id).where(
         deliveries.c.status.in_(("ready", "ambiguous")),
         IS_OWED,
         ~IS_GIVEN_UP,
-        deliveries.c.front.in_(tuple(fronts)),
+        deliveries.c.front.concat("").in_(tuple(fronts)),
     )
-    return [Chat(row.front, row.chat_id) for row in connection.execute(query.distinct())]
+    return query.distinct()
 
 
 def told_before(connection: Connection, delivery: Delivery, chat: Chat) -> int:
