@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+ASLEEP_SECONDS = 10.0  # of real time
 BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -38,6 +40,7 @@ class FakeClock:
         self._now = now or datetime(2026, 1, 1, tzinfo=UTC)
         self._boot = 1_000.0
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+        self._lain_down = asyncio.Event()
 
     def now(self) -> datetime:
         return self._now
@@ -50,12 +53,20 @@ class FakeClock:
             return await asyncio.sleep(0)
         waked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((self._boot + seconds, waked))
+        self._lain_down.set()
         return await waked
 
     @property
-    def sleepers(self) -> int:
-        """How many sleep now."""
-        return len(self._sleepers)
+    def naps(self) -> list[float]:
+        """How long each of those who sleep now will go on sleeping, in seconds."""
+        return [until - self._boot for until, sleeper in self._sleepers if not sleeper.done()]
+
+    async def until_asleep(self, is_so: Callable[[list[float]], object] = bool) -> None:
+        """Wait until somebody sleeps, or until something else is so of the `naps`. Raises TimeoutError."""
+        async with asyncio.timeout(ASLEEP_SECONDS):
+            while not is_so(self.naps):
+                self._lain_down.clear()
+                await self._lain_down.wait()
 
     def jump(self, seconds: float) -> None:
         """Move wall time alone, as a changed system clock does."""

@@ -17,7 +17,7 @@ async def guard(deed: Awaitable[object], what: str) -> None:
     """Do something at the outermost: a failure is logged under an id and ends here."""
     try:
         await deed
-    except Exception:
+    except Exception:  # the outermost loop of a front: one update's fault does not keep the next from coming
         log.exception("%s failed [%s]", what, secrets.token_hex(4))
 
 

@@ -141,10 +141,9 @@ class Nursery:
             for target, source in enumerate((nothing, log, log)):
                 os.dup2(source, target)
             status = be_born(order, self._skew)
-        except BaseException:
-            traceback.print_exc()
-            raise
-        finally:
+        finally:  # whatever it was, the parent's code is not this process's to run on
+            if status == FAILED_TO_LIVE:
+                traceback.print_exc()
             os._exit(status)
 
     def _reap(self) -> None:

@@ -9,32 +9,17 @@ import signal
 import socket
 import sqlite3
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from tests.waiting import until
 
 PROJECT = Path(__file__).resolve().parents[2]
 PROC = Path("/proc")
 PID_FILES = {"server": "server.pid", "worker": "huey.pid"}
-LOOK_SECONDS = 0.02
 TAIL = 6_000
-Found = TypeVar("Found")
-
-
-async def until(condition: Callable[[], Found | None], seconds: float = 10.0, *, pause: float = LOOK_SECONDS) -> Found:
-    """The condition's first truthy value, for what tells nobody when it changes: files, tables, processes.
-
-    Raises TimeoutError.
-    """
-    ticks = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(seconds):
-        while not (found := condition()):
-            ticks.clear()
-            loop.call_later(pause, ticks.set)
-            await ticks.wait()
-        return found
 
 
 def free_port() -> int:

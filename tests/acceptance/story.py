@@ -9,8 +9,9 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.acceptance.installation import LOOK_SECONDS, Installation
+from tests.acceptance.installation import Installation
 from tests.acceptance.script_model import ScriptedModel
+from tests.waiting import LOOK_SECONDS
 from tests.world.anthropic import AnthropicWorld
 from tests.world.telegram import Chat, Person, SentMessage, TelegramWorld
 

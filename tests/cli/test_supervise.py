@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from cli.records import Part, Records
 from cli.supervise import Child, Patience, supervise
+from tests.waiting import until
 
 WAIT = [sys.executable, "-c", "import signal; signal.pause()"]
 DEAF = [
@@ -19,12 +19,6 @@ DEAF = [
     "-c",
     "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()",
 ]
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0)
 
 
 def test_patience_grows_and_health_resets_it() -> None:

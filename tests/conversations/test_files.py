@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -30,9 +29,7 @@ CALL = Call("run_1", "call_1")
 
 async def pass_by(stage: Stage) -> None:
     """A second goes by once somebody waits for it."""
-    async with asyncio.timeout(10):
-        while not stage.clock._sleepers:
-            await asyncio.sleep(0)
+    await stage.clock.until_asleep()
     stage.clock.advance(1)
 
 

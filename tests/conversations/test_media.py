@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from conversations.media import PICTURE_BYTES
@@ -158,9 +156,7 @@ async def test_b11_a_reply_shows_the_album_it_replies_to(stage: Stage) -> None:
 async def test_b11_fetching_is_tried_again_where_that_may_help(stage: Stage, error: Exception) -> None:
     stage.front.refuse("fetch", error)
     await stage.say(DM, OLGA, "", carried=carrying(stage, Kind.PHOTO, PNG))
-    async with asyncio.timeout(10):
-        while len(stage.clock._sleepers) < 2:  # typing waits too
-            await asyncio.sleep(0)
+    await stage.clock.until_asleep(lambda naps: len(naps) == 2)  # typing waits too
     stage.clock.advance(2)
     await stage.quiet()
     assert len(await pictures_of(stage)) == 1

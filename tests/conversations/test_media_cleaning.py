@@ -18,12 +18,6 @@ async def lay(stage: Stage, folder: MediaFolder, days: dict[str, float]) -> None
         os.utime(stage.folder / "media" / place, (when, when))
 
 
-async def slept(stage: Stage) -> None:
-    async with asyncio.timeout(10):
-        while not stage.clock._sleepers:
-            await asyncio.sleep(0)
-
-
 async def test_p12_what_is_old_and_not_needed_goes_every_day(stage: Stage) -> None:
     folder = MediaFolder(stage.folder / "media")
     stage.front.refuse("send", Undeliverable("Not allowed."))
@@ -32,14 +26,12 @@ async def test_p12_what_is_old_and_not_needed_goes_every_day(stage: Stage) -> No
     (needed,) = kept(stage)
     await lay(stage, folder, {f"out/{needed}": 30, "out/stray": 2, "out/new": -0.5, "in/1": 8, "in/2": 5})
     cleaning = asyncio.create_task(MediaCleaning(stage.database, stage.clock, folder).run())
-    await slept(stage)
+    await stage.clock.until_asleep()
     with locked(stage.folder):
         stage.clock.advance(FIRST_SECONDS)
-        await asyncio.sleep(0)
-        await slept(stage)
+        await stage.clock.until_asleep()
     stage.clock.advance(DAY_SECONDS)
-    await asyncio.sleep(0)
-    await slept(stage)
+    await stage.clock.until_asleep()
     cleaning.cancel()
     assert kept(stage) == sorted([needed, "new"])
     assert [path.name for path in (stage.folder / "media" / "in").iterdir()] == ["2"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -231,7 +230,6 @@ async def _turn_of(stage: Stage, message: Message) -> Turn:
 
 async def _past_the_wait(stage: Stage) -> None:
     """Let a row that waits for another try have it."""
-    for _ in range(3):
-        await asyncio.sleep(0)
-        stage.clock.advance(61)
+    await stage.clock.until_asleep()
+    stage.clock.advance(61)
     await stage.quiet()

@@ -34,9 +34,7 @@ def count(stage: Stage, call: str) -> int:
 
 async def waiting(stage: Stage, seconds: float) -> None:
     """Until a sender sleeps on the clock this long."""
-    async with asyncio.timeout(10):
-        while not any(until == stage.clock.boot() + seconds for until, _ in stage.clock._sleepers):
-            await stage.rows("chats")
+    await stage.clock.until_asleep(lambda naps: seconds in naps)
 
 
 async def set_ready(stage: Stage) -> None:
@@ -258,6 +256,8 @@ async def test_b1_a_ring_as_the_sender_ends_is_heard(stage: Stage) -> None:
     ring_at_the_end()
     async with asyncio.timeout(5):
         await again.wait()
+    await stage.quiet()
+    assert stage.front.texts("1") == ["hello"]
 
 
 async def test_b1_nothing_is_left_on_the_loop_when_the_outbox_ends(folder: Path) -> None:

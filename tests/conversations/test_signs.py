@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import asyncio
-
 from conversations.signs import SIGNS, Signs
 from core.clock import FakeClock
 from core.errors import FloodWait, SessionError, Undeliverable
@@ -20,12 +18,6 @@ def playing() -> tuple[FakeClock, MemoryFront, Signs]:
     front, signs = MemoryFront(clock), Signs(clock)
     signs.attach(front)
     return clock, front, signs
-
-
-async def sleeping(clock: FakeClock) -> None:
-    async with asyncio.timeout(5):
-        while not clock._sleepers:
-            await asyncio.wait([asyncio.create_task(asyncio.to_thread(int))])
 
 
 def test_b2_every_sign_is_legal_and_differs() -> None:
@@ -69,13 +61,13 @@ async def test_b3_typing_while_it_works_and_the_sign_of_work_after_a_second() ->
     clock, front, signs = playing()
     message = front.say("1", OLGA, "hello")
     async with signs.working(DM, (message.id,)):
-        await sleeping(clock)
+        await clock.until_asleep()
         clock.advance(0.3)
         await front.until(lambda: front.calls == [("show_typing", "1")])
-        await sleeping(clock)
+        await clock.until_asleep()
         clock.advance(0.7)
         await front.until(lambda: front.line(DM, 1).reaction == "✍")
-        await sleeping(clock)
+        await clock.until_asleep()
         clock.advance(4)
         await front.until(lambda: len(front.calls) >= 3)
     clock.advance(4)
@@ -90,9 +82,9 @@ async def test_b3_a_service_that_hangs_piles_up_no_typing_and_holds_no_end() -> 
     signs.show(DM, [message.id], Sign.SEEN)
     async with signs.working(DM, (message.id,)):
         for seconds in (0.3, 0.7, 4, 4, 4):
-            await sleeping(clock)
+            await clock.until_asleep()
             clock.advance(seconds)
-        await sleeping(clock)
+        await clock.until_asleep()
         assert len(signs._tasks) <= 2
     await signs.close()
     assert signs._tasks == set()

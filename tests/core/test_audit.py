@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from core.audit_store import Refused, count_refused
 from core.clock import FakeClock
 from core.database import Database, sqlite_url
 from core.schema import audit, metadata
+from tests.waiting import until_found
 
 WRONG_TOKEN = Refused("web", "a token is needed", place="10.0.0.9")
 
@@ -31,10 +31,10 @@ async def rows(database: Database) -> list[Row[Any]]:
 
 
 async def until_counted(database: Database, count: int) -> Row[Any]:
-    async with asyncio.timeout(10):
-        while not (found := await rows(database)) or found[0]._mapping["count"] < count:
-            await asyncio.sleep(0)
-    return found[0]
+    async def look() -> Row[Any] | None:
+        return next((row for row in await rows(database) if row._mapping["count"] >= count), None)
+
+    return await until_found(look)
 
 
 async def test_a7_repeats_are_counted_not_repeated(database: Database) -> None:
@@ -63,7 +63,9 @@ async def test_a_flood_of_different_refusals_is_bounded(database: Database, monk
     noted = Audit(database, FakeClock())
     for number in range(4):
         noted.note(Refused("web", f"reason {number}"))
-    async with asyncio.timeout(10):
-        while len(found := await rows(database)) < 2:
-            await asyncio.sleep(0)
+
+    async def look() -> list[Row[Any]] | None:
+        return found if len(found := await rows(database)) >= 2 else None
+
+    found = await until_found(look)
     assert [row.reason for row in found] == ["reason 0", "reason 1"]

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from core.database import GROUP, Database, Work, sqlite_url, touch
 from core.errors import DatabaseError
+from tests.waiting import until
 
 TABLE = "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE)"
 
@@ -180,12 +181,11 @@ async def test_bad_input_trouble_is_known_while_it_lasts(
     with closing(sqlite3.connect(tmp_path / "system.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writing = asyncio.ensure_future(database.write("w", touch))
-        while database.trouble is None:  # known while the transaction still waits
-            await asyncio.sleep(0)
+        trouble = await until(lambda: database.trouble)  # known while the transaction still waits
         assert not writing.done()
         with pytest.raises(DatabaseError):
             await writing
-        assert database.trouble.startswith("system.db is locked by another program")
+        assert trouble.startswith("system.db is locked by another program")
     await database.write("w", touch)
     assert database.trouble is None
 
@@ -263,7 +263,7 @@ async def test_a_commit_waits_for_the_disk_unless_everything_in_it_may_be_lost_w
         asyncio.create_task(database.write(str(is_synced), synchronous, is_synced=is_synced))
         for is_synced in (False, True, False)
     ]
-    await asyncio.sleep(0)
+    await asyncio.wait(together, timeout=0.05)
     release.set()
     assert await asyncio.gather(*together) == [2, 2, 2]
     assert await database.write("loose", synchronous, is_synced=False) == 1

@@ -46,13 +46,14 @@ async def test_rings_that_nobody_takes_are_no_error(tmp_path: Path) -> None:
     ring(path)
     ring(path)
     async with asyncio.timeout(5):
-        await doorbell.rung.wait()
+        assert await doorbell.rung.wait()
     doorbell.close()
 
 
 async def test_a_path_too_long_for_a_socket_s_address_works_as_well(tmp_path: Path) -> None:
     path = tmp_path / ("deep" * 40) / "bell"
     doorbell = Doorbell(path)
+    assert path.is_socket()
     ring(path)
     async with asyncio.timeout(5):
         await doorbell.rung.wait()

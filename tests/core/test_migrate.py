@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,16 +72,18 @@ async def test_bad_input_a_newer_version_is_refused(database: Database) -> None:
 async def test_who_does_not_migrate_waits_for_who_does(database: Database) -> None:
     clock = FakeClock()
     waiting = asyncio.create_task(wait_until_current(database, clock, 1))
-    await _slept(clock)
+    await clock.until_asleep()
+    assert not await is_current(database)
     await migrate(database)
     clock.advance(0.05)
     await waiting
+    assert await is_current(database)
 
 
 async def test_nobody_waits_for_ever(database: Database) -> None:
     clock = FakeClock()
     waiting = asyncio.create_task(wait_until_current(database, clock, 0.05))
-    await _slept(clock)
+    await clock.until_asleep()
     clock.advance(0.05)
     with pytest.raises(DatabaseError, match="start the server"):
         await waiting
@@ -88,14 +91,10 @@ async def test_nobody_waits_for_ever(database: Database) -> None:
 
 async def test_the_queries_that_users_already_type_work(database: Database, tmp_path: Path) -> None:
     await migrate(database)
-    with sqlite3.connect(tmp_path / "system.db") as plain:
-        plain.execute("SELECT id, task_description, status, created_at FROM promises WHERE status='pending'").fetchall()
-        plain.execute("SELECT status, COUNT(*) as count FROM promises GROUP BY status;").fetchall()
-        plain.execute("SELECT task_description, completed_at, result_summary FROM promises LIMIT 5").fetchall()
-    plain.close()
-
-
-async def _slept(clock: FakeClock) -> None:
-    async with asyncio.timeout(10):
-        while not clock._sleepers:
-            await asyncio.wait([asyncio.create_task(asyncio.to_thread(int))])
+    queries = {
+        "SELECT id, task_description, status, created_at FROM promises WHERE status='pending'": 4,
+        "SELECT status, COUNT(*) as count FROM promises GROUP BY status;": 2,
+        "SELECT task_description, completed_at, result_summary FROM promises LIMIT 5": 3,
+    }
+    with closing(sqlite3.connect(tmp_path / "system.db")) as plain:
+        assert [len(plain.execute(query).description) for query in queries] == list(queries.values())

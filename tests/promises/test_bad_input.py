@@ -54,9 +54,7 @@ async def test_bad_input_a_database_that_is_read_only_or_full_for_a_while_loses_
     keeping = await stage.begin(number, stage.keeper())
     await stage.run_sql(f"PRAGMA {pragma}")
     stage.work.ends.put_nowait(Outcome(HUGE))
-    async with asyncio.timeout(DEADLINE):
-        while not stage.time.sleepers:
-            await asyncio.sleep(0)
+    await stage.time.until_asleep()
     assert (await stage.row(number)).status == "in_progress"
     stage.time.advance(1)
     async with asyncio.timeout(DEADLINE):
@@ -74,14 +72,12 @@ async def test_bad_input_a_database_locked_by_another_program_holds_a_result_up_
         shell.execute("BEGIN IMMEDIATE")
         stage.work.ends.put_nowait(Outcome("done"))
         for _ in range(3):
-            async with asyncio.timeout(DEADLINE):
-                while not stage.time.sleepers:
-                    await asyncio.sleep(0)
+            await stage.time.until_asleep()
             stage.time.advance(1)
     async with asyncio.timeout(DEADLINE):
         while not keeping.done():
             stage.time.advance(1)
-            await asyncio.sleep(0)
+            await asyncio.wait({keeping}, timeout=0.01)
     assert ((await stage.row(number)).status, len(await stage.told("result"))) == ("completed", 1)
     assert (await Promises(database, stage.rings, stage.clock).list_for(OWNER))[0].status == "completed"
     await database.close()

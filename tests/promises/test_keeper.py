@@ -164,7 +164,7 @@ async def test_p6_a_parked_promise_tells_the_reconciler_of_its_process(stage: St
     doorbell = Doorbell(own_bell(tmp_path / "workers"))
     await stage.keep(await stage.make(), Unreachable("No answer."))
     async with asyncio.timeout(DEADLINE):
-        await doorbell.rung.wait()
+        assert await doorbell.rung.wait()
     doorbell.close()
 
 

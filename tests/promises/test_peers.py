@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import pytest
+
 from core.doorbell import listen, own_bell
 from promises.peers import Peers
 from tests.promises.stage import DEADLINE
@@ -50,5 +52,5 @@ async def test_a_worker_that_leaves_watches_no_longer(tmp_path: Path) -> None:
     peers.close()
     other.kill()
     await other.wait()
-    await asyncio.sleep(0)
-    assert not died.is_set()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(died.wait(), 0.1)

@@ -81,7 +81,9 @@ async def test_p4_a_fault_in_telling_is_logged_and_costs_nothing_else(capsys: py
 
 
 async def test_p4_a_line_that_was_never_begun_can_be_closed() -> None:
-    await ProgressLine(Chat().tell, FakeClock()).close()
+    chat = Chat()
+    await ProgressLine(chat.tell, FakeClock()).close()
+    assert chat.told.empty()
 
 
 async def test_p4_a_later_attempt_counts_on_and_tells_nothing_of_it_anew() -> None:

@@ -23,6 +23,7 @@ from promises.promise import RELEASED
 from promises.reconciler import Reconciler
 from runtime.sandbox import MARKER
 from tests.promises.stage import DEADLINE, OWNER, SilentBell, Stage, open_stage
+from tests.waiting import until
 
 HERE = Owner.this_process()
 DEAD = replace(HERE, started=1.0)  # this pid, but another process
@@ -134,8 +135,7 @@ async def test_p5_what_a_dead_worker_left_running_is_ended_though_nobody_goes_on
         runs = [(await stage.row(number)).run_id for number in (left, kept)]
         tools = [subprocess.Popen(["sleep", "60"], env={MARKER: run}) for run in runs]
         began = stage.clock.boot()
-        while stage.clock.boot() < began + 0.02:  # the kernel tells hundredths
-            await asyncio.sleep(0)
+        await until(lambda: stage.clock.boot() > began + 0.02)  # the kernel tells hundredths
         try:
             await stage.reconciler.reconcile()
             assert tools[0].wait(5) == -signal.SIGKILL

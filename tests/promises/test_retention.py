@@ -154,16 +154,16 @@ async def test_p12_it_runs_every_day_whatever_happens(stage: Stage, capsys: pyte
 
     stage.database.edge = note
     running = asyncio.create_task(Retention(stage.database, stage.clock).run())
-    await _sleeping(stage)
+    await stage.time.until_asleep()
     await stage.run_sql("ALTER TABLE turns RENAME TO away")
     stage.time.advance(FIRST_SECONDS)
-    await _sleeping(stage)
+    await stage.time.until_asleep()
     assert "retention failed" in capsys.readouterr().out
     await stage.run_sql("ALTER TABLE away RENAME TO turns")
     for _ in range(2):
         stage.time.advance(DAY)
         await _until(points, "give-back:after-commit")
-        await _sleeping(stage)
+        await stage.time.until_asleep()
     running.cancel()
 
 
@@ -223,10 +223,3 @@ async def _until(commits: asyncio.Queue[str], point: str) -> None:
     async with asyncio.timeout(DEADLINE):
         while await commits.get() != point:
             pass
-
-
-async def _sleeping(stage: Stage) -> None:
-    """Wait until it sleeps."""
-    async with asyncio.timeout(DEADLINE):
-        while not stage.time.sleepers:
-            await asyncio.sleep(0)

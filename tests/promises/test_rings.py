@@ -19,7 +19,7 @@ async def test_p5_a_cancel_is_heard_by_every_worker_and_news_by_the_server(tmp_p
     rings.call_server()
     async with asyncio.timeout(DEADLINE):
         for bell in (*workers, server):
-            await bell.rung.wait()
+            assert await bell.rung.wait()
             bell.close()
 
 

@@ -83,7 +83,11 @@ def test_an_unknown_model_has_no_price() -> None:
     assert price(ModelResponse(parts=[TextPart("a")], model_name="nobody-knows", provider_name="nobody")) is None
 
 
-async def test_a_response_outside_a_call_is_nobodys() -> None:
+async def test_a_response_outside_a_call_is_nobodys(stage: Stage) -> None:
     import httpx2
 
+    stage.model.answer(Say("a"))
+    await stage.runner().run(stage.manifest(), "go", stage.deps())
     await note_response(httpx2.Response(200, headers={"request-id": "x"}))
+    (call,) = await stage.rows(llm_calls)
+    assert call["request_id"] == stage.model.calls[0].id

@@ -20,6 +20,7 @@ from core.clock import SystemClock
 from runtime.policy import FencePolicy, Limits
 from runtime.process import Finished, Job, Output, exceeded, kill_group, run, sweep, sweep_now
 from runtime.sandbox import MARKER, OpenSandbox, Passage, Sandbox, find_sandbox
+from tests.waiting import until
 
 Run = Callable[..., Awaitable[Finished]]
 STUBBORN = "trap '' TERM; setsid sh -c \"trap '' TERM; echo > ready; exec env -i sleep 60\" & sleep 60"
@@ -212,8 +213,7 @@ async def test_p8_a_sweep_leaves_what_was_started_since(marker: str) -> None:
     """Whoever goes on with a run has its marker, too."""
     former = subprocess.Popen(["sleep", "60"], env={MARKER: marker})
     looked = SystemClock().boot() + 0.02  # the kernel tells hundredths
-    while SystemClock().boot() < looked + 0.02:
-        await asyncio.sleep(0)
+    await until(lambda: SystemClock().boot() > looked + 0.02)
     later = subprocess.Popen(["sleep", "60"], env={MARKER: marker})
     try:
         assert await sweep([marker], looked) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -78,7 +77,7 @@ async def test_b1_a_bot_waits_until_it_is_known_who_the_account_is(home: Home, m
     monkeypatch.setattr(bot_entrance, "ACCOUNT_FIRST", 0.05)
     async with open_server(home.settings()) as (server, _):
         server.bot.is_account_clear.clear()
-        await until(server, BOT, Status.HEALTHY)
+        assert await until(server, BOT, Status.HEALTHY) == "Connected as @valor_bot."
 
 
 async def test_b9_a_bot_that_is_lost_while_it_runs_is_told_and_pinged(home: Home) -> None:
@@ -93,6 +92,6 @@ async def test_b9_a_bot_that_is_lost_while_it_runs_is_told_and_pinged(home: Home
 async def lost(server: Server, home: Home) -> str:
     """Its fetch is under way: a network that comes back shows it the end."""
     await home.api.go_down()
-    await asyncio.sleep(0)
+    await until(server, BOT, Status.DEGRADED)
     await home.api.come_back()
     return await until(server, BOT, Status.UNHEALTHY)

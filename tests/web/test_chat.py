@@ -78,8 +78,9 @@ async def test_b1_who_hangs_up_stops_nothing() -> None:
         stage.chat.gate = asyncio.Event()
         async with client.stream("POST", "/api/chat", json={"text": "hello"}, headers=STREAM) as answer:
             await anext(events_of(answer))
+        assert not stage.chat.answered.is_set()
         stage.chat.gate.set()
-        await asyncio.wait_for(stage.chat.answered.wait(), 5)
+        assert await asyncio.wait_for(stage.chat.answered.wait(), 5)
 
 
 async def test_a_silent_answer_keeps_the_connection_alive() -> None:

@@ -83,7 +83,5 @@ async def test_bad_input_trouble_that_lasts_does_not_end_the_watch(tmp_path: Pat
 
 
 async def _once_asleep(clock: FakeClock) -> None:
-    async with asyncio.timeout(10):
-        while not clock.sleepers:
-            await asyncio.sleep(0)
+    await clock.until_asleep()
     clock.advance(LOOK_SECONDS)

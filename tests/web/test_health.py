@@ -63,8 +63,7 @@ async def test_s4_the_watch_posts_what_the_probes_find_again_and_again() -> None
     for _ in range(2):
         await asyncio.wait_for(found.wait(), 5)
         found.clear()
-        while not board.snapshot().components:
-            await asyncio.sleep(0)
+        await clock.until_asleep()
         clock.advance(2)
     watching.cancel()
     assert board.snapshot().components[0].finding.sentence == "Fine."

@@ -56,7 +56,7 @@ async def test_s4_requests_wait_for_the_start_and_then_go_through() -> None:
     doors, behind = LateDoors(), opened()
     asking = asyncio.create_task(doors_of(doors).chat.ask(Question("hello"), lambda _: None))
     doors.refuse("127.0.0.1", "no token")
-    await asyncio.sleep(0)
+    await asyncio.wait({asking}, timeout=0.05)
     assert not asking.done()
     doors.open(behind)
     assert (await asking).reply == "HELLO"

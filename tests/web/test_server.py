@@ -14,6 +14,7 @@ from core.message import Chat, ChatKind, Message, Person
 from core.protocols import Asker, PromiseOrder
 from core.settings import Settings
 from core.workspaces import Role
+from tests import waiting
 from tests.web.installation import open_server, settings_in
 from web.doors import Accepted, ChatEvent, Delivered, Grown, Made, Question
 from web.server import Server
@@ -28,12 +29,13 @@ def settings(tmp_path: Path) -> Settings:
 
 async def until(server: Server, name: str, status: Status) -> str:
     """Wait until a part of the product has that status; its sentence."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            parts = {part.name: part.finding for part in server.services.ground.board.snapshot().components}
-            if name in parts and parts[name].status is status:
-                return parts[name].sentence
-            await asyncio.sleep(0)
+
+    def look() -> str | None:
+        parts = server.services.ground.board.snapshot().components
+        found = (part.finding.sentence for part in parts if part.name == name and part.finding.status is status)
+        return next(found, None)
+
+    return await waiting.until(look, PATIENCE)
 
 
 async def test_s6_without_keys_the_offline_model_answers_and_says_so(settings: Settings) -> None:
@@ -121,13 +123,13 @@ async def test_w1_a_changed_configuration_is_taken_up_when_valid_and_told_when_n
         wanted = json.loads(path.read_text())
         wanted["workspaces"]["Shed"] = {"aliases": ["tools"]}
         path.write_text(json.dumps(wanted))
-        async with asyncio.timeout(PATIENCE):
-            while "Shed" not in await doors.chat.workspaces():
-                await asyncio.sleep(0)
+
+        async def is_taken_up() -> bool:
+            return "Shed" in await doors.chat.workspaces()
+
+        await waiting.until_found(is_taken_up, PATIENCE)
         path.write_text("{")
-        async with asyncio.timeout(PATIENCE):
-            while not server.services.ground.configuration.alert:
-                await asyncio.sleep(0)
+        await waiting.until(lambda: server.services.ground.configuration.alert, PATIENCE)
         assert "Shed" in await doors.chat.workspaces()
 
 

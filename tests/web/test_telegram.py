@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from core.errors import Unreachable
 from core.group_list import Group
 from core.settings import Settings, load_settings
 from integrations.telegram.session import SIGN_IN
+from tests import waiting
 from tests.integrations.telegram.desk import Home
 from tests.web.installation import open_server, settings_in
 from tests.web.stage import Stage
@@ -87,7 +87,8 @@ async def test_b12_a_lost_account_is_told_on_the_page_and_health_says_what_to_do
         sentence = await until(server, ACCOUNT, Status.UNHEALTHY)
         assert said in sentence
         assert mend_of(server) == SIGN_IN
-        async with asyncio.timeout(10):
-            while not (told := [line.text for line in await doors.chat.lines("page", 10) if line.is_own]):
-                await asyncio.sleep(0)
-        assert told == [sentence]
+
+        async def told() -> list[str]:
+            return [line.text for line in await doors.chat.lines("page", 10) if line.is_own]
+
+        assert await waiting.until_found(told) == [sentence]

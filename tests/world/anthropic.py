@@ -42,6 +42,7 @@ from tests.world.anthropic_wire import (
     write_message,
     write_stream,
 )
+from tests.world.http_server import hang_up, serve_each
 
 __all__ = ["AnthropicWorld", "Asked", "Break", "Call", "Fail", "Hang", "Reply", "Say", "Script", "Seen", "ToolResult"]
 KEY_HEADERS = ("authorization", "x-api-key")
@@ -71,9 +72,7 @@ class AnthropicWorld:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await hang_up(self._connections)
 
     @property
     def url(self) -> str:
@@ -103,17 +102,7 @@ class AnthropicWorld:
         return next((reply for reply in replies if reply is not None), Say(f"Echo: {asked.question}"))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        try:
-            while await self._serve_one(reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            writer.transport.abort()
-        finally:
-            self._connections.discard(task)
-            writer.close()
+        await serve_each(reader, writer, self._connections, self._serve_one)
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False when the connection is done with."""

@@ -23,6 +23,7 @@ from tests.world.bot_api_files import Upload, content_of, read_form
 from tests.world.bot_api_hub import Hub
 from tests.world.bot_api_methods import METHODS, Request
 from tests.world.bot_api_render import JSON, read_buttons, refusal
+from tests.world.http_server import hang_up, serve_each
 from tests.world.telegram import Person, SentMessage, TelegramWorld
 from tests.world.telegram.faults import Fault, FaultKind
 from tests.world.telegram.model import RefusalError
@@ -64,9 +65,7 @@ class BotApi:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await hang_up(self._connections)
 
     @property
     def url(self) -> str:
@@ -104,17 +103,7 @@ class BotApi:
     # -- the wire
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        try:
-            while await self._serve_one(reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            writer.transport.abort()
-        finally:
-            self._connections.discard(task)
-            writer.close()
+        await serve_each(reader, writer, self._connections, self._serve_one)
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False when the connection is to be dropped."""

@@ -35,6 +35,8 @@ class Response:
 
 
 Answer = Callable[[Request], Awaitable[Response]]
+Connections = set[asyncio.Task[None]]
+ServeOne = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
 
 
 class HttpWorld:
@@ -44,7 +46,7 @@ class HttpWorld:
         self._answer = answer
         self._port = 0
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: Connections = set()
         self.requests: list[Request] = []
 
     async def __aenter__(self) -> Self:
@@ -55,9 +57,7 @@ class HttpWorld:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await hang_up(self._connections)
 
     @property
     def address(self) -> str:
@@ -68,19 +68,38 @@ class HttpWorld:
         return f"http://{self.address}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        try:
-            request = await _read(reader)
-            self.requests.append(request)
-            writer.write((await self._answer(request)).wire)
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            writer.transport.abort()
-        finally:
-            self._connections.discard(task)
-            writer.close()
+        await serve_each(reader, writer, self._connections, self._serve_one)
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        request = await _read(reader)
+        self.requests.append(request)
+        writer.write((await self._answer(request)).wire)
+        await writer.drain()
+        return False
+
+
+async def serve_each(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connections: Connections, serve_one: ServeOne
+) -> None:
+    """Serve one request after the other, until `serve_one` is done with the connection; it is among `connections`."""
+    task = asyncio.current_task()
+    assert task is not None
+    connections.add(task)
+    try:
+        while await serve_one(reader, writer):
+            pass
+    except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        writer.transport.abort()
+    finally:
+        connections.discard(task)
+        writer.close()
+
+
+async def hang_up(connections: Connections) -> None:
+    """End every connection that is open."""
+    for connection in connections:
+        connection.cancel()
+    await asyncio.gather(*connections, return_exceptions=True)
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

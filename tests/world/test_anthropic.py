@@ -156,6 +156,7 @@ async def test_a_client_that_hangs_up_is_noticed(model: AnthropicWorld, client: 
     model.answer(Hang())
     asking_it = asyncio.create_task(create(client, asking("x")))
     await model.until(lambda: len(model.calls) == 1)
+    assert not model.calls[0].dropped
     asking_it.cancel()
     await model.until(lambda: model.calls[0].dropped)
 

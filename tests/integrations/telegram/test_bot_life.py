@@ -18,6 +18,7 @@ from core.message import ChatKind, Person
 from integrations.telegram.bot import Bot
 from integrations.telegram.bot_access import BotAccess
 from integrations.telegram.bot_life import BotPace
+from tests import waiting
 from tests.integrations.telegram.bot_stage import QUICK, BotHome
 from tests.integrations.telegram.desk import Desk
 from tests.world.bot_api_hub import Webhook
@@ -25,9 +26,7 @@ from tests.world.bot_api_hub import Webhook
 
 async def until(bot: Bot, status: str) -> str:
     """Wait until the bot is so; its sentence."""
-    async with asyncio.timeout(5):
-        while bot.health().status != status:
-            await asyncio.sleep(0)
+    await waiting.until(lambda: bot.health().status == status, 5)
     return bot.health().sentence
 
 
@@ -102,6 +101,8 @@ async def test_b8_updates_of_any_shape_stop_nothing(bot_home: BotHome) -> None:
             bot_home.api.hub(bot_home.person).tell_raw(odd)
             bot_home.world.say(bot_home.anna, bot_home.person, f"after {number}")
             await bot_home.desk.hear(f"after {number}")
+    heard = [text for text in bot_home.desk.texts if text.startswith("after")]
+    assert heard == [f"after {number}" for number in range(len(ODD))]
 
 
 async def test_b8_messages_tell_when_by_telegrams_clock_they_were_heard(bot_home: BotHome) -> None:
@@ -164,7 +165,7 @@ async def test_b9_a_single_conflict_passes(bot_home: BotHome) -> None:
         bot_home.world.faults.error("terminated by other", 409, person=bot_home.person, method="getUpdates")
         bot_home.world.say(bot_home.anna, bot_home.person, "wake the fetch")
         await until(bot, "degraded")
-        await until(bot, "healthy")
+        assert await until(bot, "healthy") == "Connected as @valor_bot."
 
 
 async def test_b9_a_token_that_is_wrong_is_named_and_a_new_start_is_not_needed_when_it_is_right(
@@ -207,6 +208,7 @@ async def test_b1_chats_do_not_wait_for_one_another(bot_home: BotHome) -> None:
         bot_home.world.say(bot_home.anna, bot_home.person, "slow")
         bot_home.world.say(bot_home.anna, group, "quick")
         await bot_home.desk.hear("quick")
+        assert bot_home.desk.texts == ["quick"]
 
 
 def test_the_access_has_no_secret_in_its_words() -> None:

@@ -19,8 +19,7 @@ RATES = Rates(account=10, account_burst=20, chat=1, chat_burst=5)
 async def entered(budget: Budget, purpose: Purpose, chat: Chat = HERE) -> bool:
     """Whether a call has its turn at once."""
     task = asyncio.create_task(budget.enter(purpose, chat))
-    for _ in range(3):
-        await asyncio.sleep(0)
+    await asyncio.wait({task}, timeout=0)
     if task.done():
         task.result()
         return True
@@ -51,8 +50,7 @@ async def test_b2_an_answer_waits_for_its_turn_and_decoration_not_for_long() -> 
     for _ in range(5):
         await budget.enter(Purpose.ANSWER, HERE)
     waiting = asyncio.create_task(budget.enter(Purpose.ANSWER, HERE))
-    for _ in range(3):
-        await asyncio.sleep(0)
+    await clock.until_asleep()
     assert not waiting.done()
     clock.advance(1)
     await waiting

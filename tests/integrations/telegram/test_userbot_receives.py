@@ -90,7 +90,7 @@ async def test_b8_the_difference_waits_until_it_is_known_who_we_are(home: Home) 
     home.world.faults.slow(0.3, home.valor, "users.getUsers")
     desk = Desk()
     async with home.userbot(desk):
-        await desk.hear("meanwhile")
+        assert not (await desk.hear("meanwhile")).outgoing
 
 
 async def test_b8_edits_are_read_again_where_the_difference_is_too_long(home: Home) -> None:
@@ -163,6 +163,7 @@ async def test_b9_a_dropped_update_of_a_supergroup_is_found_by_the_watch(home: H
         home.world.faults.drop_updates(home.valor)
         home.world.say(home.anna, group, "unheard")
         await desk.hear("unheard")
+        assert len(desk.catch_ups) >= 2
 
 
 async def test_b9_a_connection_that_answers_nothing_is_replaced(home: Home) -> None:

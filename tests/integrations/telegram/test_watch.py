@@ -34,18 +34,19 @@ class Bench:
         """What the watch said after these steps of time, None when it goes on watching."""
         task = asyncio.create_task(Watch(self.look, self.clock, 9).run(self.asked.append))
         for step in steps:
-            await settle()
+            await self._at_rest(task)
             self.clock.advance(step)
-        await settle()
+        await self._at_rest(task)
         if task.done():
             return task.result()
         task.cancel()
         return None
 
-
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
+    async def _at_rest(self, watch: asyncio.Task[str]) -> None:
+        """Until the watch sleeps or is over."""
+        asleep = asyncio.create_task(self.clock.until_asleep())
+        await asyncio.wait({watch, asleep}, return_when=asyncio.FIRST_COMPLETED)
+        asleep.cancel()
 
 
 LEVEL = Standing({0: 5, 7: 3}, {0: 5, 7: 3, 8: 1})

@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -43,8 +45,12 @@ def test_each_finds_the_place_in_the_product_that_it_spoils() -> None:
     assert planted.returncode == 0, planted.stderr
 
 
-def test_none_is_planted_by_no_name() -> None:
+def test_none_is_planted_by_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    planted: list[str] = []
+    for name, one in PLANTS.items():
+        monkeypatch.setitem(PLANTS, name, replace(one, patch=partial(planted.append, name)))
     plant("")
+    assert planted == []
 
 
 def test_an_error_of_the_experiment_is_no_violation() -> None:
