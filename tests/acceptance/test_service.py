@@ -153,7 +153,8 @@ def test_s1_a_supervisor_that_was_killed_is_brought_back(installation: Installat
 
 
 def test_s1_an_interrupted_start_says_what_runs_on(installation: Installation) -> None:
-    records, command = Records(installation.home), [PROJECT / "scripts" / "start.sh"]
+    # Who runs the tests in the background has their children ignore the signal: not so at a terminal.
+    records, command = Records(installation.home), ["env", "--default-signal=INT", PROJECT / "scripts" / "start.sh"]
     with (
         locked(installation.home / "system.db"),
         subprocess.Popen(command, env=installation.environment, stderr=subprocess.PIPE, text=True) as starting,
