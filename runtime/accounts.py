@@ -141,8 +141,10 @@ class Accounts:
 
 
 def price(response: ModelResponse) -> float | None:
-    """US dollars, None when nobody knows the model's price."""
+    """US dollars, None when nobody knows the model's price; noted in the response, so that it is reckoned only once."""
     try:
-        return float(response.cost().total_price)
+        if response.usage.cost is None:
+            response.usage.cost = response.cost().total_price
+        return float(response.usage.cost)
     except (LookupError, ValueError, AssertionError):
         return None

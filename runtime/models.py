@@ -150,9 +150,12 @@ def _open_google(_settings: Settings, key: str) -> GoogleClient:
 
 def _build_anthropic(client: Client, model: str, _name: str) -> Model:
     from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.profiles import ModelProfile
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    return AnthropicModel(model, provider=AnthropicProvider(anthropic_client=client))
+    # Copies every tool's schema for each request, to change it only where `strict` is asked for: none of ours does.
+    as_they_are = ModelProfile(json_schema_transformer=None)
+    return AnthropicModel(model, provider=AnthropicProvider(anthropic_client=client), profile=as_they_are)
 
 
 def _build_openai(client: Client, model: str, name: str) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from core.errors import ConfigurationError
@@ -79,8 +80,7 @@ def policy_for(
     When the directory holds the product's checkout or is it, the running code is read-only and the data masked; when it
     lies inside, it is read-only too unless it is a worktree (has a `.git` of its own) or belongs to the data.
     """
-    real, root = directory.resolve(), product.root.resolve()
-    data = tuple(place.resolve() for place in product.data)
+    real, (root, data) = directory.resolve(), _really(product)
     _check_place(real)
     masked = tuple(place for place in data if not real.is_relative_to(place))
     read_only = (root,) if root.is_relative_to(real) else ()
@@ -96,6 +96,12 @@ def belongs_to(path: Path, mask: Path) -> bool:
     if path.parent != mask.parent:
         return False
     return path.name == mask.name or path.name.startswith((f"{mask.name}-", f"{mask.name}."))
+
+
+@cache
+def _really(product: Product) -> tuple[Path, tuple[Path, ...]]:
+    """Root and data without links. Looked at once a process: they do not move under a running product."""
+    return product.root.resolve(), tuple(place.resolve() for place in product.data)
 
 
 def _check_place(directory: Path) -> None:

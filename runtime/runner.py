@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import structlog
 from pydantic_ai import Agent
-from pydantic_ai.capabilities import Caching
 from pydantic_ai.exceptions import AgentRunError
 from pydantic_ai.messages import BinaryContent
+from pydantic_ai.settings import ModelSettings
 from pydantic_ai.toolsets import AbstractToolset
 from pydantic_ai.usage import RunUsage
 
@@ -34,6 +34,7 @@ from runtime.offline import KEEPING
 from runtime.patience import OnText, PatientModel, Terms
 from runtime.store import Run
 
+CACHED = ModelSettings(cache=True)  # the capability of that name says no more, and costs time at each of its hooks
 RETRIES = 2  # how often the model is told what was wrong with a call or an answer
 EMPTY = "The model gave an empty answer. Ask again, or in other words."
 CUT = "\n\n[Here the model reached the limit of its output.]"
@@ -166,7 +167,7 @@ class AgentRunner:
                 deps_type=Deps,
                 instructions=manifest.instructions,
                 retries=RETRIES,
-                capabilities=[Caching()],
+                model_settings=CACHED,
             )
         return self._agents[manifest.name]
 
