@@ -66,6 +66,7 @@ def end_process() -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
+@loading()
 def build_app(settings: Settings, give_up: Callable[[], None] = end_process) -> FastAPI:
     """The web application. Its lifespan brings the server up in the background: `/health` waits for nothing.
 
@@ -118,6 +119,7 @@ async def serve(start: Start, stop: asyncio.Event) -> None:
         await stop.wait()
 
 
+@loading()
 def build_services(settings: Settings, configuration: WorkspaceFile, board: Board) -> Services:
     """Everything that runs in the server, not yet begun."""
     from core.database import Database

@@ -86,15 +86,27 @@ def _run(connection: Connection, command: str) -> None:
 
 @dataclass(slots=True)
 class _Job:
-    """One unit of work and what became of it; the writer fills it, the loop reads it after the commit."""
+    """One unit of work and what became of it; whoever commits fills it, who asked reads it after the commit."""
 
     name: str
     work: Work[object]
-    loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[object]
     is_synced: bool
+    then: Callable[[object], None] | None = None
     result: object = None
     error: BaseException | None = None
+
+    def follow(self) -> None:
+        if self.then is not None and self.error is None:
+            self.then(self.result)
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """A job that a coroutine waits for."""
+
+    job: _Job
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[object]
 
     def hand_back(self) -> None:
         with suppress(RuntimeError):  # who asked has ended, and its loop with it
@@ -103,10 +115,10 @@ class _Job:
     def _finish(self) -> None:
         if self.done.done():
             return
-        if self.error is None:
-            self.done.set_result(self.result)
+        if self.job.error is None:
+            self.done.set_result(self.job.result)
         else:
-            self.done.set_exception(self.error)
+            self.done.set_exception(self.job.error)
 
 
 class Database:
@@ -124,8 +136,10 @@ class Database:
         self._write_engine = open_engine(url, writer=True, busy_seconds=busy_seconds)
         self._read_engine = open_engine(url, writer=False, busy_seconds=busy_seconds)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
-        self._waiting: deque[_Job] = deque()
+        self._waiting: deque[_Awaited] = deque()
         self._wake = threading.Semaphore(0)
+        self._turn = threading.Lock()  # whoever holds it has the connection
+        self._connection: Connection | None = None
         self._closing = False
         self._trouble: str | None = None
         self._waits_since: float | None = None
@@ -133,19 +147,37 @@ class Database:
         self._thread = threading.Thread(target=self._serve, name="database-write", daemon=True)
         self._thread.start()
 
-    async def write(self, name: str, work: Work[T], *, is_synced: bool = True) -> T:
+    async def write(
+        self, name: str, work: Work[T], *, is_synced: bool = True, then: Callable[[T], None] | None = None
+    ) -> T:
         """Commit `work` and return its result; `name` names the transaction in logs and experiments.
 
         The death of a process loses nothing that was committed. Loss of power may undo a commit that is not synced
         until the next one that is, of any process: enough where nothing outside has been told or done on its account.
+        `then` is given the result right after the commit, in the writer's thread, sooner than the loop would hear of
+        it: to ring for somebody. It neither waits nor raises.
         """
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        after = cast("Callable[[object], None] | None", then)
+        job = _Job(name, cast("Work[object]", work), is_synced, after)
+        asked = _Awaited(job, loop, loop.create_future())
+        self._waiting.append(asked)
+        self._wake.release()
+        return cast("T", await asked.done)
+
+    def write_here(self, name: str, work: Work[T], *, is_synced: bool = True) -> T:
+        """The same in the caller's thread, which waits for its turn: never that of the event loop."""
+        self._check_open()
+        job = _Job(name, cast("Work[object]", work), is_synced)
+        self._perform([job])
+        if job.error is not None:
+            raise job.error
+        return cast("T", job.result)
+
+    def _check_open(self) -> None:
         if self._closing:
             raise DatabaseError("system.db is closed: the program is ending.")
-        loop = asyncio.get_running_loop()
-        job = _Job(name, cast("Work[object]", work), loop, loop.create_future(), is_synced)
-        self._waiting.append(job)
-        self._wake.release()
-        return cast("T", await job.done)
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on one consistent view of the database."""
@@ -173,35 +205,48 @@ class Database:
         self._read_engine.dispose()
 
     def _serve(self) -> None:
-        connection: Connection | None = None
-        while jobs := self._next_jobs():
+        while asked := self._next_asked():
+            self._perform([each.job for each in asked])
+            for each in asked:
+                each.hand_back()
+        with self._turn:
+            self._drop()
+
+    def _perform(self, jobs: list[_Job]) -> None:
+        with self._turn:
             try:
-                connection = connection or self._connect()
-                self._commit(connection, jobs)
+                self._connection = self._connection or self._connect()
+                self._commit(self._connection, jobs)
                 self._trouble = None
-            except Exception as error:  # the outermost loop of this thread: each error goes to who asked
-                connection, told = _dropped(connection), _clear(error)
+            except Exception as error:  # the outermost loop of a writer: each error goes to who asked
+                self._drop()
+                told = _clear(error)
                 self._trouble = str(told) if isinstance(told, DatabaseError) else None
                 for job in jobs:
                     job.error = job.error or told
             self._waits_since = None
-            for job in jobs:
-                job.hand_back()
-        _dropped(connection)
+        for job in jobs:
+            job.follow()
 
-    def _next_jobs(self) -> list[_Job]:
+    def _next_asked(self) -> list[_Awaited]:
         """All that waits; empty only at the end."""
         self._wake.acquire()
         while not self._waiting and not self._closing:
             self._wake.acquire()
-        jobs: list[_Job] = []
-        while self._waiting and len(jobs) < GROUP:
-            jobs.append(self._waiting.popleft())
-        return jobs
+        asked: list[_Awaited] = []
+        while self._waiting and len(asked) < GROUP:
+            asked.append(self._waiting.popleft())
+        return asked
 
     def _connect(self) -> Connection:
         self._is_syncing = True
         return self._write_engine.connect()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+        self._connection = None
 
     def _commit(self, connection: Connection, jobs: list[_Job]) -> None:
         self._sync(connection, any(job.is_synced for job in jobs))
@@ -245,12 +290,6 @@ class Database:
 def touch(connection: Connection) -> None:
     """Change nothing, but write: it fails as long as the database cannot be written."""
     connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
-
-
-def _dropped(connection: Connection | None) -> None:
-    if connection is not None:
-        connection.invalidate()
-        connection.close()
 
 
 def _is_unusable(error: Exception) -> bool:

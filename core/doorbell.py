@@ -39,7 +39,8 @@ def _takes(path: str, word: bytes) -> bool:
     try:
         _ring(path, word)
     except ConnectionRefusedError:  # who had it is dead
-        Path(path).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
         return False
     except OSError:  # a full queue: it is rung for already; or gone meanwhile
         return False

@@ -114,16 +114,21 @@ class Keeper:
         self.idle = asyncio.Event()
         self.idle.set()
 
-    async def keep(self, promise_id: int) -> None:
-        """Work on a promise until it is settled or let go; nothing happens when it is not there to take."""
-        promise = None if self._closing else await self._claim(promise_id)
-        if promise is None:
-            return
+    def take(self, promise_id: int) -> Promise | None:
+        """Claim a promise in the thread that was rung, for each hop to another one costs time; None when it is not
+        there to take."""
+        promise = None if self._closing else self._claim(promise_id)
+        if promise is not None:
+            with bound(promise=promise.id, run=promise.run_id, chat=promise.chat.key):
+                log.info("promise claimed", epoch=promise.epoch, attempt=promise.attempts)
+        return promise
+
+    async def keep(self, promise: Promise) -> None:
+        """Work on a promise that was taken until it is settled or let go."""
         if self._closing:
             await self._settle(promise, RELEASED)
             return
         with bound(promise=promise.id, run=promise.run_id, chat=promise.chat.key):
-            log.info("promise claimed", epoch=promise.epoch, attempt=promise.attempts)
             held = self._hold(promise)
             try:
                 await asyncio.wait({held.task})
@@ -161,9 +166,9 @@ class Keeper:
             held.stop(Why.RELEASED)
         await self.idle.wait()
 
-    async def _claim(self, promise_id: int) -> Promise | None:
+    def _claim(self, promise_id: int) -> Promise | None:
         now = self._terms.clock.now()
-        return await self._database.write(
+        return self._database.write_here(
             "promise-claim",
             lambda connection: lease_store.claim(connection, promise_id, self._lease(), now),
             is_synced=False,  # nothing is begun on its account before the run's own first commit

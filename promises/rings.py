@@ -39,7 +39,11 @@ class Rings:
 
     async def call_worker(self, promise_ids: Iterable[tuple[int, int]]) -> None:
         """Ring for each (number, priority)."""
-        await self.call_again([wanted for wanted in promise_ids if not self._offer(*wanted)])
+        await self.call_again(self.offer(promise_ids))
+
+    def offer(self, promise_ids: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Ring for one free hand each, from any thread and touching no file; those for which there was none."""
+        return [wanted for wanted in promise_ids if not self._offer(*wanted)]
 
     async def call_again(self, promise_ids: list[tuple[int, int]]) -> None:
         """The same for those that nobody has taken yet: they wait in the queue, in sight of all workers."""

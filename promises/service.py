@@ -41,21 +41,22 @@ class Promises:
 
     async def make(self, order: PromiseOrder, asker: Asker, call: Call | None) -> PromiseView:
         order = self._checked(order, asker)
+        unheard: list[tuple[int, int]] = []
         promise, is_new = await self._database.write(
-            "promise-make", lambda connection: self._make(connection, order, asker, call)
+            "promise-make",
+            lambda connection: self._make(connection, order, asker, call),
+            then=lambda made: unheard.extend(self._rings.offer(_to_ring(made[0]))),
         )
-        view = await self._ring_for(promise)
+        await self._rings.call_again(unheard)
+        self._tell_of(promise)
         if is_new:
             log.info("promise made", promise=promise.id, run=promise.run_id, status=promise.status)
-        return view
+        return promise.view
 
-    async def _ring_for(self, promise: Promise) -> PromiseView:
-        if promise.status is Status.PENDING:
-            await self._rings.call_worker([(promise.id, promise.priority)])
-        elif promise.due_at is not None:
+    def _tell_of(self, promise: Promise) -> None:
+        if promise.status is not Status.PENDING and promise.due_at is not None:
             self._rings.call_keepers()  # so that the reconcilers know when to wake
         self._rings.call_server()
-        return promise.view
 
     async def list_for(self, asker: Asker, limit: int = 20) -> list[PromiseView]:
         found = await self._database.read(lambda connection: store.newest(connection, asker.workspace, limit))
@@ -85,7 +86,9 @@ class Promises:
             "promise-retry", lambda connection: self._retry(connection, promise_id, asker, call)
         )
         log.info("promise retried", promise=promise_id, by=asker.name, run=promise.run_id, status=promise.status)
-        return await self._ring_for(promise)
+        await self._rings.call_worker(_to_ring(promise))
+        self._tell_of(promise)
+        return promise.view
 
     async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
         promise = await self._database.write(
@@ -205,6 +208,10 @@ class Promises:
         its_turn = call if promise.chat == asker.chat else None  # elsewhere asked for, it is told at once
         delivery_store.owe(connection, _hold(promise, told, its_turn, f"retry {retried.number}"), now)
         return retried.promise
+
+
+def _to_ring(promise: Promise) -> list[tuple[int, int]]:
+    return [(promise.id, promise.priority)] if promise.status is Status.PENDING else []
 
 
 def _check_may_have_done(task_type: str, asker: Asker) -> None:

@@ -124,7 +124,7 @@ class Worker:
         doorbell = Doorbell(own_bell(self._plan.places.workers))
         self._peers.look()
         self._rings.call_keepers()  # so that the others watch over this one
-        self._bell.consume(lambda promise_id: _hand_over(self._keeper.keep(promise_id), loop), self._plan.jobs)
+        self._bell.consume(lambda promise_id: self._keep(promise_id, loop), self._plan.jobs)
         log.info("worker ready", jobs=self._plan.jobs, pid=os.getpid())
         try:
             await self._until_stopped([self._listen(doorbell), self._reconciler.run(), *self._chores()])
@@ -132,6 +132,12 @@ class Worker:
             self._peers.close()
             await self._leave()
             doorbell.close()
+
+    def _keep(self, promise_id: int, loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread of Huey's."""
+        promise = self._keeper.take(promise_id)
+        if promise is not None:
+            _hand_over(self._keeper.keep(promise), loop)
 
     async def _until_stopped(self, parts: list[Awaitable[None]]) -> bool:
         """Run all parts until the first ends (True) or a stop is asked for (False); a part's error is raised."""
@@ -192,7 +198,7 @@ def run_worker(plan: Plan, load: Load) -> None:
 
 
 def _hand_over(keeping: Awaitable[None], loop: asyncio.AbstractEventLoop) -> None:
-    """In a thread of Huey's: let the loop do it, and wait."""
+    """Let the loop do it, and wait."""
 
     async def keep() -> None:
         await keeping

@@ -276,3 +276,31 @@ async def test_a_commit_waits_for_the_disk_unless_everything_in_it_may_be_lost_w
 
 def _fail() -> None:
     raise sqlite3.OperationalError("disk I/O error")
+
+
+async def test_what_follows_a_commit_is_done_before_its_asker_hears_of_it(tmp_path: Path) -> None:
+    seen: list[object] = []
+    database = Database(sqlite_url(tmp_path / "system.db"), seen.append)
+    await database.write("table", lambda connection: run(connection, TABLE))
+    seen.clear()
+    await database.write("add", lambda connection: add(connection, "one"), then=lambda _: seen.append("rung"))
+    assert seen == ["add:before-commit", "add:after-commit", "rung"]
+    with pytest.raises(IntegrityError):
+        await database.write("add", lambda connection: add(connection, "one"), then=lambda _: seen.append("rung"))
+    assert seen.count("rung") == 1
+    await database.close()
+
+
+async def test_a_thread_writes_in_its_turn_and_hears_its_own_errors(database: Database) -> None:
+    release = await held(database)
+    writing = asyncio.create_task(asyncio.to_thread(database.write_here, "add", lambda c: add(c, "one")))
+    reading = await database.read(names)
+    assert (reading, writing.done()) == ([], False)
+    release.set()
+    await writing
+    with pytest.raises(IntegrityError):
+        await asyncio.to_thread(database.write_here, "add", lambda c: add(c, "one"))
+    assert await asyncio.to_thread(database.write_here, "look", names) == ["one"]
+    await database.close()
+    with pytest.raises(DatabaseError, match="closed"):
+        await asyncio.to_thread(database.write_here, "look", names)

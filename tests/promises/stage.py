@@ -148,15 +148,22 @@ class Stage:
         work = ScriptedWork()
         work.ends.put_nowait(end)
         async with asyncio.timeout(DEADLINE):
-            await self.keeper("boot/ns/9/1.00", work).keep(promise_id)
+            await keep_with(self.keeper("boot/ns/9/1.00", work), promise_id)
         return await self.row(promise_id)
 
     async def begin(self, promise_id: int, keeper: Keeper) -> asyncio.Task[None]:
         """A keeper at work on the promise, in the middle."""
-        keeping = asyncio.create_task(keeper.keep(promise_id))
+        keeping = asyncio.create_task(keep_with(keeper, promise_id))
         async with asyncio.timeout(DEADLINE):
             await self.work.begun.get()
         return keeping
+
+
+async def keep_with(keeper: Keeper, promise_id: int) -> None:
+    """What a worker does when it is rung: nothing when the promise is not there to take."""
+    promise = await asyncio.to_thread(keeper.take, promise_id)
+    if promise is not None:
+        await keeper.keep(promise)
 
 
 def call(name: str = "call_1", **ids: Any) -> Call:

@@ -26,7 +26,7 @@ from core.errors import (
 from promises import settle_store, store, wording
 from promises.keeper import Outcome
 from promises.promise import Ending, Promise, Retry, Status
-from tests.promises.stage import DEADLINE, OWNER, STRANGER, Stage
+from tests.promises.stage import DEADLINE, OWNER, STRANGER, Stage, keep_with
 
 FILE = {"kind": "file", "path": "src/a.py", "before": "3f2a" * 8, "after": "9bc1" * 8}
 RAN = {"kind": "command", "command": "pytest", "exit_code": 0}
@@ -60,10 +60,10 @@ async def test_p2_a_second_ring_finds_nothing_to_claim(stage: Stage) -> None:
     keeper, other = stage.keeper(), stage.keeper("boot/ns/2/1.00")
     keeping = await stage.begin(number, keeper)
     async with asyncio.timeout(DEADLINE):
-        await asyncio.gather(keeper.keep(number), other.keep(number), other.keep(99))
+        await asyncio.gather(keep_with(keeper, number), keep_with(other, number), keep_with(other, 99))
     stage.work.ends.put_nowait(Outcome("done"))
     await keeping
-    await keeper.keep(number)
+    await keep_with(keeper, number)
     row = await stage.row(number)
     assert (row.status, row.attempts, row.epoch) == ("completed", 1, 1)
     assert len(await stage.told("result")) == 1
@@ -76,7 +76,7 @@ async def test_p7_what_is_not_due_or_follows_open_work_is_not_claimed(stage: Sta
     await stage.run_sql(f"UPDATE promises SET not_before = '2999-01-01 00:00:00.000000' WHERE id = {first}")
     for number in (first, second):
         async with asyncio.timeout(DEADLINE):
-            await stage.keeper().keep(number)
+            await keep_with(stage.keeper(), number)
         assert (await stage.row(number)).attempts == 0
 
 
@@ -254,7 +254,7 @@ async def test_p10_an_empty_answer_and_a_refused_tool_are_failures(
 
 async def test_p10_an_attempt_over_its_time_limit_fails(stage: Stage) -> None:
     number = await stage.make()
-    await stage.keeper(limit=0.01).keep(number)
+    await keep_with(stage.keeper(limit=0.01), number)
     assert (await stage.row(number)).error_message == "The work took longer than it may."
     assert stage.work.stopped == [number]
 
@@ -348,7 +348,7 @@ async def test_s2_a_leaving_worker_leaves_its_work_claimable_and_claims_nothing_
     keeping = await stage.begin(first, keeper)
     await keeper.release_all()
     await keeping
-    await keeper.keep(second)
+    await keep_with(keeper, second)
     row = await stage.row(first)
     assert (row.status, row.attempts, row.deaths, row.owner) == ("pending", 0, 0, None)
     assert (await stage.row(second)).status == "pending"

@@ -13,7 +13,7 @@ from core.protocols import Asker, PromiseOrder
 from core.schema import turns
 from promises import store
 from promises.keeper import Outcome
-from tests.promises.stage import GUEST, MEMBER, OWNER, STRANGER, Stage, call
+from tests.promises.stage import GUEST, MEMBER, OWNER, STRANGER, Stage, call, keep_with
 
 
 async def test_p2_the_row_and_its_acknowledgement_are_written_together(stage: Stage) -> None:
@@ -156,7 +156,7 @@ async def test_p5_what_is_not_begun_is_cancelled_at_once_with_its_notice(stage: 
     assert row.cancel_requested_at == row.completed_at == stage.clock.now()
     [notice] = await stage.told("notice")
     assert (notice.text, notice.reply_to) == ("Promise #1 is cancelled: count the files", 5)
-    await stage.keeper().keep(number)
+    await keep_with(stage.keeper(), number)
     assert (await stage.row(number)).attempts == 0
 
 

@@ -26,7 +26,7 @@ from promises.keeper import Outcome
 from promises.service import Promises
 from promises.worker import LazyWork, Places
 from tests.promises import worker_process
-from tests.promises.stage import DEADLINE, OWNER, ScriptedWork, Stage
+from tests.promises.stage import DEADLINE, OWNER, ScriptedWork, Stage, keep_with
 
 PROGRAM = Path(worker_process.__file__)
 SCRIPT = Path(__file__).parents[2] / "scripts" / "huey_consumer.py"
@@ -295,7 +295,7 @@ async def test_work_is_loaded_at_the_first_promise_and_once(stage: Stage) -> Non
     keeper._work = LazyWork(load)
     numbers = [await stage.make(), await stage.make()]
     assert loaded == []
-    await asyncio.gather(*(keeper.keep(number) for number in numbers))
+    await asyncio.gather(*(keep_with(keeper, number) for number in numbers))
     assert len(loaded) == 1
     assert [(await stage.row(number)).status for number in numbers] == ["completed"] * 2
 
