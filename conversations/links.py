@@ -18,6 +18,7 @@ from core.database import Database
 from core.errors import ModelError, RequestError
 from core.protocols import Link
 from integrations.pages import Page
+from runtime.process import marker_of
 from runtime.reader import Reading
 
 URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
@@ -82,7 +83,7 @@ class LinkAnswers:
         await self._write("link", lambda connection: link_store.save(connection, turn, asked, url, now))
         try:
             page = await self.doors.fetch(url)
-            reading = await self.doors.read(page.content, turn.run_id, "page")
+            reading = await self.doors.read(page.content, marker_of(turn.run_id, turn.epoch), "page")
         except RequestError as refusal:
             return f"Saved, but not read: {refusal}"
         if reading.problem is not None:

@@ -23,6 +23,7 @@ from core.content import picture_size, picture_type
 from core.database import Database
 from core.errors import FloodWait, ModelError, RequestError, SessionError, Undeliverable, Unreachable
 from core.protocols import Front
+from runtime.process import marker_of
 from runtime.reader import Reading
 
 log = structlog.get_logger("agents.media")
@@ -117,7 +118,7 @@ class Media:
             return Found(await self._doors.listen(content, turn))
         if picture_type(content) is not None or kind is not Kind.DOCUMENT:
             return look_at(content)
-        reading = await self._doors.read_document(content, turn.run_id)
+        reading = await self._doors.read_document(content, marker_of(turn.run_id, turn.epoch))
         if reading.passes:
             raise _PassingError(reading.problem)
         return Found(reading.text, reading.what) if reading.problem is None else Found(problem=reading.problem)

@@ -19,7 +19,7 @@ from promises import consent_store, lease_store, settle_store, store
 from promises.promise import DEATHS, Ending, Lease, Status
 from promises.rings import Rings
 from promises.settle_store import Settled
-from runtime.process import sweep
+from runtime.process import marker_of, sweep
 
 INTERVAL_SECONDS = 5.0
 RINGS_AT_ONCE = 100
@@ -70,11 +70,12 @@ class Reconciler:
 
     async def reconcile(self) -> datetime | None:
         """One pass. Returns when the first waiting promise is due, as it was before the pass."""
-        now, began = self._clock.now(), self._clock.boot()
+        now = self._clock.now()
         found = await self._database.read(lambda connection: _look(connection, now))
         over = await asyncio.to_thread(self._over, found.leases)
         # What a dead worker left running ends before somebody goes on with its work, or nobody does.
-        await sweep([lease.run_id for lease in over if Owner.parse(lease.owner).is_seen_dead()], began)
+        dead = [lease for lease in over if Owner.parse(lease.owner).is_seen_dead()]
+        await sweep([marker_of(lease.run_id, lease.epoch) for lease in dead])
         is_due = found.next_due is not None and found.next_due <= now
         if over or is_due or found.has_unblocked or found.has_forsaken:
             ring = await self._database.write("promise-reconcile", lambda connection: self._mend(connection, over, now))

@@ -42,7 +42,7 @@ LOOK_EVERY_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who writes: `who` as people say it, the marker of the run's processes, and since when (aware)."""
+    """Who writes: `who` as people say it, the marker of the attempt's processes, and since when (aware)."""
 
     who: str
     marker: str

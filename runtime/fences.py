@@ -28,8 +28,8 @@ class Fences:
     audit: Audit
     edge: Edge = no_edge
 
-    def fence_for(self, workspace: Workspace, run_id: str, who: str) -> Fence:
-        """The fence of one run on a workspace, whose directory is made when it is one of Valor's own."""
+    def fence_for(self, workspace: Workspace, marker: str, who: str) -> Fence:
+        """The fence of one attempt at a run on a workspace, whose directory is made when it is one of Valor's own."""
         if workspace.is_private:
             workspace.directory.mkdir(parents=True, exist_ok=True)
         policy = policy_for(workspace.directory, self.product, network=workspace.network)
@@ -38,7 +38,7 @@ class Fences:
             self.audit.note(Refused("fence", sentence, place=workspace.name))
 
         files = WorkspaceFiles(policy, note)
-        return Fence(files, policy, self.sandbox, self.locks, who, run_id, self.clock, self.edge)
+        return Fence(files, policy, self.sandbox, self.locks, who, marker, self.clock, self.edge)
 
 
 def product_of(settings: Settings) -> Product:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import os
 import signal
 import time
@@ -26,7 +25,6 @@ COUNT_EVERY_SECONDS = 0.1
 DEATH_SECONDS = 1.0
 CHUNK = 65_536
 SWEEPS = 5
-STARTED = 19  # which of the facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +177,22 @@ async def _end(process: Process, ask: bool) -> None:
             await asyncio.wait_for(process.wait(), DEATH_SECONDS)
 
 
-async def sweep(markers: Collection[str], before: float = math.inf) -> int:
-    """End every process of the runs with these markers, wherever it hid; how many there were.
+def marker_of(run_id: str, epoch: int) -> str:
+    """What tells the processes of one attempt at a run, `epoch`, from those of whoever goes on with it."""
+    return f"{run_id}/{epoch}"
 
-    For the start, a cancelled run and a lost lease. Only what carries a marker in its environment is touched, and was
-    started `before` that moment of the boot clock: a run that somebody goes on with keeps its marker.
+
+async def sweep(markers: Collection[str]) -> int:
+    """End every process of the attempts with these markers, wherever it hid; how many there were.
+
+    For the start, a cancelled run and a lost lease. Only what carries a marker in its environment is touched.
     """
-    return await to_thread.run_sync(sweep_now, frozenset(markers), before) if markers else 0
+    return await to_thread.run_sync(sweep_now, frozenset(markers)) if markers else 0
 
 
-def sweep_now(markers: Collection[str], before: float = math.inf) -> int:
+def sweep_now(markers: Collection[str]) -> int:
     """`sweep` off the loop. It looks again until nothing is found, since what is found may be starting more."""
-    is_stray = partial(_is_stray, frozenset(f"{MARKER}={marker}" for marker in markers), before)
+    is_stray = partial(_is_stray, frozenset(f"{MARKER}={marker}" for marker in markers))
     ended: set[int] = set()
     for _ in range(SWEEPS):
         found = {pid for pid in _processes() if is_stray(pid)}
@@ -267,15 +269,8 @@ def _tasks(pid: int) -> list[Path]:
     return []
 
 
-def _is_stray(wanted: frozenset[str], before: float, pid: int) -> bool:
-    is_marked = not wanted.isdisjoint(_text(PROC / str(pid) / "environ").split("\0"))
-    return is_marked and (before == math.inf or _started(pid) < before)
-
-
-def _started(pid: int) -> float:
-    """When a process was started, by the boot clock; never, when it is gone."""
-    facts = _facts(pid)
-    return int(facts[STARTED]) / os.sysconf("SC_CLK_TCK") if facts else math.inf
+def _is_stray(wanted: frozenset[str], pid: int) -> bool:
+    return not wanted.isdisjoint(_text(PROC / str(pid) / "environ").split("\0"))
 
 
 def _name(pid: int) -> str:

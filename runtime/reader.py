@@ -62,7 +62,7 @@ class Reader:
     edge: Edge = no_edge
 
     async def read(self, content: bytes, marker: str, *options: str) -> Reading:
-        """What it says; `marker` is that of the run it is read for, and ends with it."""
+        """What it says; `marker` is that of the attempt it is read for, and ends with it."""
         sandbox = await to_thread.run_sync(self.find_sandbox)
         if sandbox is None:
             return Reading(problem=NO_FENCE, passes=True)

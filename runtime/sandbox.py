@@ -69,8 +69,8 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What goes with a program: the marker of its run, by which strays are found, and the descriptor of the directory
-    lock, which the fence (and nothing inside it) keeps open until its last process has ended."""
+    """What goes with a program: the marker of its attempt, by which strays are found, and the descriptor of the lock of
+    the directory, which the fence (and nothing inside it) keeps open until its last process has ended."""
 
     marker: str
     lock_fd: int | None = None

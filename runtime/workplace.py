@@ -13,6 +13,7 @@ from runtime.deps import Deps, Gate, SilentProgress, open_gate
 from runtime.fences import Fences
 from runtime.manifest import AgentManifest
 from runtime.patience import OnText
+from runtime.process import marker_of
 from runtime.runner import AgentRunner, RunResult, compose
 
 
@@ -51,7 +52,7 @@ class Workplace:
     async def run(self, errand: Errand) -> RunResult:
         """Run the agent; whatever its tools left running has ended when this returns or raises."""
         workspace = self.config().named(errand.asker.workspace)
-        fence = self.fences.fence_for(workspace, errand.run_id, errand.who)
+        fence = self.fences.fence_for(workspace, marker_of(errand.run_id, errand.epoch), errand.who)
         deps = Deps(
             workspace=workspace,
             asker=errand.asker,

@@ -22,7 +22,7 @@ from core.protocols import Front
 from integrations.telegram.session import SIGN_IN, TelegramAccess
 from integrations.telegram.userbot import Userbot
 from promises import store as promise_store
-from runtime.process import sweep
+from runtime.process import marker_of, sweep
 from web.bot_entrance import BotEntrance
 from web.database_watch import DatabaseWatch
 from web.doors import PingOutcome
@@ -133,7 +133,7 @@ class Server:
         """End the tools that a server which died left running."""
         mine = str(Owner.this_process())
         left = await self.services.ground.database.read(lambda connection: turn_store.interrupted(connection, mine))
-        await sweep([turn.run_id for turn in left])
+        await sweep([marker_of(turn.run_id, turn.epoch) for turn in left])
 
     async def _load_agents(self) -> None:
         board = self.services.ground.board

@@ -16,7 +16,7 @@ def find_strays(home: Path, living: Collection[int], runs: Collection[str]) -> l
 
     Those are all tools, known by their run or their fence, and whatever descends from none of its living processes.
     """
-    known = Known(home, frozenset(living), frozenset(f"{MARKER}={run}".encode() for run in runs))
+    known = Known(home, frozenset(living), tuple(f"{MARKER}={run}/".encode() for run in runs))
     others = (pid for pid in all_pids() if pid not in known.living and pid != os.getpid())
     return sorted(line for pid in others if (line := known.stray(pid)))
 
@@ -27,13 +27,13 @@ class Known:
 
     home: Path
     living: frozenset[int]
-    marks: frozenset[bytes]
+    marks: tuple[bytes, ...]  # what they begin with: each attempt at a run has one of its own
 
     def stray(self, pid: int) -> str:
         """The command line of a process that should have ended; '' for any other."""
         line, everything = read_process(pid)
         words = everything.split(b"\0")
-        if not self.marks.isdisjoint(words):
+        if any(word.startswith(self.marks) for word in words):
             return line
         if not any(os.fsencode(self.home) in word for word in words):
             return ""

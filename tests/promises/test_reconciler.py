@@ -21,9 +21,9 @@ from promises import settle_store, store
 from promises.keeper import Outcome
 from promises.promise import RELEASED
 from promises.reconciler import Reconciler
+from runtime.process import marker_of
 from runtime.sandbox import MARKER
 from tests.promises.stage import DEADLINE, OWNER, SilentBell, Stage, open_stage
-from tests.waiting import until
 
 HERE = Owner.this_process()
 DEAD = replace(HERE, started=1.0)  # this pid, but another process
@@ -132,10 +132,8 @@ async def test_p5_what_a_dead_worker_left_running_is_ended_though_nobody_goes_on
         await stage.begin(left, stage.keeper(str(DEAD)))
         await stage.begin(kept, stage.keeper(str(HERE)))
         await stage.service.cancel(left, OWNER)
-        runs = [(await stage.row(number)).run_id for number in (left, kept)]
-        tools = [subprocess.Popen(["sleep", "60"], env={MARKER: run}) for run in runs]
-        began = stage.clock.boot()
-        await until(lambda: stage.clock.boot() > began + 0.02)  # the kernel tells hundredths
+        rows = [await stage.row(number) for number in (left, kept)]
+        tools = [subprocess.Popen(["sleep", "60"], env={MARKER: marker_of(row.run_id, row.epoch)}) for row in rows]
         try:
             await stage.reconciler.reconcile()
             assert tools[0].wait(5) == -signal.SIGKILL

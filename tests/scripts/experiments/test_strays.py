@@ -16,7 +16,7 @@ WAITING = "import sys; sys.stdin.read()"
 @pytest.fixture
 def stray(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that carries the installation's folder and a run's mark in its environment."""
-    environment = {"VALOR_HOME": str(tmp_path), "VALOR_RUN": "run_1"}
+    environment = {"VALOR_HOME": str(tmp_path), "VALOR_RUN": "run_1/1"}
     with subprocess.Popen([sys.executable, "-S", "-c", WAITING], stdin=subprocess.PIPE, env=environment) as process:
         yield process
         process.kill()
@@ -34,6 +34,7 @@ def test_what_descends_from_nobody_alive_is_a_stray(tmp_path: Path, stray: subpr
 def test_a_tool_is_one_even_below_a_living_process(tmp_path: Path, stray: subprocess.Popen[bytes]) -> None:
     assert stray.poll() is None
     assert len(find_strays(tmp_path, [os.getpid()], ["run_1", "run_2"])) == 1
+    assert find_strays(tmp_path, [os.getpid()], ["run_"]) == []
 
 
 def test_ancestors_lead_to_the_first_process() -> None:
