@@ -32,6 +32,7 @@ FENCE = "fence"
 DISK = "disk"
 OUTBOX = "outbox"
 SELF_PING = "self-ping"
+LOOP = "event loop"
 
 DISK_LOW = 500_000_000
 DISK_FULL = 50_000_000

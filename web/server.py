@@ -16,6 +16,7 @@ from core.doorbell import Doorbell
 from core.errors import DatabaseError, NewerDatabase, OwnerError, Unreachable, ValorError
 from core.events import PromiseChanged
 from core.group_list import GroupList, list_groups
+from core.loop_lag import LoopLag
 from core.migrate import migrate
 from core.owner import Owner
 from core.protocols import Front
@@ -73,6 +74,7 @@ class Server:
             ("doorbell", self._listen(doorbell)),
             ("configuration", self._follow_configuration()),
             ("database watch", watch.run()),
+            ("event loop", LoopLag(services.ground.board, services.ground.clock).watch()),
             ("probes", keep_watch(services.ground.board, probes, services.ground.clock)),
             ("agents", self._load_agents()),
             ("local", self._open_front(services.local)),

@@ -117,15 +117,20 @@ def break_off(kind: type[BaseException], error: BaseException, trace: TracebackT
     os._exit(BROKEN)
 
 
+def open_fence() -> None:
+    """Raises BrokenError where tools cannot be fenced."""
+    fence = examine()
+    if fence.sandbox is None:
+        raise BrokenError(fence.sentence)
+
+
 def main() -> int:
     asked = read_arguments(sys.argv[1:])
     if asked.plant == "list":
         print("\n".join(PLANTS))
         return CLEAN
     sys.excepthook = break_off
-    fence = examine()
-    if fence.sandbox is None:
-        raise BrokenError(fence.sentence)
+    open_fence()
     folder = Path(tempfile.mkdtemp(prefix="valor-chaos-"))
     try:
         plan = plan_of(asked)

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.experiments.checker import Scene
 from scripts.experiments.fates import Fate, Quota, Round
-from scripts.experiments.lives import BrokenError, Lives, nursing
-from scripts.experiments.mind import Mind
+from scripts.experiments.lives import nursing
 from scripts.experiments.ordeals import ORDEALS, undergo
 from scripts.experiments.pace import Pace
-from scripts.experiments.people import People
 from scripts.experiments.plants import PLANTS, Plant
 from scripts.experiments.play import PARTS, Play, Terms
-from scripts.experiments.stage import Tables, cast_in, furnish
-from scripts.experiments.stand import Stand
+from scripts.experiments.stand import Stand, be_up, set_up
 from scripts.experiments.tally import Tally
 from tests.acceptance.installation import Installation
-from tests.world.anthropic import AnthropicWorld
-from tests.world.telegram import TelegramWorld
 
 ROUND = 24  # deaths between two looks
 DEATHS_IN_A_PLAY = 60
-START_SECONDS = 60.0
-SECOND = 1.1  # Telegram tells whole seconds: what is said in that of the first start counts as older than it
 PATIENCE, PLANTED_PATIENCE = 75.0, 3.0
 FULL = 1_000  # fail points; in a run of so many each point that is known must have been died at
 EXTENSIONS = 12  # how often a full run goes on for points that nobody died at yet
@@ -84,7 +74,8 @@ class Experiment:
             while not self.is_done():
                 number += 1
                 terms = Terms(f"{seed}/{number}", self._patience, self.pace, self.tally)
-                async with self._stand(lives, terms) as stand:
+                async with set_up(lives, terms) as stand:
+                    await self._open(stand.play)
                     await Course(self, stand).run()
 
     @property
@@ -115,32 +106,6 @@ class Experiment:
 
     # -- the stand
 
-    @asynccontextmanager
-    async def _stand(self, lives: Lives, terms: Terms) -> AsyncGenerator[Stand]:
-        """A new world, a new installation, everything up."""
-        empty(lives.installation.home)
-        async with AsyncExitStack() as stack:
-            world = await stack.enter_async_context(TelegramWorld(lives.installation.home.parent))
-            model = await stack.enter_async_context(AnthropicWorld())
-            cast = cast_in(world)
-            furnish(lives.installation, world, cast, model.url)
-            tables = Tables(lives.installation, str(cast.valor.id))
-            stack.callback(tables.close)
-            people = People(world, cast, terms.chance("people"), self.pace)
-            mind = Mind(model, terms.chance("mind"), tables.is_on_disk)
-            play = Play(Scene(world, cast, lives.installation.home, tables, people, mind), lives, terms)
-            stack.push_async_callback(play.end_all)
-            stack.push_async_callback(people.rest)
-            await self._open(play)
-
-            async def stop_model() -> None:
-                await model.__aexit__()
-
-            async def start_model() -> None:
-                await model.__aenter__()
-
-            yield Stand(play, terms.chance("ordeals"), world, stop_model, start_model)
-
     async def _open(self, play: Play) -> None:
         """Bring everything up; the very first server may die of a point that only a first one meets."""
         chance = play.terms.chance("opening")
@@ -150,9 +115,7 @@ class Experiment:
             await life.wait_while_it_moves(self.pace(0.5), self.pace(2.0))
             self.quota.points -= life.died_at_its_point
         await play.ensure()
-        if not await play.comes(lambda: play.scene.tables.value("SELECT COUNT(*) FROM admitted_since"), START_SECONDS):
-            raise BrokenError("the product does not come up")
-        await asyncio.sleep(SECOND)
+        await be_up(play)
 
 
 class Course:
@@ -217,13 +180,3 @@ class Course:
 
     def _note(self, line: str) -> None:
         self._experiment.note(f"{self._play.terms.seed} {line} (pace {self._experiment.pace.factor:.1f})")
-
-
-def empty(home: Path) -> None:
-    """Leave nothing of the play before."""
-    for pattern in ("system.db*", "huey.db*", "arrivals.*"):
-        for file in home.glob(pattern):
-            file.unlink()
-    for name in ("work", "data", "logs"):
-        shutil.rmtree(home / name, ignore_errors=True)
-    (home / "data").mkdir()

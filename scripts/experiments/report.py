@@ -17,7 +17,7 @@ from scripts.experiments.stage import SETTINGS
 from scripts.experiments.tally import Tally
 from scripts.experiments.wrappers import find_unreached, names_in_code
 
-BEGIN, END = "<!-- run: begin -->", "<!-- run: end -->"
+MARKS = "<!-- run: begin -->", "<!-- run: end -->"
 LIBRARIES = ("telethon", "pydantic-ai-slim", "anthropic", "huey", "SQLAlchemy", "uvicorn", "fastapi")
 
 
@@ -101,13 +101,18 @@ def bound(run: Run) -> str:
 
 
 def write_report(run: Run, file: Path) -> None:
-    """Put the run into a file: between its marks where it has them, else at its end."""
-    text = file.read_text(encoding="utf-8") if file.exists() else f"{BEGIN}\n{END}\n"
-    if BEGIN not in text:
-        text += f"\n{BEGIN}\n{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    file.write_text(f"{before}{BEGIN}\n{render(run)}\n{END}{after}", encoding="utf-8")
+    write_between(MARKS, render(run), file)
+
+
+def write_between(marks: tuple[str, str], section: str, file: Path) -> None:
+    """Put a section into a file: between its marks where it has them, else at its end."""
+    begin, end = marks
+    text = file.read_text(encoding="utf-8") if file.exists() else f"{begin}\n{end}\n"
+    if begin not in text:
+        text += f"\n{begin}\n{end}\n"
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    file.write_text(f"{before}{begin}\n{section}\n{end}{after}", encoding="utf-8")
 
 
 def render(run: Run) -> str:

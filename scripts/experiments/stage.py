@@ -44,9 +44,10 @@ class Cast:
     groups: dict[str, Chat]
 
 
-def cast_in(world: TelegramWorld) -> Cast:
+def cast_in(world: TelegramWorld, size: int = WRITERS) -> Cast:
+    """At least five writers, who share the two groups among them."""
     valor = world.person("Valor", "valor_ai")
-    writers = tuple(world.person(f"Writer {number}", f"writer_{number}") for number in range(WRITERS))
+    writers = tuple(world.person(f"Writer {number}", f"writer_{number}") for number in range(size))
     groups = {name: world.group(name, [*writers[at * 2 : at * 2 + 3], valor]) for at, name in enumerate(GROUPS)}
     return Cast(valor, writers, groups)
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Awaitable, Callable
+import shutil
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from scripts.experiments.lives import Life
-from scripts.experiments.play import Play
+from scripts.experiments.checker import Scene
+from scripts.experiments.lives import BrokenError, Life, Lives
+from scripts.experiments.mind import Mind
+from scripts.experiments.people import People
+from scripts.experiments.play import Play, Terms
+from scripts.experiments.stage import WRITERS, Tables, cast_in, furnish
+from tests.world.anthropic import AnthropicWorld
 from tests.world.telegram import Person, TelegramWorld
 
 PATIENCE = 5.0
+START_SECONDS = 60.0
+SECOND = 1.1  # Telegram tells whole seconds: what is said in that of the first start counts as older than it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +72,46 @@ class Stand:
     async def see_end(self, life: Life, seconds: float = PATIENCE) -> bool:
         """Whether a life ends within the time, as this machine counts it."""
         return await life.wait(self.play.pace(seconds))
+
+
+@asynccontextmanager
+async def set_up(lives: Lives, terms: Terms, writers: int = WRITERS) -> AsyncGenerator[Stand]:
+    """A new world with so many people, and a new installation that serves them, of which nothing runs yet."""
+    empty(lives.installation.home)
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(TelegramWorld(lives.installation.home.parent))
+        model = await stack.enter_async_context(AnthropicWorld())
+        cast = cast_in(world, writers)
+        furnish(lives.installation, world, cast, model.url)
+        tables = Tables(lives.installation, str(cast.valor.id))
+        stack.callback(tables.close)
+        people = People(world, cast, terms.chance("people"), terms.pace)
+        mind = Mind(model, terms.chance("mind"), tables.is_on_disk)
+        play = Play(Scene(world, cast, lives.installation.home, tables, people, mind), lives, terms)
+        stack.push_async_callback(play.end_all)
+        stack.push_async_callback(people.rest)
+
+        async def stop_model() -> None:
+            await model.__aexit__()
+
+        async def start_model() -> None:
+            await model.__aenter__()
+
+        yield Stand(play, terms.chance("ordeals"), world, stop_model, start_model)
+
+
+async def be_up(play: Play) -> None:
+    """Wait until people are heard. Raises BrokenError."""
+    if not await play.comes(lambda: play.scene.tables.value("SELECT COUNT(*) FROM admitted_since"), START_SECONDS):
+        raise BrokenError("the product does not come up")
+    await asyncio.sleep(SECOND)
+
+
+def empty(home: Path) -> None:
+    """Leave nothing of the play before."""
+    for pattern in ("system.db*", "huey.db*", "arrivals.*"):
+        for file in home.glob(pattern):
+            file.unlink()
+    for name in ("work", "data", "logs"):
+        shutil.rmtree(home / name, ignore_errors=True)
+    (home / "data").mkdir()

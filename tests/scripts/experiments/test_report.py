@@ -6,7 +6,7 @@ import pytest
 
 from scripts.experiments.__main__ import find_doubts, judge, plan_of, read_arguments
 from scripts.experiments.experiment import Plan
-from scripts.experiments.report import BEGIN, END, Run, bound, bounds, summarise, tell_points, write_report
+from scripts.experiments.report import MARKS, Run, bound, bounds, summarise, tell_points, write_report
 from scripts.experiments.tally import Tally
 
 FULL = Plan(kills=1000, points=3000, seed=7)
@@ -73,12 +73,13 @@ def test_every_point_has_its_line() -> None:
 
 def test_a_report_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     file = tmp_path / "reliability.md"
-    file.write_text(f"# Title\n{BEGIN}\nold\n{END}\nThe end.\n")
+    begin, end = MARKS
+    file.write_text(f"# Title\n{begin}\nold\n{end}\nThe end.\n")
     for _ in range(2):
         write_report(Run(FULL, clean(), 600.0, 0), file)
     text = file.read_text()
     assert text.startswith("# Title\n")
-    assert text.endswith(f"{END}\nThe end.\n")
+    assert text.endswith(f"{end}\nThe end.\n")
     assert "old" not in text
     assert text.count("| server receive:before-commit | 1 | 5 |") == 1
 
