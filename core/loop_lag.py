@@ -33,7 +33,8 @@ class LoopLag:
     def finding(self) -> Finding:
         lag = quantile_99(self._late)
         status = Status.DEGRADED if lag > LATE else Status.HEALTHY
-        return Finding(status, f"The event loop was late by at most {lag * 1000:.0f} ms (99 of 100 looks, last minute).")
+        late = f"{lag * 1000:.0f} ms"
+        return Finding(status, f"The event loop was late by at most {late} (99 of 100 looks, last minute).")
 
 
 def quantile_99(values: deque[float]) -> float:
