@@ -150,7 +150,7 @@ def build_agents(ground: Ground, offered: Offered) -> Agents:
         doors = (offered.promises, offered.history, offered.files, offered.links)
         return build_workplace(Stack(ground.settings, ground.database, ground.configuration, *doors), MANIFEST)
 
-    answers = AgentAnswers(load_workplace, offered.events, offered.media.pictures, link_reader.MANIFEST)
+    answers = AgentAnswers(load_workplace, offered.seen, offered.media.pictures, link_reader.MANIFEST)
 
     async def load() -> Mapping[str, checks.Finding]:
         await answers.workplace()

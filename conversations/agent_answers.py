@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from conversations.growth import Growth, Hear
 from conversations.history import WORDLESS
 from conversations.turn import Turn
 from conversations.turns import Gate
@@ -23,17 +25,35 @@ if TYPE_CHECKING:
 Pictures = Callable[[Turn], Awaitable[tuple[Picture, ...]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How an answer is seen as it grows: on the local page by events, elsewhere by messages that change."""
+
+    events: Events
+    growth: Growth
+
+    def of(self, turn: Turn, gate: Gate) -> AbstractAsyncContextManager[Hear]:
+        """What is to hear the text, as far as it is written."""
+        return self._by_events(turn, gate) if turn.chat.front == LOCAL else self.growth.of(turn)
+
+    @asynccontextmanager
+    async def _by_events(self, turn: Turn, gate: Gate) -> AsyncGenerator[Hear]:
+        async def tell(text: str) -> None:
+            await gate()
+            self.events.publish(TurnGrew(turn.id, text))
+
+        yield tell
+
+
 class AgentAnswers:
     """Implements conversations.turns.Answer and DoneSoFar; whoever comes first waits for `load`, in a thread.
 
-    On the local page an answer is seen as it grows. `reader` is the agent that summarises pages.
+    `reader` is the agent that summarises pages.
     """
 
-    def __init__(
-        self, load: Callable[[], Workplace], events: Events, pictures: Pictures, reader: AgentManifest
-    ) -> None:
+    def __init__(self, load: Callable[[], Workplace], seen: Seen, pictures: Pictures, reader: AgentManifest) -> None:
         self._load = load
-        self._events = events
+        self._seen = seen
         self._pictures = pictures
         self._reader = reader
         self._loaded: Workplace | None = None
@@ -73,12 +93,12 @@ class AgentAnswers:
             prompt=prompt,
             pictures=pictures,
             gate=gate,
-            on_text=self._growing(turn) if turn.chat.front == LOCAL else None,
             turn_id=turn.id,
             epoch=turn.epoch,
         )
         try:
-            return (await workplace.run(errand)).text
+            async with self._seen.of(turn, gate) as hear:
+                return (await workplace.run(replace(errand, on_text=hear))).text
         except ConsentNeeded as needed:
             await gate()
             places = tuple(picture.place for picture in pictures)
@@ -86,12 +106,6 @@ class AgentAnswers:
             call = Call(turn.run_id, f"consent {needed.key}", turn_id=turn.id)
             await workplace.promises.park(parked, turn.asker, call)
             return ""  # the promise's question is the answer
-
-    def _growing(self, turn: Turn) -> Callable[[str], Awaitable[None]]:
-        async def tell(text: str) -> None:
-            self._events.publish(TurnGrew(turn.id, text))
-
-        return tell
 
     async def done_so_far(self, run_id: str) -> list[str]:
         return await (await self.workplace()).runner.done_so_far(run_id)

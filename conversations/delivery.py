@@ -13,6 +13,7 @@ from core.attachment import tell_size
 from core.message import Chat, Entity, Part, Piece
 from core.protocols import Call
 
+ANSWER = "answer"
 FILE = "file"
 MOST_PIECES = 5
 LONGEST = 40_000  # characters that surely take more pieces than that
@@ -113,6 +114,7 @@ class Delivery:
     """A row of `deliveries` as the outbox sees it: still to be sent, or with a `message_id` to be edited.
 
     `came_from` is the group that its chat was when the row was written, `file` the name of the file that goes with it.
+    One that `may_grow` is changed while it is being written.
     """
 
     id: int
@@ -134,6 +136,7 @@ class Delivery:
     file_id: int | None = None
     file: str | None = None
     sends: int = 0
+    may_grow: bool = False
 
     @property
     def part(self) -> Part:

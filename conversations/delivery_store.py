@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     func,
     insert,
     literal_column,
@@ -24,10 +25,10 @@ from sqlalchemy import (
 )
 
 from conversations import file_store, move_store
-from conversations.delivery import FILE, Delivery, Draft, Shown, new_key
+from conversations.delivery import ANSWER, FILE, Delivery, Draft, Shown, new_key
 from conversations.typeset import repeated
 from core.message import Chat, Entity, Piece
-from core.schema import Moment, deliveries, files
+from core.schema import Moment, deliveries, files, turns
 
 OWED = ("held", "open", "ready", "ambiguous")
 SENDS = 2  # where nobody knows whether the first one arrived
@@ -38,13 +39,14 @@ IS_HELD = deliveries.c.status == literal_column("'held'")
 CHANGEABLE = ("open", "ready", "sent", "ambiguous")
 # Statements on the way of every delivery are built once: building one costs more than running it.
 ADD = insert(deliveries)
-HELD = select(deliveries.c.id).where(deliveries.c.turn_id == bindparam("turn"), IS_HELD).order_by(deliveries.c.id)
 WITH_FILE = select(deliveries, files.c.name.label("file")).outerjoin(files, files.c.id == deliveries.c.file_id)
 OWED_IN = WITH_FILE.where(
     IS_OWED, ~IS_GIVEN_UP, deliveries.c.front == bindparam("front"), deliveries.c.chat_id == bindparam("chat")
 )
 IS_TOLD = and_(deliveries.c.version == bindparam("shown_version"), bindparam("is_current", type_=Boolean))
 IS_AMBIGUOUS = deliveries.c.status == "ambiguous"
+UNENDED = exists().where(turns.c.id == deliveries.c.turn_id, turns.c.status.in_(("open", "running")))
+IS_GROWING = and_(deliveries.c.kind == ANSWER, UNENDED.correlate(deliveries))
 MARK_SENT = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("number"), deliveries.c.message_id.is_not_distinct_from(bindparam("stood")))
@@ -55,7 +57,9 @@ MARK_SENT = (
         attempts=0,
         not_before=None,
         error=None,
-        status=case((IS_TOLD, "sent"), (IS_AMBIGUOUS, "ready"), else_=deliveries.c.status),
+        status=case(
+            (and_(IS_TOLD, IS_GROWING), "open"), (IS_TOLD, "sent"), (IS_AMBIGUOUS, "ready"), else_=deliveries.c.status
+        ),
         former=case((IS_TOLD, null()), else_=deliveries.c.former),
     )
 )
@@ -63,8 +67,8 @@ MARK_SENT = (
 
 def owe(connection: Connection, draft: Draft, now: datetime) -> list[int]:
     """Write a draft's rows, one a piece; their ids, in order."""
-    draft = _following(connection, draft)
-    return _write(connection, draft, list(enumerate(draft.pieces, _first_part(connection, draft))), now)
+    draft = following(connection, draft)
+    return write_parts(connection, draft, list(enumerate(draft.pieces, _first_part(connection, draft))), now)
 
 
 def _first_part(connection: Connection, draft: Draft) -> int:
@@ -77,22 +81,22 @@ def _first_part(connection: Connection, draft: Draft) -> int:
     return 0 if found is None else found + 1
 
 
-def _write(connection: Connection, draft: Draft, parts: list[tuple[int, Piece]], now: datetime) -> list[int]:
+def write_parts(connection: Connection, draft: Draft, parts: list[tuple[int, Piece]], now: datetime) -> list[int]:
     """The rows of these parts; the last one's with the file."""
     file_id = None if draft.enclosed is None else file_store.add(connection, draft.enclosed)
-    ids = [_insert(connection, draft, number, piece, now) for number, piece in parts]
+    ids = [insert_part(connection, draft, number, piece, now) for number, piece in parts]
     if file_id is not None:
         connection.execute(update(deliveries).where(deliveries.c.id == ids[-1]).values(file_id=file_id))
     return ids
 
 
-def _following(connection: Connection, draft: Draft) -> Draft:
+def following(connection: Connection, draft: Draft) -> Draft:
     """The draft for what its chat has become: numbers of messages stay behind with a group that is a supergroup now."""
     key = move_store.destination_of(connection, draft.chat.key)
     return draft if key is None else replace(draft, chat=Chat(draft.chat.front, key), reply_to=None)
 
 
-def _insert(connection: Connection, draft: Draft, number: int, piece: Piece, now: datetime) -> int:
+def insert_part(connection: Connection, draft: Draft, number: int, piece: Piece, now: datetime) -> int:
     row = {
         "front": draft.chat.front,
         "chat_id": draft.chat.key,
@@ -104,7 +108,7 @@ def _insert(connection: Connection, draft: Draft, number: int, piece: Piece, now
         "status": "held" if draft.held else "ready",
         "random_id": new_key(),
         "created_at": now,
-        **_content(piece),
+        **content_of(piece),
     }
     return _key(connection.execute(ADD, row).inserted_primary_key)
 
@@ -131,6 +135,12 @@ def reword(connection: Connection, promise_id: int, kind: str, text: str, now: d
     pieces = Draft(Chat(row.front, row.chat_id), kind, text).pieces
     if row.status not in CHANGEABLE or not pieces:
         return True
+    change(connection, row, pieces[0])
+    return True
+
+
+def change(connection: Connection, row: Row[Any], piece: Piece) -> None:
+    """Let a row say something else: the chat is told, or the message that stands there edited."""
     # A send under way may show the text as it was: the look before a resend must know it.
     former = [] if row.message_id is not None else [*(row.former or ()), row.text]
     connection.execute(
@@ -140,48 +150,15 @@ def reword(connection: Connection, promise_id: int, kind: str, text: str, now: d
             status=case((IS_AMBIGUOUS, "ambiguous"), else_="ready"),
             version=deliveries.c.version + 1,
             former=former or None,
-            **_content(pieces[0]),
+            **content_of(repeated(piece) if row.sends >= SENDS else piece),
         )
     )
-    return True
 
 
 def make_room(connection: Connection, promise_id: int, kinds: Iterable[str], number: int) -> None:
     """Let what was told of a promise under these kinds stand as `KIND NUMBER`, so that it can be told anew."""
     told = (deliveries.c.promise_id == promise_id, deliveries.c.kind.in_(tuple(kinds)))
     connection.execute(update(deliveries).where(*told).values(kind=deliveries.c.kind + f" {number}"))
-
-
-def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int]:
-    """Write a turn's answer. A held acknowledgement becomes its first part; further ones are covered by it.
-
-    What was promised is told with its number, whether or not the model thought of it.
-    """
-    draft = _following(connection, draft)
-    assert draft.turn_id is not None
-    held = _held(connection, draft.turn_id)
-    if not held:
-        return owe(connection, draft, now)
-    draft = draft.naming(promises_of(connection, draft.turn_id))
-    first, *rest = draft.pieces
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == held[0])
-        .values(status="ready", reply_to=draft.reply_to, **_content(first))
-    )
-    connection.execute(update(deliveries).where(deliveries.c.id.in_(held[1:])).values(status="dropped"))
-    return [held[0], *_write(connection, draft, list(enumerate(rest, 1)), now)]
-
-
-def release(connection: Connection, turn_id: int) -> list[int]:
-    """Let a turn's held acknowledgements go as they are; their ids."""
-    held = _held(connection, turn_id)
-    connection.execute(update(deliveries).where(deliveries.c.id.in_(held)).values(status="ready"))
-    return held
-
-
-def _held(connection: Connection, turn_id: int) -> list[int]:
-    return list(connection.execute(HELD, {"turn": turn_id}).scalars())
 
 
 def owed_chats(connection: Connection, fronts: Iterable[str]) -> list[Chat]:
@@ -235,7 +212,7 @@ def begin_send(connection: Connection, delivery: Delivery) -> Delivery:
     this = WITH_FILE.where(deliveries.c.id == delivery.id)
     row = connection.execute(this).one()
     piece = Piece(row.text, _entities(row))
-    begun = {"status": "ambiguous", "sends": row.sends + 1, **_content(repeated(piece) if row.sends else piece)}
+    begun = {"status": "ambiguous", "sends": row.sends + 1, **content_of(repeated(piece) if row.sends else piece)}
     connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(begun))
     return _delivery(connection.execute(this).one())
 
@@ -310,7 +287,7 @@ def _of(chat: Chat) -> tuple[Any, Any]:
     return deliveries.c.front == chat.front, deliveries.c.chat_id == chat.key
 
 
-def _content(piece: Piece) -> dict[str, Any]:
+def content_of(piece: Piece) -> dict[str, Any]:
     return {"text": piece.text, "entities": [_plain(entity) for entity in piece.entities]}
 
 
@@ -339,6 +316,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         file_id=row.file_id,
         file=row.file,
         sends=row.sends,
+        may_grow=row.kind == ANSWER and row.part == 0,
     )
 
 

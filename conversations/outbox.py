@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -16,6 +16,7 @@ from conversations.alert_store import DAY, Alert, write_alert
 from conversations.delivery import Delivery, Shown
 from conversations.enclosures import Enclosures
 from conversations.moves import Moves
+from conversations.pace import Pace, Paces
 from conversations.signs import Signs
 from conversations.turn import TurnEnd
 from core.clock import Clock
@@ -53,6 +54,7 @@ class OutboxDoors:
     signs: Signs
     moves: Moves
     enclosures: Enclosures
+    paces: Paces = field(default_factory=Paces)
 
 
 class Outbox:
@@ -67,6 +69,7 @@ class Outbox:
         self._database, self._clock = doors.database, doors.clock
         self._events, self._signs = doors.events, doors.signs
         self._enclosures = doors.enclosures
+        self.pace = Pace(doors.clock, doors.paces)
         self._moves = doors.moves
         doors.moves.listeners.append(self.wake)
         self._fronts: dict[str, Front] = {}
@@ -164,13 +167,24 @@ class Outbox:
 
     async def _is_due(self, delivery: Delivery, woken: asyncio.Event) -> bool:
         """Wait for the row's time; False when something else may be due first by now."""
-        seconds = self._seconds_until(delivery)
-        if seconds > 0 and await self._is_woken_within(seconds, woken):
-            return False
+        while (seconds := self._seconds_until(delivery)) > 0:
+            if await self._is_woken_within(seconds, woken):
+                return False
         self._due.pop(delivery.id, None)
+        self._keep_pace(delivery)
         return True
 
+    def _keep_pace(self, delivery: Delivery) -> None:
+        """Counted from before a call and from behind it, so that what the chat sees is never closer."""
+        if delivery.may_grow:
+            self.pace.mark(delivery.chat)
+
     def _seconds_until(self, delivery: Delivery) -> float:
+        """What grows keeps its pace, too."""
+        own = self._seconds_left(delivery)
+        return max(own, self.pace.seconds_until(delivery.chat)) if _is_growth(delivery) else own
+
+    def _seconds_left(self, delivery: Delivery) -> float:
         """By the boot clock, so that a changed wall clock holds nothing up; an old process's time within reason."""
         if delivery.not_before is None:
             return 0.0
@@ -208,6 +222,7 @@ class Outbox:
         except Undeliverable as error:
             await self._bury(delivery, str(error))
         else:
+            self._keep_pace(delivery)
             now = self._clock.now()
             await self._settle("sent", delivery, lambda connection: rows.mark_sent(connection, delivery, shown, now))
             await self._enclosures.let_go(delivery)
@@ -299,6 +314,8 @@ class Outbox:
             log.warning("Whether a message has arrived is not known.", delivery=delivery.id, chat=delivery.chat.key)
             await self._settle("give-up", delivery, lambda c: rows.postpone(c, delivery, None, str(error)))
             return
+        if isinstance(error, FloodWait) and _is_growth(delivery):
+            self.pace.refused(delivery.chat, seconds)
         log.info("A message waits.", delivery=delivery.id, chat=delivery.chat.key, seconds=seconds, error=str(error))
         self._due[delivery.id] = self._clock.boot() + seconds
         until = self._clock.now() + timedelta(seconds=seconds)
@@ -314,11 +331,24 @@ class Outbox:
 def next_due(owed: list[Delivery]) -> Delivery | None:
     """The first row to be told: in order, but one held back holds back only what speaks of the same promise.
 
-    A change of a message that stands already never keeps a new one waiting.
+    A change of a message that stands already never keeps a new one waiting, unless an answer acknowledges a promise
+    and the new one speaks of promises. What grows goes before other changes.
     """
     held = {row.promise_id for row in owed if row.status == "held"} - {None}
     ready = [row for row in owed if row.status in {"ready", "ambiguous"} and row.promise_id not in held]
-    return next((row for row in ready if row.message_id is None), ready[0] if ready else None)
+    if any(row.may_grow and row.promise_id is not None for row in ready):
+        ready = [row for row in ready if row.may_grow or row.promise_id is None]
+    return min(ready, key=_rank, default=None)
+
+
+def _rank(row: Delivery) -> tuple[bool, bool, int]:
+    is_change = row.message_id is not None
+    return is_change, is_change and not row.may_grow, row.id
+
+
+def _is_growth(delivery: Delivery) -> bool:
+    """An answer that stands already and is to say more."""
+    return delivery.may_grow and delivery.message_id is not None
 
 
 def _told(delivery: Delivery, message_id: int | None) -> Told:

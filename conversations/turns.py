@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import turn_store
-from conversations.delivery import Draft
-from conversations.delivery_store import answer_turn, owe, release
+from conversations.answer_store import answer_turn, conclude
+from conversations.delivery import ANSWER, Draft
 from conversations.history import History, write_prompt
 from conversations.media import Media
 from conversations.moves import Moves
@@ -290,17 +290,14 @@ def _close(connection: Connection, turn: Turn, ending: Ending, now: datetime) ->
     if not turn_store.close(connection, turn, ending, now):
         return None
     pass_on(connection, turn, ending, now)
-    draft = Draft(turn.chat, "answer", ending.text, reply_to=turn.reply_to or None, turn_id=turn.id)
+    draft = Draft(turn.chat, ANSWER, ending.text, reply_to=turn.reply_to or None, turn_id=turn.id)
     return () if _tell(connection, draft, ending, now) else turn_store.numbers_of(connection, turn.id)
 
 
 def _tell(connection: Connection, draft: Draft, ending: Ending, now: datetime) -> bool:
     """Write what the chat is told at the end, whose arrival will show how it went; False when there is nothing."""
-    assert draft.turn_id is not None
-    if ending.status == "done" and draft.pieces:
-        return bool(answer_turn(connection, draft, now))
-    released = release(connection, draft.turn_id)
-    return bool(owe(connection, draft, now) or released)
+    tell = answer_turn if ending.status == "done" and draft.pieces else conclude
+    return bool(tell(connection, draft, now))
 
 
 def _is_cancelled_itself() -> bool:

@@ -52,7 +52,7 @@ class Deps:
     `{"kind": "file", "path", "before", "after"}`, `{"kind": "command", "command", "exit_code"}`, `{"kind": "source",
     "url"}`: JSON, which the model never sees.
 
-    `gate` is awaited before the first tool runs and before the first text is shown; it may raise to end the run.
+    `gate` is awaited before the first tool runs; it may raise to end the run.
     `epoch` is that of the turn or promise which runs: an older one writes no steps.
     """
 

@@ -158,7 +158,7 @@ class AgentRunner:
         kind = "turn" if deps.promise_id is None else "promise"
         asker = deps.asker
         caller = Caller(asker.chat.key, deps.run_id, deps.promise_id, str(asker.person_id), kind)
-        return Terms(self._accounts, caller, self._limits, self._clock, gated(deps, on_text) if on_text else None)
+        return Terms(self._accounts, caller, self._limits, self._clock, on_text)
 
     def _agent(self, manifest: AgentManifest) -> Agent[Deps, str]:
         if manifest.name not in self._agents:
@@ -187,16 +187,6 @@ def compose(text: str, pictures: Sequence[Picture]) -> UserSaid:
 def words_of(prompt: UserSaid) -> str:
     """The words alone."""
     return prompt if isinstance(prompt, str) else "\n".join(part for part in prompt if isinstance(part, str))
-
-
-def gated(deps: Deps, on_text: OnText) -> OnText:
-    """`on_text` behind the run's gate: before the first text is shown, nothing may join any more."""
-
-    async def show(text: str) -> None:
-        await deps.gate()
-        await on_text(text)
-
-    return show
 
 
 def describe(manifest: AgentManifest, deps: Deps) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from conversations.agent_answers import Seen
 from conversations.alerts import Alerts
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
+from conversations.growth import Growth
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
 from conversations.links import Summarise
@@ -111,7 +113,7 @@ class Offered:
 
     promises: Promises
     history: HistorySearch
-    events: Events
+    seen: Seen
     media: Media
     files: ChatFiles
     links: LinkSearch
@@ -129,7 +131,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     signs, side = Signs(clock), build_media_side(ground, fronts)
     moves = Moves(database, clock, lambda: ground.configuration.config)
     outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, side.enclosures))
-    agents = build_agents(Offered(promises, history, events, side.media, side.files(outbox.wake), side.links))
+    seen = Seen(events, Growth(database, clock, outbox))
+    agents = build_agents(Offered(promises, history, seen, side.media, side.files(outbox.wake), side.links))
     status = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
     doors = TurnDoors(
         database=database,

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from conversations.agent_answers import Seen
 from conversations.alerts import Alerts
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
@@ -19,6 +20,7 @@ from conversations.delivery import Draft
 from conversations.delivery_store import owe
 from conversations.enclosures import Enclosures
 from conversations.files import Files
+from conversations.growth import Growth
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
 from conversations.links import Links
@@ -26,6 +28,7 @@ from conversations.media import Media, MediaDoors
 from conversations.media_folder import MediaFolder
 from conversations.moves import Moves
 from conversations.outbox import Outbox, OutboxDoors
+from conversations.pace import Paces
 from conversations.reception import Reception
 from conversations.signs import Signs
 from conversations.turn import Turn
@@ -197,6 +200,7 @@ class Stage:
     pid: int = 1
     config: WorkspaceConfig = CONFIG
     accounts: Accounts = ACCOUNTS
+    paces: Paces = field(default_factory=Paces)
 
     def __post_init__(self) -> None:
         self.front = MemoryFront(self.clock)
@@ -215,8 +219,10 @@ class Stage:
         self.signs = Signs(clock)
         media_folder = MediaFolder(self.folder / "media")
         enclosures = Enclosures(database, media_folder)
-        self.outbox_doors = OutboxDoors(database, clock, self.events, self.signs, self.moves, enclosures)
+        self.outbox_doors = OutboxDoors(database, clock, self.events, self.signs, self.moves, enclosures, self.paces)
         self.outbox = Outbox(self.outbox_doors)
+        self.growth = Growth(database, clock, self.outbox)
+        self.seen = Seen(self.events, self.growth)
         self.files = Files(database, clock, media_folder, enclosures, self.outbox.wake)
         self.promises = PlayedPromises(database, clock)
         self.owner = Owner("boot", "ns", self.pid, 1.0)

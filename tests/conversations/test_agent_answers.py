@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
 
 from agents.link_reader import MANIFEST as READER
 from agents.valor_agent import MANIFEST
+from conversations import turn_store
 from conversations.agent_answers import AgentAnswers
 from core.attachment import Attachment, Kind, Picture
-from core.errors import ConsentNeeded
+from core.errors import ConsentNeeded, ModelRefused
 from core.events import TurnGrew
 from core.message import Chat, ChatKind, Message
 from core.protocols import Asker, Call, Parked
@@ -51,7 +52,7 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
         loads.append(1)
         return cast("Workplace", played)
 
-    answers = AgentAnswers(load, stage.events, stage.media.pictures, READER)
+    answers = AgentAnswers(load, stage.seen, stage.media.pictures, READER)
     stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
     await asyncio.gather(stage.say(DM, OLGA, "one"), stage.say(Chat(DM.front, "-20"), OLGA, "two"))
     await stage.quiet()
@@ -66,7 +67,7 @@ async def test_b5_whoever_comes_first_loads_the_stack_once(stage: Stage) -> None
 
 async def test_b11_the_run_sees_the_pictures_of_its_messages(stage: Stage) -> None:
     played = Played()
-    answers = AgentAnswers(lambda: cast("Workplace", played), stage.events, stage.media.pictures, READER)
+    answers = AgentAnswers(lambda: cast("Workplace", played), stage.seen, stage.media.pictures, READER)
     stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
     stage.front.contents["photo/1/y"] = PNG
     photo = Attachment(Kind.PHOTO, size=len(PNG), reference="photo/1/y")
@@ -90,7 +91,7 @@ async def test_p11_a_turn_that_needs_consent_is_parked_with_its_prompt(stage: St
 
     played = Needing()
     played.promises = played
-    answers = AgentAnswers(lambda: cast("Workplace", played), stage.events, stage.media.pictures, READER)
+    answers = AgentAnswers(lambda: cast("Workplace", played), stage.seen, stage.media.pictures, READER)
     stage.agent.script = lambda turn, gate: answers(turn, f"context, then {turn.prompt}", gate)
     await stage.say(DM, OLGA, "mail them")
     await stage.quiet()
@@ -102,6 +103,19 @@ async def test_p11_a_turn_that_needs_consent_is_parked_with_its_prompt(stage: St
     assert (turn.status, turn.joinable) == ("done", False)
 
 
+async def test_b5_on_the_local_page_too_nothing_joins_what_has_shown_something(stage: Stage) -> None:
+    async def shut() -> None:
+        raise ModelRefused("Joined.")
+
+    asked = await stage.inbox.receive(stage.front.say("1", OLGA, "one"))
+    turn = await stage.database.read(lambda connection: turn_store.find(connection, asked.turn_id or 0))
+    assert turn is not None
+    with stage.events.watch() as watch, pytest.raises(ModelRefused):
+        async with stage.seen.of(replace(turn, chat=Chat("local", "page")), shut) as hear:
+            await hear("ans")
+    assert watch._events.empty()
+
+
 async def test_s6_on_the_local_page_an_answer_is_seen_as_it_grows(stage: Stage) -> None:
     class Growing(Played):
         async def run(self, errand: Errand) -> Any:
@@ -109,7 +123,7 @@ async def test_s6_on_the_local_page_an_answer_is_seen_as_it_grows(stage: Stage) 
             await errand.on_text("ans")
             return await super().run(errand)
 
-    answers = AgentAnswers(lambda: cast("Workplace", Growing()), stage.events, stage.media.pictures, READER)
+    answers = AgentAnswers(lambda: cast("Workplace", Growing()), stage.seen, stage.media.pictures, READER)
     stage.agent.script = lambda turn, gate: answers(turn, turn.prompt, gate)
     stage.attach(LocalFront())
     message = Message(Chat("local", "page"), 1, ChatKind.LOCAL, OLGA, stage.clock.now(), "one")
@@ -142,7 +156,7 @@ async def test_b10_pages_are_summarised_by_their_reader_unless_only_the_offline_
         def is_offline(self, manifest: AgentManifest) -> bool:
             return is_offline
 
-    answers = AgentAnswers(lambda: cast("Workplace", Reading(MANIFEST)), stage.events, stage.media.pictures, READER)
+    answers = AgentAnswers(lambda: cast("Workplace", Reading(MANIFEST)), stage.seen, stage.media.pictures, READER)
     await stage.say(DM, OLGA, "https://example.org")
     await stage.quiet()
     turn = stage.agent.asked[-1][0]
