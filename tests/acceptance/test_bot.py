@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.acceptance.bot_story import BotStory, bot_story
 from tests.acceptance.script_model import command, do, promise, report, write
 from tests.acceptance.test_story import PROGRESS, barrier, find, promised
-from tests.world.anthropic import Hang
+from tests.world.anthropic import Hang, Say
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,19 @@ async def test_b6_stop_ends_the_turn(story: BotStory) -> None:
         await story.until(lambda: any("think for ever" in seen.asked.question for seen in story.model.calls))
         told = await story.answer_to(story.world.say(friend, story.bot, "/stop"))
     assert told.text == "Stopped. Nothing had been done yet."
+
+
+async def test_b3_an_answer_that_takes_its_time_is_one_message_that_grows(story: BotStory) -> None:
+    release = asyncio.Event()
+    story.model.answer(Hang(release, Say("a *time*."), "Once upon "), when=lambda asked: "a tale" in asked.question)
+    asked = story.world.say(story.friend(), story.bot, "Tell me a tale")
+    async with story.product.explaining():
+        (begun,) = await story.until(lambda: story.answers(asked))
+        assert begun.text == "Once upon"
+        release.set()
+        (answer,) = await story.settled(asked)
+    assert (answer.number, answer.text) == (begun.number, "Once upon a time.")
+    assert story.product.value("SELECT sends FROM deliveries WHERE text = ?", answer.text) == 1
 
 
 async def test_b3_an_edit_that_makes_a_message_ask_gets_one_answer(story: BotStory) -> None:

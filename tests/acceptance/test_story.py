@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
+from itertools import pairwise
 
 import pytest
 
@@ -113,6 +115,47 @@ async def test_p1_a_long_task_is_promised_at_once_and_done_in_its_workspace_alon
     assert {name for name in after if after[name] != before.get(name)} == {"work/dev/notes.txt", "work/dev/copy.txt"}
     assert before.keys() <= after.keys()
     assert len(story.answers(asked)) == 3  # the number, the line, the result
+
+
+@pytest.mark.parametrize(("place", "pace"), [("dm", 1), ("group", 3)])
+async def test_b3_an_answer_that_takes_its_time_is_one_message_that_grows(
+    story: Story, place: str, pace: float
+) -> None:
+    tale, first, second = f"a long tale for the {place}", asyncio.Event(), asyncio.Event()
+    story.model.answer(
+        Hang(first, Hang(second, Say("a *time*."), "upon "), "Once "), when=lambda asked: tale in asked.question
+    )
+    where = (story.friend(), story.valor) if place == "dm" else (story.olivia, story.dev)
+    asked = story.world.say(*where, f"Tell me {tale}")
+    async with story.product.explaining():
+        (begun,) = await story.until(lambda: story.answers(asked))
+        assert begun.text == "Once"
+        first.set()
+        await story.until(lambda: story.answers(asked)[0].text == "Once upon")
+        second.set()
+        (answer,) = await story.settled(asked)
+    assert (answer.number, answer.text) == (begun.number, "Once upon a time.")
+    assert [(entity.offset, entity.length) for entity in answer.entities] == [(12, 4)]
+    deeds = story.world.ledger.deeds
+    shown = [deed.tick for deed in deeds if deed.number == answer.number and deed.kind in {"message", "edit"}]
+    assert len(shown) == 3
+    assert min(after - before for before, after in pairwise(shown)) >= pace
+    assert [deed for deed in deeds if deed.kind == "typing" and deed.chat is asked.chat and deed.tick < shown[0]]
+
+
+async def test_b3_the_end_of_an_answer_waits_a_flood_out_once(story: Story) -> None:
+    release = asyncio.Event()
+    story.model.answer(Hang(release, Say("told."), "All is "), when=lambda asked: "a flooded tale" in asked.question)
+    asked = story.world.say(story.friend(), story.valor, "Tell me a flooded tale")
+    async with story.product.explaining():
+        await story.until(lambda: story.answers(asked))
+        story.world.faults.flood_wait(2, story.valor, "messages.editMessage")
+        before = len(story.world.ledger.requests)
+        release.set()
+        (answer,) = await story.settled(asked)
+    edits = [one for one in list(story.world.ledger.requests)[before:] if one.method == "messages.editMessage"]
+    assert (answer.text, [one.outcome == "ok" for one in edits]) == ("All is told.", [False, True])
+    assert edits[1].tick - edits[0].tick >= 2
 
 
 async def test_b4_an_answer_of_9000_characters_arrives_whole(story: Story) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.acceptance.installation import until
 from tests.acceptance.script_model import command, do, promise, report, write
 from tests.acceptance.story import Story, told_in
+from tests.world.anthropic import Hang, Say
 from tests.world.telegram import SentMessage
 
 TWICE = "if [ -e begun ]; then echo again > again; else touch begun; sleep 600; fi"
@@ -32,6 +33,19 @@ async def test_b1_a_server_killed_during_a_model_call_answers_once_when_it_is_ba
         answers = await story.settled(asked, 20)
     assert [answer.text for answer in answers] == ["I was interrupted."]
     assert story.product.value("SELECT attempts FROM turns WHERE id = ?", turn_of(story, asked)) == 2
+
+
+async def test_b3_a_server_killed_while_its_answer_grows_goes_on_with_the_same_message(story: Story) -> None:
+    for reply in (Hang(said="Once upon "), Say("Once upon a time.")):
+        story.model.answer(reply, when=lambda asked: "a tale" in asked.question)
+    asked = story.world.say(story.friend(), story.valor, "Tell me a tale")
+    async with story.product.explaining():
+        (begun,) = await story.until(lambda: story.answers(asked))
+        assert begun.text == "Once upon"
+        former = await story.product.kill("server")
+        await story.product.restarted("server", former)
+        (answer,) = await story.settled(asked, 20)
+    assert (answer.number, answer.text) == (begun.number, "Once upon a time.")
 
 
 async def test_p3_a_server_killed_before_it_heard_that_its_answer_arrived_does_not_repeat_it(story: Story) -> None:

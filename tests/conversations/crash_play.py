@@ -22,8 +22,10 @@ from typing import Any, cast
 
 import structlog
 
+from conversations.pace import Paces
 from conversations.turn import Turn
 from conversations.turns import Gate
+from conversations.typeset import REPEAT
 from core.attachment import File
 from core.clock import FakeClock, SystemClock
 from core.errors import ModelRefused
@@ -44,6 +46,9 @@ ASKED = (
 )
 LONG = "delta " * 1_000
 ONCE = {"1": ("alpha", "beta"), "2": ("gamma", "pong"), "-20": ("epsilon",), "-10": ("zeta", "on its way")}
+GROWING = (("1", OLGA, "grow eta"), ("2", MAX, "grow theta"))
+GROWN = ("It", "It grows", "It grows and")
+QUICK = Paces(first=0.01, person=0.01)
 WORKERS = 4
 TOLD_IN_ALL = {"2": 2, "-20": 3, "-10": 2}
 GROUP, SUPERGROUP = "-20", "-1005"
@@ -78,9 +83,10 @@ async def live(life: Life) -> None:
     """Receive everything, live and from the history at once, and end when nothing is left to do."""
     clock = cast("FakeClock", SystemClock())
     edges = Edges(life)
-    stage = Stage(life.folder, clock, edges, pid=life.number)
+    stage = Stage(life.folder, clock, edges, pid=life.number, paces=QUICK)
     stage.front = MemoryFront(clock, life.folder / "service.jsonl", edges)
     stage.agent.script = lambda turn, gate: answer(stage, turn, gate)
+    stage.front.keeps_keys = life.planted != "growing bot"
     if life.number > 1:
         stage.front.forget_keys()
     elif life.planted == "lost answers":
@@ -111,8 +117,23 @@ async def move(stage: Stage, life: Life) -> None:
             await hear(stage, stage.front.move(GROUP, SUPERGROUP, OLGA))
 
 
+async def grow(stage: Stage, turn: Turn, rest: str) -> str:
+    """Every part is seen before the next is written."""
+    async with stage.growth.of(turn) as hear:
+        for part in GROWN:
+            await hear(part)
+            await stage.front.until(lambda part=part: is_seen(stage.front, turn.chat.key, part))
+    return f"{GROWN[-1]} {rest} is there."
+
+
+def is_seen(front: MemoryFront, key: str, part: str) -> bool:
+    return any(text.removeprefix(REPEAT).startswith(part) for text in front.texts(key))
+
+
 async def answer(stage: Stage, turn: Turn, gate: Gate) -> str:
     kind, _, rest = turn.prompt.partition(" ")
+    if kind == "grow":
+        return await grow(stage, turn, rest)
     if kind == "fail":
         raise ModelRefused(f"No {rest}.")
     if kind == "promise":
@@ -140,18 +161,30 @@ def fork(life: Life) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def prepare(folder: Path, template: Path) -> Path:
+def prepare(folder: Path, template: Path, planted: str) -> Path:
     folder.mkdir()
     shutil.copy(template, folder / "system.db")
     front = MemoryFront(SystemClock(), folder / "service.jsonl")
-    for chat, person, text in ASKED:
+    for chat, person, text in GROWING if planted.startswith("growing") else ASKED:
         front.say(chat, Person(person.id, person.username, person.name), text)
     return folder
 
 
-def judge(folder: Path) -> list[str]:
+def judge_grown(front: MemoryFront, planted: str) -> list[str]:
+    """One message each, the whole answer; where no keys are kept one before it may have arrived, and it says so."""
+    wrong: list[str] = []
+    for chat, _, asked in GROWING:
+        told, whole = front.texts(chat), f"{GROWN[-1]} {asked.removeprefix('grow ')} is there."
+        is_marked = planted == "growing bot" and len(told) <= 2 and told[-1] == REPEAT + whole
+        wrong += [] if told == [whole] or is_marked else [f"{told} in {chat}"]
+    return wrong
+
+
+def judge(folder: Path, planted: str) -> list[str]:
     """What is wrong in the chats: asked ⊆ told, each exactly once, whole and in order."""
     front = MemoryFront(SystemClock(), folder / "service.jsonl")
+    if planted.startswith("growing"):
+        return judge_grown(front, planted)
     wrong: list[str] = []
     texts = {chat: front.texts(chat) + (front.texts(SUPERGROUP) if chat == GROUP else []) for chat in ONCE}
     for chat, words in ONCE.items():
@@ -171,14 +204,14 @@ def judge(folder: Path) -> list[str]:
 
 def kill_everywhere(folder: Path, edges: str, planted: str) -> list[dict[str, Any]]:
     template = asyncio.run(write_current(folder))
-    whole = prepare(folder / "whole", template)
+    whole = prepare(folder / "whole", template, planted)
     assert fork(Life(whole, 1, planted=planted)) == 0
     points = (whole / "edges.1").read_text().split()
     chosen = [number for number, point in enumerate(points, 1) if re.fullmatch(edges, point)]
     for number in chosen:
-        prepare(folder / f"{number}", template)
+        prepare(folder / f"{number}", template, planted)
     side_by_side([lambda number=number: kill_at(folder / f"{number}", number, planted) for number in chosen])
-    found = [{"edge": "none", "wrong": judge(whole), "died": False}]
+    found = [{"edge": "none", "wrong": judge(whole, planted), "died": False}]
     for number in chosen:
         end = json.loads((folder / f"{number}" / "end.json").read_text())
         found.append({"edge": f"{number} {points[number - 1]}", **end})
@@ -188,7 +221,7 @@ def kill_everywhere(folder: Path, edges: str, planted: str) -> list[dict[str, An
 def kill_at(place: Path, number: int, planted: str) -> None:
     died = fork(Life(place, 1, number, planted)) == -signal.SIGKILL
     ended = fork(Life(place, 2, planted=planted))
-    wrong = judge(place) + ([f"the second life ended with {ended}"] if ended else [])
+    wrong = judge(place, planted) + ([f"the second life ended with {ended}"] if ended else [])
     (place / "end.json").write_text(json.dumps({"wrong": wrong, "died": died}))
 
 

@@ -33,6 +33,16 @@ def test_b1_killed_at_any_edge_every_message_is_answered_once(tmp_path: Path, pl
     assert planted or "file:after-commit" in edges
 
 
+@pytest.mark.parametrize("planted", ["growing", "growing bot"])
+def test_b3_killed_at_any_edge_an_answer_that_grows_is_one_message(tmp_path: Path, planted: str) -> None:
+    found = kill(tmp_path, r"turn\.(grow|end).*|(intent|sent):.*|front\.(send|edit|sent_after)", planted)
+    assert [one for one in found if one["wrong"]] == []
+    edges = [one["edge"].partition(" ")[2] for one in found if one["died"]]
+    assert len(edges) >= 20
+    assert edges.count("front.edit") >= 4
+    assert {"turn.grow:before-commit", "turn.grow:after-commit", "turn.end:after-commit", "front.send"} <= set(edges)
+
+
 def test_p3_killed_at_any_edge_while_a_group_becomes_a_supergroup(tmp_path: Path) -> None:
     found = kill(tmp_path, r"follow:.*|(receive|turn\.end|sent):after-commit|front\.send", "moved group")
     assert [one for one in found if one["wrong"]] == []

@@ -40,6 +40,7 @@ from tests.world.anthropic_wire import (
     write_failure,
     write_head,
     write_message,
+    write_more,
     write_stream,
 )
 from tests.world.http_server import hang_up, serve_each
@@ -191,19 +192,26 @@ class _Writing:
         return False
 
     async def _hang(self, hang: Hang) -> bool:
-        streamed = self._seen.asked.streamed
-        if streamed and hang.said:
+        is_begun = self._seen.asked.streamed and bool(hang.said)
+        if is_begun:
             self._writer.write(
                 write_head(200, self._seen.id, "text/event-stream") + write_chunk(open_stream(self._seen, hang.said))
             )
         if not await self._is_released(hang.release):
             self._seen.dropped = True
             return False
-        rest = hang.then or Say("released")
-        if streamed and hang.said:
-            self._writer.write(write_chunk(b"".join(close_stream(self._seen, hang.said, rest))) + b"0\r\n\r\n")
+        said, rest = hang.said, hang.then or Say("released")
+        while isinstance(rest, Hang):
+            if is_begun:
+                self._writer.write(write_chunk(write_more(rest.said)))
+            if not await self._is_released(rest.release):
+                self._seen.dropped = True
+                return False
+            said, rest = said + rest.said, rest.then or Say("released")
+        if is_begun:
+            self._writer.write(write_chunk(b"".join(close_stream(self._seen, said, rest))) + b"0\r\n\r\n")
         else:
-            self._write([Say(hang.said), rest] if hang.said else [rest])
+            self._write([Say(said), rest] if said else [rest])
         await self._writer.drain()
         return True
 

@@ -54,10 +54,10 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Say `said`, then nothing until `release` is set (never, without one), then `then`."""
+    """Say `said`, then nothing until `release` is set (never, without one), then `then`, which may hang again."""
 
     release: asyncio.Event | None = None
-    then: Say | Call | None = None
+    then: Say | Call | Hang | None = None
     said: str = ""
 
 
@@ -295,11 +295,15 @@ def write_stream(seen: Seen, contents: Sequence[Content]) -> Iterator[bytes]:
     yield from _end(seen, whole)
 
 
+def write_more(text: str) -> bytes:
+    """What goes on with the first block."""
+    return write_event("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": text}})
+
+
 def close_stream(seen: Seen, said: str, rest: Content) -> Iterator[bytes]:
     """The end of a stream that `_open_stream` began."""
     if isinstance(rest, Say):
-        delta = {"type": "text_delta", "text": rest.text}
-        yield write_event("content_block_delta", {"index": 0, "delta": delta})
+        yield write_more(rest.text)
     yield write_event("content_block_stop", {"index": 0})
     whole = write_message(seen, [Say(said), rest])
     for index, block in enumerate(whole["content"][1:] if isinstance(rest, Call) else (), start=1):

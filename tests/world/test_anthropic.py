@@ -136,6 +136,21 @@ async def test_a_call_hangs_until_it_is_released(
     assert (message.stop_reason == "tool_use") == isinstance(then, Call)
 
 
+@both
+async def test_a_call_may_hang_more_than_once(
+    model: AnthropicWorld, client: anthropic.AsyncAnthropic, ask: Any
+) -> None:
+    first, second = asyncio.Event(), asyncio.Event()
+    model.answer(Hang(first, Hang(second, Say("c"), "b"), "a"))
+    asking_it = asyncio.create_task(ask(client, asking("x")))
+    await model.until(lambda: len(model.calls) == 1)
+    first.set()
+    assert model.calls[0].ended is None
+    second.set()
+    message = await asking_it
+    assert "".join(block.text for block in message.content if block.type == "text") == "abc"
+
+
 async def test_a_stream_may_end_early_as_if_nothing_were_missing(
     model: AnthropicWorld, client: anthropic.AsyncAnthropic
 ) -> None:
