@@ -23,7 +23,10 @@ PROMISED = {"keep": ("append", "code"), "think": ("muse", "analysis"), "doze": (
 WRITING = ("work", "append", "nap")
 KEPT = ("append", "muse", "nap")
 LINES, STAMPS = "lines.txt", "stamps.txt"
-FILLER = "This is a long answer of the scripted model, one sentence after the other. " * 90
+SENTENCE = "This is a long answer of the scripted model, one sentence after the other. "
+FILLER = SENTENCE * 90
+SLOWLY = 0.6  # the part of the long answers that are seen growing
+PAUSE = 1.2  # seconds that such a one is written at a time
 STAMP = 'echo "{sign} {nonce} $(date +%s%N)" >> ' + STAMPS
 Key = tuple[str, int]
 
@@ -119,7 +122,21 @@ class Mind:
 
     def _later(self, reply: Reply) -> Reply:
         assert isinstance(reply, Say | Call)
+        if isinstance(reply, Say) and reply.text.startswith(SENTENCE) and self._chance.random() < SLOWLY:
+            return _slowly(reply.text)
         seconds = self.least + self._chance.random() ** 2 * (self.most - self.least)
-        released = asyncio.Event()
-        asyncio.get_running_loop().call_later(seconds, released.set)
-        return Hang(released, then=reply)
+        return Hang(_passed(seconds), then=reply)
+
+
+def _slowly(text: str) -> Hang:
+    """Written so that its chat sees it grow: begun, gone on with, and then the rest."""
+    first, more = len(SENTENCE), 4 * len(SENTENCE)
+    rest = Hang(_passed(2 * PAUSE), Say(text[more:]), text[first:more])
+    return Hang(_passed(PAUSE), rest, text[:first])
+
+
+def _passed(seconds: float) -> asyncio.Event:
+    """Set after so long."""
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, passed.set)
+    return passed

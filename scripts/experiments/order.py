@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-ACKNOWLEDGEMENT = "ack"
+ACKNOWLEDGEMENT, ANSWER = "ack", "answer"
 Row = Mapping[str, Any] | Any  # a row of `deliveries`, by column name
 
 
@@ -26,7 +26,7 @@ def find_disorder(rows: Iterable[Row], numbers: Mapping[tuple[str, int], int]) -
 
 
 def _late(written: Sequence[Row], at: Mapping[int, int]) -> Iterator[Row]:
-    told = [row for row in written if row["id"] in at]
+    told = sorted((row for row in written if row["id"] in at), key=_place_in(written))
     released, last = _released(written, at), dict[object, int]()
     overtaking = _earliest_after([row for row in told if row["kind"] != ACKNOWLEDGEMENT], at)
     for row in told:
@@ -38,14 +38,37 @@ def _late(written: Sequence[Row], at: Mapping[int, int]) -> Iterator[Row]:
         last[promise] = moment
 
 
+def _place_in(written: Sequence[Row]) -> Callable[[Row], int]:
+    """By number, but an answer that had grown stands for the acknowledgement that its change covers."""
+    first: dict[object, int] = {}
+    for row in written:
+        if row["kind"] == ACKNOWLEDGEMENT:
+            first.setdefault(row["turn_id"], row["id"])
+
+    def place(row: Row) -> int:
+        own = int(row["id"])
+        return first.get(row["turn_id"], own) if _covers(row) else own
+
+    return place
+
+
+def _covers(row: Row) -> bool:
+    return row["kind"] == ANSWER and row["promise_id"] is not None
+
+
 def _released(written: Sequence[Row], at: Mapping[int, int]) -> dict[object, int]:
-    """When what a promise says was let go: with its acknowledgement, or with the one of its turn that covers it."""
+    """When what a promise says was let go: with its acknowledgement, or with the one of its turn that covers it.
+
+    An answer that had grown covers it by a change, whose moment is not known here.
+    """
+    covered = {row["turn_id"] for row in written if _covers(row)}
     acknowledgements = [row for row in written if row["kind"] == ACKNOWLEDGEMENT]
     first: dict[object, int] = {}
     for row in acknowledgements:
         if row["id"] in at:
             first.setdefault(row["turn_id"], at[row["id"]])
-    return {row["promise_id"]: at.get(row["id"], first.get(row["turn_id"], 0)) for row in acknowledgements}
+    last = dict.fromkeys(covered, max(at.values(), default=0)) | first
+    return {row["promise_id"]: at.get(row["id"], last.get(row["turn_id"], 0)) for row in acknowledgements}
 
 
 def _earliest_after(rows: Sequence[Row], at: Mapping[int, int]) -> dict[int, int]:

@@ -14,7 +14,7 @@ from scripts.experiments.pace import Pace
 from scripts.experiments.stage import Cast
 from tests.world.telegram import Chat, Person, RefusalError, SentMessage, TelegramWorld
 
-KINDS = {"ask": 8, "keep": 8, "think": 3, "work": 4, "peek": 2, "long": 1}
+KINDS = {"ask": 8, "keep": 8, "think": 3, "work": 4, "peek": 2, "long": 2}
 DEEDS = {"ask": 16, "edit": 3, "reply": 3, "cancel": 2, "stop": 1, "ping": 1, "late mention": 2}
 FORGET_SECONDS = 6.0  # what is open longer holds back no further message
 PROMISE = re.compile(r"Promise #(\d+)")

@@ -45,3 +45,11 @@ def test_a_covered_acknowledgement_is_let_go_with_the_first_of_its_turn() -> Non
     result = {"id": 3, "kind": "result", "promise_id": 6}
     assert write(first, covered, result, {"id": 4}, told="413") == []
     assert write(first, covered, result, {"id": 4}, told="143") == ["out of order: result 3 in 7"]
+
+
+def test_an_answer_that_had_grown_lets_its_promises_go_at_an_unknown_moment_after_its_beginning() -> None:
+    ack = {"id": 1, "kind": "ack", "promise_id": 5, "turn_id": 1}
+    result = {"id": 2, "kind": "result", "promise_id": 5}
+    answer = {"id": 3, "promise_id": 5, "turn_id": 1}
+    assert write(ack, result, answer, {"id": 4}, told="342") == []
+    assert write(ack, answer, result | {"id": 4}, told="43") == ["out of order: result 4 in 7"]
