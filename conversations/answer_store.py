@@ -116,9 +116,11 @@ def _replace(connection: Connection, held: Row[Any], draft: Draft, now: datetime
 
 
 def _anew(connection: Connection, lost: Row[Any] | None, draft: Draft, now: datetime) -> list[int]:
-    """A message of its own; behind one that is lost, or may be."""
+    """A message of its own, in the place of one that never arrived; behind one of which nobody knows."""
     if lost is None or not draft.pieces:
         return owe(connection, draft, now)
+    is_dead = (deliveries.c.id == lost.id, deliveries.c.status == "dead")
+    connection.execute(update(deliveries).where(*is_dead).values(status="dropped"))
     return write_parts(connection, draft, list(enumerate(draft.pieces, 1)), now)
 
 

@@ -240,6 +240,12 @@ def bury(connection: Connection, delivery: Delivery, error: str) -> None:
     connection.execute(update(deliveries).where(*still).values(status="dead", error=error))
 
 
+def tell_anew(connection: Connection, delivery: Delivery) -> None:
+    """Its message is gone, or can be changed no more: another one is sent."""
+    fresh = {"message_id": None, "sent_at": None, "random_id": new_key(), "sends": 0}
+    connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(status="ready", **fresh))
+
+
 def claimed(connection: Connection, chat: Chat, message_ids: Iterable[int]) -> set[int]:
     """Which of these messages a row is known to have become."""
     query = select(deliveries.c.message_id).where(*_of(chat), deliveries.c.message_id.in_(tuple(message_ids)))

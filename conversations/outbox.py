@@ -280,11 +280,14 @@ class Outbox:
             await self._bury(delivery, str(error))
 
     async def _bury(self, delivery: Delivery, error: str) -> None:
+        """A dead letter, unless it is a whole answer whose beginning alone cannot be changed any more."""
         log.warning("A message will never arrive.", delivery=delivery.id, chat=delivery.chat.key, error=error)
 
         def bury(connection: Connection) -> None:
+            if _is_growth(delivery) and turn_store.is_ended(connection, delivery.turn_id or 0):
+                return rows.tell_anew(connection, delivery)
             rows.forget_send(connection, delivery)
-            rows.bury(connection, delivery, error)
+            return rows.bury(connection, delivery, error)
 
         await self._settle("bury", delivery, bury)
 

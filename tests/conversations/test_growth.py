@@ -306,7 +306,7 @@ async def test_b3_what_cannot_be_told_in_the_one_message_is_told_in_another(
     stage: Stage, writer: Writer, call: str
 ) -> None:
     """Somebody deleted it, for example."""
-    await stage.say(DM, OLGA, "tell me")
+    asked = await stage.say(DM, OLGA, "tell me")
     if call == "edit":
         await writer.shows("One")
     stage.front.refuse(call, Undeliverable("The message is gone."))
@@ -317,7 +317,18 @@ async def test_b3_what_cannot_be_told_in_the_one_message_is_told_in_another(
     writer.ends("One two three.")
     await writer.told()
     assert stage.front.texts("1")[-1] == "One two three."
-    assert [(row.part, row.status) for row in await stage.rows("deliveries")] == [(0, "dead"), (1, "sent")]
+    assert [(row.part, row.status) for row in await stage.rows("deliveries")] == [(0, "dropped"), (1, "sent")]
+    assert stage.front.line(DM, asked.id).reaction == "👍"
+
+
+async def test_b3_an_end_that_cannot_be_written_to_its_message_is_another_one(stage: Stage, writer: Writer) -> None:
+    await stage.say(DM, OLGA, "tell me")
+    await writer.shows("One")
+    stage.front.refuse("edit", Undeliverable("The message is gone."))
+    writer.ends("One two.")
+    await writer.told()
+    assert stage.front.texts("1") == ["One", "One two."]
+    assert [(row.status, row.message_id) for row in await stage.rows("deliveries")] == [("sent", 3)]
 
 
 async def test_b3_a_bot_grows_its_message_too(stage: Stage, writer: Writer) -> None:
