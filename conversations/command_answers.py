@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -12,6 +10,7 @@ from conversations import delivery_store, store, turn_store
 from conversations.commands import Command, read_command
 from conversations.links import tell_link
 from conversations.orders import read_order
+from conversations.reports import Reports, list_promises
 from conversations.store import Why
 from conversations.turn import Turn
 from conversations.turns import Gate
@@ -20,11 +19,13 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import NotAllowed, Unknown
 from core.message import Chat
-from core.moments import tell_moment
-from core.protocols import Call, LinkSearch, PromiseMaker, PromiseView
+from core.protocols import Call, LinkSearch, PromiseMaker
 
 HELP = """I answer here, and take on long jobs as promises. Commands, with or without the slash where they stand alone:
 /ping: whether I am well
+/status: the same, what I am at in this chat, and which promises are open
+/workspace: what this chat works in, and what it may do
+/usage: what this workspace has used, and what that cost
 /stop: end what I am doing for you
 /promise TEXT: take on a long job (options go first: type=analysis at="2026-12-01 09:00" every=1d zone=Europe/Berlin \
 after=7)
@@ -36,8 +37,6 @@ after=7)
 /why NUMBER: why a message was or was not answered (or reply `/why` to it)"""
 
 LISTED = 10
-SHORT = 80  # characters of a task, or of what is said of it, in a list
-Status = Callable[[], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,13 @@ class CommandAnswers:
     clock: Clock
     promises: PromiseMaker
     links: LinkSearch
-    status: Status
+    reports: Reports
 
     async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
         command = read_command(prompt) or Command("help")
         match command.name:
-            case "ping":
-                return await self.status()
+            case "start" | "ping" | "status" | "usage" | "workspace":
+                return await self._report(turn, command)
             case "stop":
                 return await self._why_not_stopped(turn)
             case "promise":
@@ -73,6 +72,19 @@ class CommandAnswers:
                 return command.rest
             case _:
                 return HELP
+
+    async def _report(self, turn: Turn, command: Command) -> str:
+        match command.name:
+            case "start":
+                return self.reports.greet(turn)
+            case "status":
+                return await self.reports.status(turn)
+            case "usage":
+                return await self.reports.usage(turn)
+            case "workspace":
+                return self.reports.workspace(turn)
+            case _:
+                return await self.reports.ping()
 
     async def _why_not_stopped(self, turn: Turn) -> str:
         running = await self.database.read(lambda connection: turn_store.running(connection, turn.chat))
@@ -138,7 +150,8 @@ class CommandAnswers:
 
     async def _list(self, turn: Turn, command: Command) -> str:
         if command.name == "promises":
-            return _list(await self.promises.list_for(turn.asker), self.clock.now())
+            listed = list_promises(await self.promises.list_for(turn.asker), self.clock.now())
+            return listed or "Nothing is promised in this workspace."
         found = await self.links.search(turn.workspace, command.rest, LISTED)
         if not found:
             return "No saved link holds all of these words." if command.rest.strip() else "No link is saved here yet."
@@ -162,34 +175,3 @@ class CommandAnswers:
 def tell_why(why: Why) -> str:
     turn = f" (turn {why.turn_id}: {why.turn_status})" if why.turn_id is not None else ""
     return f"Message {why.message_id} by {why.sender} was {'' if why.answer else 'not '}answered: {why.reason}{turn}."
-
-
-def _list(promises: list[PromiseView], now: datetime) -> str:
-    if not promises:
-        return "Nothing is promised in this workspace."
-    return "\n".join(_line(promise, now) for promise in promises)
-
-
-def _line(promise: PromiseView, now: datetime) -> str:
-    more = _short(_state(promise, now))
-    return f"#{promise.id} {promise.status}{f' ({more})' if more else ''}: {_short(promise.task_description)}"
-
-
-def _state(promise: PromiseView, now: datetime) -> str:
-    """What is to be known beside the status."""
-    match promise.status, promise.waiting_for:
-        case "in_progress", _:
-            return promise.progress or ""
-        case "waiting", "schedule" if promise.due_at and promise.due_at > now:
-            return f"until {tell_moment(promise.due_at, promise.zone)}"
-        case "waiting", "dependency":
-            return "for what it follows"
-        case "waiting", "approval":
-            return f"to be allowed: /approve {promise.id}"
-        case _:
-            return promise.error_message or ""
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"

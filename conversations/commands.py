@@ -7,19 +7,23 @@ from dataclasses import dataclass
 
 # What Telegram offers where people type a slash.
 MENU = (
-    ("help", "what I can do"),
+    ("start", "say hello, and what I can do"),
+    ("help", "all commands"),
+    ("status", "how I am, what I am at, which promises are open"),
     ("promises", "what I have promised in this workspace"),
     ("promise", "take on a long job: /promise TEXT"),
     ("cancel", "cancel a promise: /cancel NUMBER"),
     ("retry", "take a promise up again: /retry NUMBER"),
     ("stop", "end what I am doing for you"),
     ("why", "why a message was answered or not: reply to it"),
+    ("usage", "what this workspace has used, and what that cost"),
     ("link", "what is known of links: /link WORDS"),
-    ("ping", "whether I am there, and how I am"),
+    ("workspace", "what this chat works in, and what it may do"),
 )
-BARE = {"ping", "stop", "promises", "lift"}  # these are commands without a slash too, when they stand alone
+# These are commands without a slash too, when they stand alone.
+BARE = {"ping", "stop", "promises", "lift", "status", "usage", "workspace"}
 LOOSE = {"cancel", "retry", "approve", "refuse"}  # and these with a number, or as a reply to what they speak of
-NAMES = BARE | LOOSE | {"help", "why", "promise", "link", "self-ping"}
+NAMES = BARE | LOOSE | {"start", "help", "why", "promise", "link", "self-ping"}
 SLASHED = re.compile(r"/(?P<name>[a-z_-]+)(?:@\w+)?(?:\s+(?P<rest>.*))?", re.IGNORECASE | re.DOTALL)
 NUMBER = re.compile(r"(?:promise\s+)?#?(\d{1,18})", re.IGNORECASE)  # more digits than a table's numbers have
 

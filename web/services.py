@@ -18,6 +18,7 @@ from conversations.media_cleaning import MediaCleaning
 from conversations.moves import Moves
 from conversations.outbox import Outbox, OutboxDoors
 from conversations.reception import Reception
+from conversations.reports import Reports
 from conversations.self_ping import SelfPing
 from conversations.signs import Signs
 from conversations.status import StatusLine
@@ -133,7 +134,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, side.enclosures))
     seen = Seen(events, Growth(database, clock, outbox))
     agents = build_agents(Offered(promises, history, seen, side.media, side.files(outbox.wake), side.links))
-    status = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
+    ping = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
+    reports = Reports(database, clock, promises, ping, lambda: moves.config, lambda: accounts.current)
     doors = TurnDoors(
         database=database,
         clock=clock,
@@ -144,7 +146,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         history=history,
         media=side.media,
         answer_agent=side.answers(agents),
-        answer_command=CommandAnswers(database, clock, promises, side.links, status),
+        answer_command=CommandAnswers(database, clock, promises, side.links, reports),
         done_so_far=agents.done_so_far,
         moves=moves,
     )

@@ -30,6 +30,7 @@ from conversations.moves import Moves
 from conversations.outbox import Outbox, OutboxDoors
 from conversations.pace import Paces
 from conversations.reception import Reception
+from conversations.reports import Reports
 from conversations.signs import Signs
 from conversations.turn import Turn
 from conversations.turns import Gate, TurnDoors, Turns
@@ -225,6 +226,8 @@ class Stage:
         self.seen = Seen(self.events, self.growth)
         self.files = Files(database, clock, media_folder, enclosures, self.outbox.wake)
         self.promises = PlayedPromises(database, clock)
+        told = (lambda: self.moves.config, lambda: self.accounts)
+        self.reports = Reports(database, clock, self.promises, _status, *told)
         self.owner = Owner("boot", "ns", self.pid, 1.0)
         self.history = History(database, 50, 8_000)
         senses = (self.senses.listen, self.senses.read)
@@ -240,7 +243,7 @@ class Stage:
                 history=self.history,
                 media=self.media,
                 answer_agent=self.agent,
-                answer_command=CommandAnswers(database, clock, self.promises, Links(database), _status),
+                answer_command=CommandAnswers(database, clock, self.promises, Links(database), self.reports),
                 done_so_far=self.agent.done_so_far,
                 moves=self.moves,
             )

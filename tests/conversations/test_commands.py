@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 
-from conversations.command_answers import _list
-from conversations.commands import Command, read_command
+from conversations.command_answers import HELP
+from conversations.commands import MENU, Command, read_command
 from conversations.turn import Turn
 from conversations.turns import Gate
 from core.message import Chat
-from core.protocols import Call, PromiseView
+from core.protocols import Call
 from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage, make_promise
 
 
@@ -37,11 +33,25 @@ from tests.conversations.stage import DM, FRONT, MAX, OLGA, Stage, make_promise
         ("/unknown", None),
         ("help me", None),
         ("/help", Command("help")),
+        ("/start", Command("start")),
+        ("/start abc", Command("start", "abc")),
+        ("start", None),
+        ("status", Command("status")),
+        ("Usage.", Command("usage")),
+        ("workspace", Command("workspace")),
+        ("workspace of the team", None),
         ("", None),
     ],
 )
 def test_b9_words_that_are_commands(text: str, command: Command | None) -> None:
     assert read_command(text) == command
+
+
+def test_b9_every_word_of_the_menu_is_a_command() -> None:
+    assert [name for name, _ in MENU if read_command(f"/{name}@valor_bot 7") is None] == []
+    wanted = "start help status promises promise cancel retry stop why usage link workspace"
+    assert [name for name, _ in MENU] == wanted.split()
+    assert [name for name, _ in MENU if name not in {"start", "help"} and f"/{name}" not in HELP] == []
 
 
 @pytest.mark.parametrize(
@@ -61,6 +71,8 @@ def test_b9_words_that_are_commands(text: str, command: Command | None) -> None:
         ("/why 99", "No message 99 of this chat is stored. (E-"),
         ("lift", "I had not stopped answering in 1."),
         ("/self-ping abc", "abc"),
+        ("/start", "Hello Olga. I am Valor"),
+        ("status", "pong: all is well\n\nNothing is running in this chat.\n\nOpen promises:\n#7 pending"),
     ],
 )
 async def test_b9_commands_are_answered_without_a_model(stage: Stage, text: str, answer: str) -> None:
@@ -121,30 +133,3 @@ async def test_a9_only_an_owner_lifts(stage: Stage) -> None:
     await stage.say(Chat(FRONT, "2"), MAX, "/lift 1")
     await stage.quiet()
     assert stage.front.texts("2")[0].startswith("Only an owner may let me answer again. (E-")
-
-
-async def test_p1_long_and_absent_promises_are_listed_in_a_line(stage: Stage) -> None:
-    now = stage.clock.now()
-    view = PromiseView(1, "x" * 200, "code", "pending", None, None, None, now, None)
-    assert _list([], now) == "Nothing is promised in this workspace."
-    assert _list([view], now) == f"#1 pending: {'x' * 79}…"
-
-
-@pytest.mark.parametrize(
-    ("known", "line"),
-    [
-        ({"status": "in_progress", "progress": "2 steps"}, "#1 in_progress (2 steps): count"),
-        ({"waiting_for": "dependency"}, "#1 waiting (for what it follows): count"),
-        ({"waiting_for": "approval"}, "#1 waiting (to be allowed: /approve 1): count"),
-        ({"waiting_for": "directory", "error_message": "Ann writes."}, "#1 waiting (Ann writes.): count"),
-        ({"waiting_for": "schedule", "error_message": "No answer."}, "#1 waiting (No answer.): count"),
-        (
-            {"waiting_for": "schedule", "due_at": datetime(2030, 1, 1, 8, tzinfo=UTC), "zone": "Europe/Berlin"},
-            "#1 waiting (until 2030-01-01 09:00 (Europe/Berlin)): count",
-        ),
-    ],
-)
-def test_p7_a_list_says_what_is_waited_for(known: dict[str, Any], line: str) -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    view = PromiseView(1, "count", "code", "waiting", None, None, None, now, None)
-    assert _list([replace(view, **known)], now) == line
