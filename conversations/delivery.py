@@ -10,7 +10,7 @@ from datetime import datetime
 
 from conversations.typeset import LOCAL, typeset
 from core.attachment import tell_size
-from core.message import Chat, Entity, Part, Piece
+from core.message import Button, Chat, Entity, Part, Piece
 from core.protocols import Call
 
 ANSWER = "answer"
@@ -50,7 +50,7 @@ class Draft:
     `kind` is `answer`, `ack`, `progress`, `result`, `notice`, `file`, `question N`, `retry N`, or `result N` and
     `notice N` where the promise was retried since; a `held` one waits for its turn to end. What takes more than
     MOST_PIECES becomes its beginning and a file with all of it. The last piece goes with
-    `enclosed`, where there is one.
+    `enclosed`, where there is one, and has the `buttons`.
     """
 
     chat: Chat
@@ -62,6 +62,7 @@ class Draft:
     held: bool = False
     tail: str = ""
     file: Enclosure | None = None
+    buttons: tuple[Button, ...] = ()
     pieces: tuple[Piece, ...] = field(init=False)
     enclosed: Enclosure | None = field(init=False)
 
@@ -137,10 +138,11 @@ class Delivery:
     file: str | None = None
     sends: int = 0
     may_grow: bool = False
+    buttons: tuple[Button, ...] = ()
 
     @property
     def part(self) -> Part:
-        return Part(self.chat, self.text, self.entities, self.reply_to, self.random_id)
+        return Part(self.chat, self.text, self.entities, self.reply_to, self.random_id, buttons=self.buttons)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
+    or_,
     select,
     update,
 )
@@ -27,9 +28,10 @@ from sqlalchemy import (
 from conversations import file_store, move_store
 from conversations.delivery import ANSWER, FILE, Delivery, Draft, Shown, new_key
 from conversations.typeset import repeated
-from core.message import Chat, Entity, Piece
+from core.message import Button, Chat, Entity, Piece
 from core.schema import Moment, deliveries, files, turns
 
+BUTTONED = "bot:"  # fronts that can show buttons
 OWED = ("held", "open", "ready", "ambiguous")
 SENDS = 2  # where nobody knows whether the first one arrived
 # Spelled out in the statement: with bound values SQLite does not see that its partial index serves.
@@ -87,6 +89,9 @@ def write_parts(connection: Connection, draft: Draft, parts: list[tuple[int, Pie
     ids = [insert_part(connection, draft, number, piece, now) for number, piece in parts]
     if file_id is not None:
         connection.execute(update(deliveries).where(deliveries.c.id == ids[-1]).values(file_id=file_id))
+    if draft.buttons and ids and draft.chat.front.startswith(BUTTONED):
+        shown = [list(button) for button in draft.buttons]
+        connection.execute(update(deliveries).where(deliveries.c.id == ids[-1]).values(buttons=shown))
     return ids
 
 
@@ -151,6 +156,21 @@ def change(connection: Connection, row: Row[Any], piece: Piece) -> None:
             version=deliveries.c.version + 1,
             former=former or None,
             **content_of(repeated(piece) if row.sends >= SENDS else piece),
+        )
+    )
+
+
+def take_buttons(connection: Connection, promise_id: int, *kinds: str) -> None:
+    """Leave nothing to press under what was told of a promise under kinds that begin so: it has been decided."""
+    told = (deliveries.c.promise_id == promise_id, or_(*(deliveries.c.kind.startswith(kind) for kind in kinds)))
+    is_shown = and_(deliveries.c.status == "sent", deliveries.c.message_id.is_not(None))
+    connection.execute(
+        update(deliveries)
+        .where(*told, deliveries.c.buttons.is_not(None))
+        .values(
+            buttons=null(),
+            version=deliveries.c.version + 1,
+            status=case((is_shown, "ready"), else_=deliveries.c.status),
         )
     )
 
@@ -322,7 +342,11 @@ def _delivery(row: Row[Any]) -> Delivery:
         file_id=row.file_id,
         file=row.file,
         sends=row.sends,
+<<<<<<< HEAD
         may_grow=row.kind == ANSWER and row.part == 0,
+=======
+        buttons=tuple(Button(*button) for button in row.buttons or ()),
+>>>>>>> 3f8180b (Buttons under the bot's messages: a press is a row that says a command, answered once)
     )
 
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from conversations import attachment_store, move_store, steering, store, turn_store
+from conversations import attachment_store, buttons, move_store, steering, store, turn_store
 from conversations.alert_store import Alert, write_alert
-from conversations.commands import read_command
+from conversations.commands import Command, read_command
 from conversations.moves import follow
 from conversations.store import ChatRow, Filing, Known
 from conversations.turn import Turn, TurnKind
@@ -48,7 +48,7 @@ class Receipt:
     `is_new`: it gets an answer that it did not have coming. `turn_id` is the turn that gives it. One that runs already
     has to begin again when it has read less than `joined` (which counts what the turn's run begins with), and to end
     when `stopped`. `moved`: it told, first of all, that its group became a supergroup. `alert` is a sentence for the
-    owner.
+    owner, `told` one for who pressed a button from which nothing follows.
     """
 
     message: Message
@@ -60,6 +60,7 @@ class Receipt:
     stopped: bool = False
     moved: bool = False
     alert: str | None = None
+    told: str = ""
 
 
 class Inbox:
@@ -129,14 +130,15 @@ class Inbox:
         return follow(connection, message.move, self._config(), self._clock.now())
 
     def _store(self, connection: Connection, message: Message, via: str) -> Receipt:
-        replied = store.is_reply_to_us(connection, message)
+        replied = message.pressed is not None or store.is_reply_to_us(connection, message)
         verdict = self._judge(connection, message, replied)
         if isinstance(verdict, Refusal):
             return self._refuse(connection, message, verdict)
         since = store.since_of(connection, self._entries(message)) or self._clock.now()
         chat = store.chat_of(connection, message, since)
         known = store.find_message(connection, message)
-        if message.id <= chat.floor or store.is_told(connection, message) or (known and _is_old_news(known, message)):
+        is_below = message.id <= chat.floor and not message.pressed
+        if is_below or store.is_told(connection, message) or (known and _is_old_news(known, message)):
             return _again(message, verdict.reason, known)
         return self._file(connection, _Case(message, verdict, chat, via, known))
 
@@ -209,8 +211,10 @@ class Inbox:
             return Receipt(message, BEFORE)
         if message.sent_at < (message.heard_at or now) - timedelta(hours=self._limits.hours):
             return Receipt(message, TOO_OLD)
+        if message.pressed and (told := buttons.why_not(connection, message, command, case.verdict.role, now)):
+            return Receipt(message, f"pressed: {told}", told=told)
         if command is not None and command.name == "stop":
-            return self._stop(connection, case)
+            return self._stop(connection, case, command)
         if command is not None:
             return self._open(connection, case, TurnKind.COMMAND)
         return self._join(connection, case) or self._open(connection, case, TurnKind.AGENT)
@@ -270,13 +274,15 @@ class Inbox:
     def _may_join(self, connection: Connection, turn: Turn) -> bool:
         return turn_store.may_join(connection, turn, self._clock.now(), self._limits.join_seconds)
 
-    def _stop(self, connection: Connection, case: _Case) -> Receipt:
-        """End what the chat is at, when the asker may; else a command's turn says why not."""
+    def _stop(self, connection: Connection, case: _Case, command: Command) -> Receipt:
+        """End what the chat is at, or the turn that is named, when the asker may; else a command says why not."""
         message, role = case.message, case.verdict.role
-        turn = turn_store.running(connection, message.chat)
-        if turn is None or not _may_stop(turn, message.sender.id, role):
-            turn = turn_store.last_open(connection, message.chat)
-        if turn is None or not _may_stop(turn, message.sender.id, role):
+        if command.number is not None:
+            wanted = [turn_store.unfinished(connection, message.chat, command.number)]
+        else:
+            wanted = [turn_store.running(connection, message.chat), turn_store.last_open(connection, message.chat)]
+        turn = next((one for one in wanted if one and buttons.may_stop(one, message.sender.id, role)), None)
+        if turn is None:
             return self._open(connection, case, TurnKind.COMMAND)
         turn_store.request_stop(connection, turn, message.sender.name or str(message.sender.id))
         turn_store.join(connection, turn, message, turn.role)
@@ -306,10 +312,6 @@ def _take_in(connection: Connection, turn: Turn, message: Message, role: Role) -
     turn_store.join(connection, turn, message, role)
     turn_store.begin_anew(connection, turn)
     return turn.joined + 1
-
-
-def _may_stop(turn: Turn, person_id: int, role: Role) -> bool:
-    return may(role, Action.STOP_OWN if turn.requester_id == person_id else Action.STOP_OTHERS)
 
 
 def _is_old_news(known: Known, message: Message) -> bool:

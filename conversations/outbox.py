@@ -232,7 +232,8 @@ class Outbox:
     async def _show(self, front: Front, delivery: Delivery) -> Shown:
         """Edit, or send once: what may have arrived already is looked for first."""
         if delivery.message_id is not None:
-            await front.edit(delivery.chat, delivery.message_id, delivery.text, delivery.entities)
+            part = delivery.part
+            await front.edit(part.chat, delivery.message_id, part.text, part.entities, part.buttons)
             return Shown(delivery.chat, delivery.message_id)
         if front.keeps_keys and self._may_have_arrived(delivery):
             found = await self._look(front, delivery)

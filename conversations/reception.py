@@ -53,6 +53,15 @@ class Reception:
             self.turns.wake(message.chat, command)
         return receipt
 
+    async def press(self, message: Message) -> str:
+        receipts: list[Receipt] = []
+
+        async def take() -> None:
+            receipts.append(await self.take(message))
+
+        await _when_writable(take)
+        return receipts[-1].told
+
     async def receive_waiting(self, messages: Sequence[Message]) -> None:
         """Returns when the messages are rows; `catch_up` begins their turns."""
         receipts: list[Receipt] = []
@@ -97,7 +106,7 @@ class Reception:
         if receipt.turn_id is None:
             return
         chat = receipt.message.chat
-        if receipt.is_new:
+        if receipt.is_new and not receipt.message.pressed:
             self.signs.show(chat, [receipt.message.id], Sign.SEEN)
             self.signs.mark_read(chat, receipt.message.id)
         if receipt.stopped:

@@ -21,6 +21,7 @@ from core.workspaces import Role
 
 OURS = "Valor"
 TOLD = ("sent", "ready", "open", "ambiguous")
+IS_WRITTEN = messages.c.message_id > 0  # presses of buttons are below
 NOT_STOPPED = {"stopped_at": None, "stopped_reason": None}
 
 
@@ -213,6 +214,14 @@ def change_text(connection: Connection, known: Known, message: Message, prompt: 
     connection.execute(update(messages).where(messages.c.id == known.row).values(**changed))
 
 
+def was_pressed(connection: Connection, message: Message, since: datetime) -> bool:
+    """Whether the same person has pressed the same button since then, and something came of it."""
+    same = (messages.c.reply_to == message.reply_to, messages.c.text == message.text)
+    theirs = (messages.c.sender_id == message.sender.id, messages.c.message_id < 0, messages.c.answer)
+    query = select(messages.c.id).where(*_is(messages, message.chat), *same, *theirs, messages.c.received_at >= since)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def is_reply_to_us(connection: Connection, message: Message) -> bool:
     """Also where the message replied to was only read in the history: its delivery may not know its number yet."""
     if message.reply_to is None:
@@ -252,7 +261,7 @@ def recent(connection: Connection, chat: Chat, before: int, limit: int, workspac
     """
     said = (
         select(messages.c.id, messages.c.message_id, messages.c.sender_name, messages.c.sent_at, messages.c.text)
-        .where(*_is(messages, chat), messages.c.message_id < before, *_said_in(workspace))
+        .where(*_is(messages, chat), messages.c.message_id.between(1, before - 1), *_said_in(workspace))
         .order_by(messages.c.message_id.desc())
         .limit(limit)
     )
@@ -284,7 +293,8 @@ def line(connection: Connection, chat: Chat, message_id: int) -> tuple[Said, int
 def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> list[Said]:
     """What was said in one chat holding all `words`, in what it carried too, newest first."""
     holds = [or_(messages.c.text.icontains(word, autoescape=True), attachment_store.holding(word)) for word in words]
-    query = select(messages).where(*_is(messages, chat), *holds).order_by(messages.c.message_id.desc()).limit(limit)
+    found = select(messages).where(*_is(messages, chat), IS_WRITTEN, *holds)
+    query = found.order_by(messages.c.message_id.desc()).limit(limit)
     theirs = _said(connection, connection.execute(query).all())
     held = [deliveries.c.text.icontains(word, autoescape=True) for word in words]
     told = select(deliveries).where(*_is(deliveries, chat), deliveries.c.status.in_(TOLD), *held)
@@ -295,7 +305,8 @@ def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> 
 
 def oldest(connection: Connection, chat: Chat) -> int:
     """The oldest message of a chat that is stored; 0 for none."""
-    return connection.execute(select(func.min(messages.c.message_id)).where(*_is(messages, chat))).scalar() or 0
+    query = select(func.min(messages.c.message_id)).where(*_is(messages, chat), IS_WRITTEN)
+    return connection.execute(query).scalar() or 0
 
 
 def why(connection: Connection, key: str, message_id: int) -> list[Why]:

@@ -59,8 +59,9 @@ class Turn:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The messages of its chat that it answers."""
-        return tuple(asked.message_id for asked in (*self.asked, *self.steered_by) if asked.is_here)
+        """The messages of its chat that it answers; presses are none."""
+        asked = (one for one in (*self.asked, *self.steered_by) if one.is_here)
+        return tuple(one.message_id for one in asked if one.message_id > 0)
 
     @property
     def prompt(self) -> str:

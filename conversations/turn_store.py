@@ -31,7 +31,7 @@ def open_turn(connection: Connection, message: Message, admission: Admission, ki
         "requester_id": message.sender.id,
         "requester_name": message.sender.name,
         "role": admission.role,
-        "reply_to": message.id,
+        "reply_to": (message.reply_to or 0) if message.pressed else message.id,
         "run_id": new_run_id(),
         "created_at": now,
     }
@@ -52,6 +52,13 @@ def last_open(connection: Connection, chat: Chat) -> Turn | None:
 def running(connection: Connection, chat: Chat) -> Turn | None:
     """The turn that answers a chat now."""
     query = select(turns).where(*_in(chat), turns.c.status == "running", turns.c.kind == TurnKind.AGENT)
+    return _first(connection, query)
+
+
+def unfinished(connection: Connection, chat: Chat, turn_id: int) -> Turn | None:
+    """The agent's turn of that number in a chat, as long as it waits or runs, and is wanted."""
+    is_wanted = (turns.c.status.in_(UNFINISHED), turns.c.stop_requested_by.is_(None))
+    query = select(turns).where(*_in(chat), turns.c.id == turn_id, turns.c.kind == TurnKind.AGENT, *is_wanted)
     return _first(connection, query)
 
 
@@ -193,7 +200,7 @@ def speaks_of(connection: Connection, turn: Turn, message_id: int) -> bool:
 def numbers_of(connection: Connection, turn_id: int) -> tuple[int, ...]:
     """The messages of its chat that a turn answers."""
     of_turn = messages.join(turns, (messages.c.turn_id == turns.c.id) & (messages.c.chat_id == turns.c.chat_id))
-    query = select(messages.c.message_id).select_from(of_turn).where(turns.c.id == turn_id)
+    query = select(messages.c.message_id).select_from(of_turn).where(turns.c.id == turn_id, messages.c.message_id > 0)
     return tuple(connection.execute(query.order_by(messages.c.message_id)).scalars())
 
 

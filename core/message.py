@@ -58,7 +58,8 @@ class Message:
     `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for, `heard_at` what
     the clock that `sent_at` was read from said when the message was heard; None where that clock is ours. `move` is
     what a service message tells of a group that became a supergroup, `album` the number that the messages of one album
-    share, `reply_to_author` who wrote what it replies to, where the front tells that.
+    share, `reply_to_author` who wrote what it replies to, where the front tells that. `pressed` is what the service
+    calls the press of a button, which says `text` under the message `reply_to`: `id` is no message's then, and below 0.
     """
 
     chat: Chat
@@ -81,6 +82,7 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
     album: int | None = None
     reply_to_author: int | None = None
+    pressed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,18 @@ class Piece:
     entities: tuple[Entity, ...] = ()
 
 
+class Button(NamedTuple):
+    """What can be pressed under a message: its words, and the command that pressing it says (at most 64 bytes)."""
+
+    words: str
+    says: str
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One message to send: at most 4,096 UTF-16 units, with a `file` 1,024 below it.
 
-    `random_id` is the key of the send, 64 bits, signed.
+    `random_id` is the key of the send, 64 bits, signed. Fronts without buttons leave them out.
     """
 
     chat: Chat
@@ -115,6 +124,7 @@ class Part:
     reply_to: int | None = None
     random_id: int = 0
     file: File | None = None
+    buttons: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from core.database import Database
 from core.errors import DatabaseError, NewerDatabase
 
 VERSIONS = Path(__file__).with_name("migrations")
-HEAD = "0010"
+HEAD = "0011"
 
 
 def version_of(connection: Connection) -> str | None:

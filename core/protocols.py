@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.attachment import File
 from core.errors import ConsentNeeded
-from core.message import Chat, ChatKind, Entity, Message, Part, Sent
+from core.message import Button, Chat, ChatKind, Entity, Message, Part, Sent
 from core.workspaces import Role
 
 if TYPE_CHECKING:
@@ -62,8 +62,10 @@ class Front(Protocol):
         than `limit` bytes."""
         ...
 
-    async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
-        """Make an own message read `text`; that it does so already is success."""
+    async def edit(
+        self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity], buttons: Sequence[Button] = ()
+    ) -> None:
+        """Make an own message read `text`, with these buttons under it; that it does so already is success."""
         ...
 
     async def delete(self, chat: Chat, message_ids: Sequence[int]) -> None: ...
@@ -99,6 +101,10 @@ class Receiver(Protocol):
 
     async def receive(self, message: Message) -> None:
         """A live message or a live edit (`edited_at` set)."""
+        ...
+
+    async def press(self, message: Message) -> str:
+        """Somebody pressed a button (`pressed` set): what they are told at once, '' for nothing."""
         ...
 
     async def receive_waiting(self, messages: Sequence[Message]) -> None:

@@ -228,6 +228,7 @@ deliveries = Table(
     Column("text", Text, nullable=False),
     Column("entities", JSON, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),  # raised by every change of the text
+    Column("buttons", JSON(none_as_null=True)),  # what can be pressed under it: [[words, command], …]
     Column("former", JSON),  # texts that it may stand in the chat with, when it was changed before its send was known
     Column("random_id", BigInteger, nullable=False, unique=True),  # the key of the send
     Column("file_id", Key),  # the row of `files` that is sent with the text

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 from core.errors import Undeliverable
-from core.message import Chat, ChatKind, Entity, Message, Part, Person, Sent
+from core.message import Button, Chat, ChatKind, Entity, Message, Part, Person, Sent
 from core.protocols import Dialog
 
 NAME = "local"
@@ -38,7 +38,9 @@ class LocalFront:
     async def fetch(self, chat: Chat, message_id: int, reference: str, limit: int) -> bytes:
         raise Undeliverable("Nothing can be attached on the local page.")
 
-    async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
+    async def edit(
+        self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity], buttons: Sequence[Button] = ()
+    ) -> None:
         """The page reads the ledger: nothing is to be done."""
 
     async def delete(self, chat: Chat, message_ids: Sequence[int]) -> None:

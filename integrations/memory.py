@@ -14,7 +14,7 @@ from pathlib import Path
 from core.attachment import Attachment, File, Kind
 from core.clock import Clock
 from core.errors import AlreadySent, Moved, Undeliverable, Unreachable
-from core.message import Chat, ChatKind, Entity, Message, Move, Part, Person, Sent
+from core.message import Button, Chat, ChatKind, Entity, Message, Move, Part, Person, Sent
 from core.protocols import Dialog
 
 PAGE = 100
@@ -183,7 +183,9 @@ class MemoryFront:
                 raise Undeliverable("The file is too large.")
         return self.contents[reference]
 
-    async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
+    async def edit(
+        self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity], buttons: Sequence[Button] = ()
+    ) -> None:
         async with self._asked("edit", text):
             self._refuse_moved(chat)
             _check(text)

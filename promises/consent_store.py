@@ -7,7 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from conversations import delivery_store
+from conversations import delivery_store, usage_store
+from conversations.buttons import decide_buttons
 from conversations.delivery import Draft
 from core.errors import ConsentNeeded
 from core.schema import consents, promises
@@ -55,9 +56,21 @@ def settle(connection: Connection, promise: Promise, ending: Ending, now: dateti
 
 def _ask(connection: Connection, promise: Promise, question: Question, now: datetime) -> None:
     number = write(connection, promise, question, now)
-    text = wording.ask_consent(promise, question.needed, question.expires_at)
-    draft = Draft(promise.chat, f"question {number}", text, reply_to=promise.message_id, promise_id=promise.id)
+    text = wording.ask_consent(promise, question.needed, question.expires_at, spent(connection, promise))
+    draft = Draft(
+        promise.chat,
+        f"question {number}",
+        text,
+        reply_to=promise.message_id,
+        promise_id=promise.id,
+        buttons=decide_buttons(promise.id),
+    )
     delivery_store.owe(connection, draft, now)
+
+
+def spent(connection: Connection, promise: Promise) -> float | None:
+    """What its run has cost until now."""
+    return usage_store.cost_of(connection, promise.run_id)
 
 
 def grant(connection: Connection, promise_id: int, by: str, now: datetime) -> Promise | None:
@@ -101,7 +114,8 @@ def expire(connection: Connection, now: datetime) -> list[Settled]:
 
 
 def _decide(connection: Connection, promise_id: int, decision: str, by: str | None, now: datetime) -> str:
-    """The tool that was asked for."""
+    """The tool that was asked for. There is nothing to press any more."""
+    delivery_store.take_buttons(connection, promise_id, "ack", "question")
     decided = (
         update(consents)
         .where(consents.c.promise_id == promise_id, consents.c.decision.is_(None))

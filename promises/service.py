@@ -8,11 +8,13 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import delivery_store
+from conversations.buttons import cancel_button, decide_buttons
 from conversations.delivery import Draft
 from core.access import Action, may
 from core.clock import Clock
 from core.database import Database
 from core.errors import NotAllowed, RequestError, Unknown
+from core.message import Button
 from core.protocols import Asker, Call, Parked, PromiseOrder, PromiseView
 from promises import consent_store, retry_store, settle_store, store, wording
 from promises.consent_store import Question
@@ -143,7 +145,7 @@ class Promises:
         new = NewPromise(order, asker, call, waiting_for, order.at, metadata=note_first(order))
         promise = store.add(connection, new, now)
         acknowledgement = wording.acknowledge(promise, order.after)
-        delivery_store.owe(connection, _hold(promise, acknowledgement, call), now)
+        delivery_store.owe(connection, _hold(promise, acknowledgement, call, cancel_button(promise.id)), now)
         _note(connection, call, promise)
         return promise, True
 
@@ -163,8 +165,9 @@ class Promises:
         )
         promise = store.add(connection, new, now)
         consent_store.write(connection, promise, question, now)
-        asked = wording.ask_consent(promise, question.needed, question.expires_at)
-        delivery_store.owe(connection, _hold(promise, asked, call), now)
+        spent = consent_store.spent(connection, promise)
+        asked = wording.ask_consent(promise, question.needed, question.expires_at, spent)
+        delivery_store.owe(connection, _hold(promise, asked, call, decide_buttons(promise.id)), now)
         return promise
 
     def _grant(self, connection: Connection, promise_id: int, asker: Asker) -> Promise:
@@ -206,7 +209,8 @@ class Promises:
         retried = retry_store.open_again(connection, promise, by, now)
         told = wording.tell_retried(retried.promise, is_anew=retried.is_anew, left=retried.left)
         its_turn = call if promise.chat == asker.chat else None  # elsewhere asked for, it is told at once
-        delivery_store.owe(connection, _hold(promise, told, its_turn, f"retry {retried.number}"), now)
+        draft = _hold(promise, told, its_turn, cancel_button(promise.id))
+        delivery_store.owe(connection, replace(draft, kind=f"retry {retried.number}"), now)
         return retried.promise
 
 
@@ -269,14 +273,15 @@ def _own(connection: Connection, promise_id: int, asker: Asker, what: str) -> Pr
     return promise
 
 
-def _hold(promise: Promise, acknowledgement: str, call: Call | None, kind: str = "ack") -> Draft:
+def _hold(promise: Promise, acknowledgement: str, call: Call | None, buttons: tuple[Button, ...]) -> Draft:
     turn_id = call.turn_id if call else None
     return Draft(
         promise.chat,
-        kind,
+        "ack",
         acknowledgement,
         reply_to=promise.message_id,
         turn_id=turn_id,
         promise_id=promise.id,
         held=turn_id is not None,
+        buttons=buttons,
     )

@@ -255,6 +255,7 @@ def _repeat(connection: Connection, promise: Promise, now: datetime) -> None:
 
 def _tell(connection: Connection, promise: Promise, draft: Draft, now: datetime) -> None:
     if promise.progress is not None:
+        delivery_store.take_buttons(connection, promise.id, "progress")
         delivery_store.reword(connection, promise.id, "progress", wording.close_progress(promise), now)
     delivery_store.owe(connection, draft, now)
 

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
+from conversations.buttons import cancel_button, retry_button
 from conversations.delivery import Draft
 from conversations.typeset import LOCAL
 from core.errors import ConsentNeeded
+from core.message import Button
 from core.moments import tell_moment
 from promises.promise import Evidence, Promise, Status, WaitingFor
 
@@ -44,20 +46,28 @@ def _start(promise: Promise, after: tuple[int, ...]) -> str:
     return f"after {_numbers(after)}" + (f", not before {moment}" if moment else "")
 
 
-def ask_consent(promise: Promise, needed: ConsentNeeded, expires_at: datetime) -> str:
+def ask_consent(promise: Promise, needed: ConsentNeeded, expires_at: datetime, spent: float | None) -> str:
     """The question, with the arguments whole or the sentence that they are not."""
     arguments = json.dumps(dict(needed.arguments), indent=1, ensure_ascii=False)
     block = arguments[:ARGUMENTS].replace("`" * 3, "'" * 3)
     whole = len(arguments) <= ARGUMENTS
     cut = "" if whole else f"These are the first {ARGUMENTS:,} of {len(arguments):,} characters."
     head = f"Promise #{promise.id} ({shorten(promise.task_description)}) wants to use `{needed.tool}` with"
+    cost = f"It has cost ${spent:.4f} so far." if spent is not None else "What it has cost so far is not known."
+    asked = f"{promise.requester_name or 'Somebody'} asked for this work. {cost}"
+    return _paragraphs(head, f"```json\n{block}\n```", cut, asked, _how_to_decide(promise, expires_at))
+
+
+def _how_to_decide(promise: Promise, expires_at: datetime) -> str:
     number, until = promise.id, tell_moment(expires_at)
-    answers = f"`/approve {number}` allows exactly this, `/refuse {number}` does not; silence until {until} refuses it."
-    return _paragraphs(head, f"```json\n{block}\n```", cut, answers)
+    yes, no = f"`/approve {number}`", f"`/refuse {number}`"
+    if promise.chat.front.startswith("account:"):
+        yes, no = f"{yes} or 👍 on this message", f"{no} or 👎"
+    return f"{yes} allows exactly this, {no} does not; silence until {until} refuses it."
 
 
 def tell_progress(promise: Promise, line: str) -> Draft:
-    return _draft(promise, "progress", f"Promise #{promise.id}: {line}")
+    return _draft(promise, "progress", f"Promise #{promise.id}: {line}", buttons=cancel_button(promise.id))
 
 
 def tell_completed(promise: Promise, text: str, evidence: Iterable[Evidence]) -> Draft:
@@ -76,14 +86,16 @@ def tell_failed(promise: Promise, reason: str, evidence: Iterable[Evidence] = ()
     """`said` is what the agent gave as its result, for people to judge."""
     head = f"Promise #{promise.id} failed: {shorten(promise.task_description)}"
     words = f"The agent said:\n\n{said.strip()}" if said.strip() else ""
-    return _draft(promise, "result", _paragraphs(head, reason, words), tell_evidence(evidence))
+    text = _paragraphs(head, reason, words)
+    return _draft(promise, "result", text, tell_evidence(evidence), retry_button(promise.id))
 
 
 def tell_cancelled(promise: Promise) -> Draft:
     head = f"Promise #{promise.id} is cancelled: {shorten(promise.task_description)}"
     again = "It is not repeated any more." if promise.every else ""
     done = f"Done until then: {promise.progress}" if promise.progress else ""
-    return _draft(promise, "notice", _paragraphs(head, again, done, tell_evidence(promise.evidence)))
+    text = _paragraphs(head, again, done, tell_evidence(promise.evidence))
+    return _draft(promise, "notice", text, buttons=retry_button(promise.id))
 
 
 def tell_retried(promise: Promise, *, is_anew: bool, left: tuple[int, ...]) -> str:
@@ -149,5 +161,13 @@ def _numbers(ids: tuple[int, ...]) -> str:
     return " and ".join(f"#{number}" for number in ids)
 
 
-def _draft(promise: Promise, kind: str, text: str, tail: str = "") -> Draft:
-    return Draft(promise.chat, kind, text, reply_to=promise.message_id, promise_id=promise.id, tail=tail)
+def _draft(promise: Promise, kind: str, text: str, tail: str = "", buttons: tuple[Button, ...] = ()) -> Draft:
+    return Draft(
+        promise.chat,
+        kind,
+        text,
+        reply_to=promise.message_id,
+        promise_id=promise.id,
+        tail=tail,
+        buttons=buttons,
+    )

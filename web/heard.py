@@ -20,6 +20,10 @@ class Heard:
         self.meet()
         await self.reception.receive(message)
 
+    async def press(self, message: Message) -> str:
+        self.meet()
+        return await self.reception.press(message)
+
     async def receive_waiting(self, messages: Sequence[Message]) -> None:
         self.meet()
         await self.reception.receive_waiting(messages)

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from telegram import MessageEntity, ReplyParameters
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, ReplyParameters
 from telegram.error import ChatMigrated
 
 from core.clock import Clock, SystemClock
 from core.errors import Moved, Undeliverable, Unreachable
-from core.message import Chat, Entity, Message, Move, Part, Person, Sent
+from core.message import Button, Chat, Entity, Message, Move, Part, Person, Sent
 from core.protocols import Dialog, Receiver
 from integrations.telegram.bot_access import BotAccess
 from integrations.telegram.bot_convert import place_of
@@ -94,6 +94,7 @@ class Bot:
         chat, topic = place_of(part.chat)
         reply = ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to else None
         where: dict[str, Any] = {"message_thread_id": topic, "reply_parameters": reply}
+        where["reply_markup"] = _keyboard(part.buttons)
         entities = _entities(part.entities)
         if part.file is not None:
             said = {"caption": part.text, "caption_entities": entities, **where}
@@ -105,9 +106,12 @@ class Bot:
     async def fetch(self, chat: Chat, message_id: int, reference: str, limit: int) -> bytes:
         return await download(self._line, reference, limit)
 
-    async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
+    async def edit(
+        self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity], buttons: Sequence[Button] = ()
+    ) -> None:
         number, _ = place_of(chat)
-        editing = self._line.api.edit_message_text(text, number, message_id, entities=_entities(entities))
+        said: dict[str, Any] = {"entities": _entities(entities), "reply_markup": _keyboard(buttons)}
+        editing = self._line.api.edit_message_text(text, number, message_id, **said)
         try:
             await self._line.call(editing)
         except Undeliverable as refusal:
@@ -147,6 +151,12 @@ class Bot:
         """Bots have no history: what they missed waits for them as updates."""
         for page in ():
             yield page
+
+
+def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
+    """One row of them; None takes away those that a message had."""
+    row = [InlineKeyboardButton(button.words, callback_data=button.says) for button in buttons]
+    return InlineKeyboardMarkup([row]) if row else None
 
 
 def _entities(entities: Sequence[Entity]) -> list[MessageEntity]:

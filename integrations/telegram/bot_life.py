@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 # A process that died may have left a fetch behind, which is ousted, and whose end looks like a second program once.
 CONFLICTS = 3
 RECENT = timedelta(minutes=2)
+TOAST = 200  # characters that the answer to a press may have
+ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class BotLife:
 
     async def _keep(self, receiver: Receiver) -> None:
         failures = 0
-        updates = self._updates = Updates(self._access.number, self._line.clock, receiver)
+        updates = self._updates = Updates(self._access.number, self._line.clock, receiver, self._answer)
         while True:
             begun = self._clock.boot()
             await guard(self._live(receiver, updates), "The bot's connection")
@@ -121,6 +123,14 @@ class BotLife:
         if self._updates is None:
             raise Unreachable(self.health.sentence)
         await self._updates.take([update])
+
+    async def _answer(self, query: str, told: str) -> None:
+        """End the waiting of who pressed a button; where Telegram has forgotten the press nobody waits any more."""
+        answering = self._line.api.answer_callback_query(query, told[:TOAST] or None)
+        try:
+            await self._line.call(answering, ANSWER_SECONDS)
+        except (FrontError, SessionError) as error:
+            log.info("a press could not be answered: %s", error)
 
     async def _be_pushed(self, address: str, receiver: Receiver) -> None:
         """Have updates pushed, and look now and then whether they arrive. None that waits is dropped."""

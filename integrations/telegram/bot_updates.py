@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,24 +17,30 @@ from core.protocols import Receiver
 from integrations.telegram.bot_convert import find_message, to_message
 from integrations.telegram.bot_line import JSON, ServerClock
 from integrations.telegram.intake import guard
+from integrations.telegram.presses import to_press
 
 log = logging.getLogger(__name__)
 # What is asked for; of everything else the Bot API says nothing.
-KINDS = ("message", "edited_message", "channel_post", "edited_channel_post")
+KINDS = ("message", "edited_message", "channel_post", "edited_channel_post", "callback_query")
 # What a message is still worth where python-telegram-bot stumbles over the rest of it.
 ESSENTIAL = frozenset({"message_id", "date", "edit_date", "chat", "from", "sender_chat", "text", "caption"}) | {
     *("is_topic_message", "message_thread_id")
 }
+Answer = Callable[[str, str], Awaitable[None]]
 UNREADABLE = (TelegramError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
 
 
 class Updates:
-    """`take` returns when everything is a row; what cannot be read is counted by its kind, and holds nothing up."""
+    """`take` returns when everything is a row; what cannot be read is counted by its kind, and holds nothing up.
 
-    def __init__(self, own: int, clock: ServerClock, receiver: Receiver) -> None:
+    `answer` ends the waiting of who pressed a button, by the press's id, with a sentence or ''.
+    """
+
+    def __init__(self, own: int, clock: ServerClock, receiver: Receiver, answer: Answer) -> None:
         self._own = own
         self._clock = clock
         self._receiver = receiver
+        self._answer = answer
         self.unread: Counter[str] = Counter()
 
     async def take(self, told: Sequence[JSON], *, has_waited: bool = False) -> None:
@@ -44,24 +50,38 @@ class Updates:
         await asyncio.gather(*(self._take_chat(said, has_waited) for said in chats.values()))
 
     async def _take_chat(self, said: list[Message], has_waited: bool) -> None:
-        if has_waited:
-            await guard(self._receiver.receive_waiting(said), "Receiving what waited")
-            return
+        written = [message for message in said if message.pressed is None]
+        if has_waited and written:
+            await guard(self._receiver.receive_waiting(written), "Receiving what waited")
         for message in said:
-            await guard(self._receiver.receive(message), "Receiving a message")
+            if message.pressed is not None:
+                await guard(self._press(message, message.pressed), "Receiving a press")
+            elif not has_waited:
+                await guard(self._receiver.receive(message), "Receiving a message")
+
+    async def _press(self, message: Message, query: str) -> None:
+        """A row first: that the person's waiting can be ended is worth less, and is over after some seconds anyway."""
+        await self._answer(query, await self._receiver.press(message))
 
     def _read(self, told: JSON) -> Message | None:
         kind = next((name for name in told if name != "update_id"), "nothing")
         for form in (told, _essence(told, kind)):
             try:
-                raw = find_message(telegram.Update.de_json(form))
-                if raw is not None:
-                    return replace(to_message(raw, self._own), heard_at=self._clock.now())
+                message = self._convert(telegram.Update.de_json(form))
+                if message is not None:
+                    return message
                 break
             except UNREADABLE as error:
                 log.warning("an update (%s) cannot be read: %r", kind, error)
         self.unread[kind] += 1
         return None
+
+    def _convert(self, update: telegram.Update) -> Message | None:
+        now = self._clock.now()
+        if update.callback_query is not None:
+            return to_press(update.callback_query, self._own, now)
+        raw = find_message(update)
+        return None if raw is None else replace(to_message(raw, self._own), heard_at=now)
 
 
 def _essence(told: JSON, kind: str) -> JSON:

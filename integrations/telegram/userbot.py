@@ -18,7 +18,7 @@ from telethon.tl import types as tl
 from core.attachment import File
 from core.clock import Clock, SystemClock
 from core.errors import FrontError, Moved, SessionError, SlowMode, Undeliverable, Unreachable
-from core.message import Chat, Entity, Message, Part, Sent
+from core.message import Button, Chat, Entity, Message, Part, Sent
 from core.protocols import Dialog, Receiver
 from integrations.telegram.budget import Budget, Purpose
 from integrations.telegram.convert import find_message, to_message, to_sent
@@ -238,7 +238,9 @@ class Userbot:
         line = self._life.line
         return await download(line, await self._peer(line, chat), message_id, reference, limit)
 
-    async def edit(self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity]) -> None:
+    async def edit(
+        self, chat: Chat, message_id: int, text: str, entities: Sequence[Entity], buttons: Sequence[Button] = ()
+    ) -> None:
         line = self._life.line
         peer = await self._peer(line, chat)
         request = fn.messages.EditMessageRequest(peer, message_id, message=text, entities=to_telethon(entities) or None)

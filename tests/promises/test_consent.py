@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import ConsentNeeded, NotAllowed, RequestError, Unknown
+from core.message import Chat
 from core.protocols import Parked
-from core.schema import consents
+from core.schema import consents, deliveries, llm_calls
 from promises import consent_store, store, wording
 from promises.agent_work import TASK, _prompt
 from promises.keeper import Outcome
@@ -48,6 +49,7 @@ async def test_p11_work_that_needs_consent_waits_and_asks_in_its_chat(stage: Sta
     assert told.text == (
         "Promise #1 (write to all) wants to use `send_mail` with\n\n"
         '```json\n{\n "to": "all",\n "text": "Hi \'\'\'there"\n}\n```\n\n'
+        "Max asked for this work. What it has cost so far is not known.\n\n"
         "`/approve 1` allows exactly this, `/refuse 1` does not; silence until 2026-01-02 00:00 (UTC) refuses it."
     )
 
@@ -166,9 +168,41 @@ async def test_p11_a_turn_is_parked_once_and_goes_on_as_it_began(stage: Stage) -
 
 async def test_p11_arguments_that_are_too_long_are_said_to_be_cut(promise: Promise) -> None:
     long = ConsentNeeded("write", {"text": "x" * 9_000}, "k", "d")
-    said = wording.ask_consent(promise, long, promise.created_at)
+    said = wording.ask_consent(promise, long, promise.created_at, None)
     assert "These are the first 6,000 of 9,015 characters." in said
     assert len(said) < 7_000
+
+
+async def test_p11_the_question_says_who_asked_and_what_it_has_cost(stage: Stage) -> None:
+    number = await stage.make("write to all", replace(MEMBER, chat=Chat("account:100", "-10")))
+    run, now = (await stage.row(number)).run_id, stage.clock.now()
+    call = {"started_at": now, "run": run, "kind": "promise", "model": "m", "cost": 0.1234, "outcome": "ok"}
+    call |= {"system_chars": 1, "prompt_chars": 1, "calls_last_60s": 0}
+    await stage.database.write("spend", lambda connection: connection.execute(llm_calls.insert(), call))
+    await stage.keep(number, NEEDED)
+    question = (await stage.told("question 1"))[0].text
+    assert "Max asked for this work. It has cost $0.1234 so far." in question
+    assert "/approve 1 or 👍 on this message allows exactly this, /refuse 1 or 👎 does not" in question
+
+
+async def test_p11_a_bot_shows_buttons_until_it_is_decided(stage: Stage) -> None:
+    number = await stage.make("write to all", replace(MEMBER, chat=Chat("bot:7", "-10")))
+    await stage.keep(number, NEEDED)
+    assert [row.buttons for row in await stage.told()] == [
+        [["Cancel", "/cancel 1"]],
+        [["✅ Approve", "/approve 1"], ["🚫 Refuse", "/refuse 1"]],
+    ]
+    shown = deliveries.update().values(status="sent", message_id=deliveries.c.id)
+    await stage.database.write("shown", lambda connection: connection.execute(shown))
+    await stage.service.refuse(number, BOSS)
+    told = {row.kind: (row.status, row.buttons) for row in await stage.told()}
+    assert told["ack"] == told["question 1"] == ("ready", None)
+    assert told["result"] == ("ready", [["Retry", "/retry 1"]])
+
+
+async def test_p11_fronts_without_buttons_keep_none(stage: Stage) -> None:
+    await parked(stage)
+    assert [row.buttons for row in await stage.told()] == [None, None]
 
 
 async def test_p11_the_prompt_of_a_parked_turn_is_kept(promise: Promise) -> None:

@@ -28,6 +28,7 @@ class Desk:
 
     def __init__(self, fail_on: str | None = None, holds: str | None = None) -> None:
         self.is_holding = False
+        self.told = ""  # what who presses a button is told
         self._holds = holds
         self.messages: list[Message] = []
         self.catch_ups: list[str] = []
@@ -45,6 +46,10 @@ class Desk:
             await asyncio.Event().wait()
         self.messages.append(message)
         self._wake()
+
+    async def press(self, message: Message) -> str:
+        await self.receive(message)
+        return self.told
 
     async def receive_waiting(self, messages: Sequence[Message]) -> None:
         self.waited += [[message.text for message in messages]]

@@ -31,6 +31,9 @@ class House:
     async def receive(self, message: Message) -> None:
         await self.stage.reception.receive(message)
 
+    async def press(self, message: Message) -> str:
+        return await self.stage.reception.press(message)
+
     async def receive_waiting(self, messages: Sequence[Message]) -> None:
         await self.stage.reception.receive_waiting(messages)
 

@@ -8,6 +8,14 @@ from integrations.telegram.bot_updates import Updates
 from tests.integrations.telegram.desk import Desk
 
 
+class Answers(dict[str, str]):
+    """What who pressed was told, by press."""
+
+    async def __call__(self, query: str, text: str) -> None:
+        assert query not in self
+        self[query] = text
+
+
 def told(number: int, chat: int, text: str) -> dict[str, Any]:
     place = {"id": chat, "type": "private" if chat > 0 else "group", "title": "x"}
     return {"update_id": number, "message": {"message_id": number, "date": 1, "chat": place, "text": text}}
@@ -15,7 +23,7 @@ def told(number: int, chat: int, text: str) -> dict[str, Any]:
 
 async def test_b1_each_chat_is_handed_over_in_order_and_what_cannot_be_read_is_counted() -> None:
     desk = Desk()
-    updates = Updates(100, ServerClock(FakeClock()), desk)
+    updates = Updates(100, ServerClock(FakeClock()), desk, Answers())
     odd: list[dict[str, Any]] = [
         {"update_id": 3},
         {"update_id": 4, "poll": {}},
@@ -31,12 +39,12 @@ async def test_b1_what_a_library_stumbles_over_costs_no_message() -> None:
     desk = Desk()
     update = told(1, 5, "the words count")
     update["message"] |= {"poll": {"id": "without all that a poll needs"}, "entities": 5}
-    await Updates(100, ServerClock(FakeClock()), desk).take([update])
+    await Updates(100, ServerClock(FakeClock()), desk, Answers()).take([update])
     assert desk.texts == ["the words count"]
 
 
 async def test_b8_what_waited_is_handed_over_by_chat() -> None:
     desk = Desk()
-    updates = Updates(100, ServerClock(FakeClock()), desk)
+    updates = Updates(100, ServerClock(FakeClock()), desk, Answers())
     await updates.take([told(1, 5, "a"), told(2, -7, "b"), told(3, 5, "c")], has_waited=True)
     assert sorted(desk.waited) == [["a", "c"], ["b"]]

@@ -1,0 +1,66 @@
+"""Buttons under our messages: what they offer, and what pressing one comes to.
+
+A button says a command for whoever presses it. What a client sends as pressed is its own word: only these commands
+count, with the rights of the person who pressed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from conversations import store, turn_store
+from conversations.commands import Command
+from conversations.turn import Turn
+from core.access import Action, may
+from core.message import Button, Message
+from core.workspaces import Role
+
+PRESSABLE = frozenset({"approve", "refuse", "cancel", "retry", "stop"})
+DECIDING = frozenset({"approve", "refuse"})
+AGAIN = timedelta(minutes=1)  # within which the same press of the same person is the same wish
+UNKNOWN = "That button does nothing here."
+PRESSED = "Pressed already."
+OWNERS_ONLY = "Only an owner may decide that."
+ENDED = "That has ended already."
+
+
+def decide_buttons(promise_id: int) -> tuple[Button, ...]:
+    return Button("✅ Approve", f"/approve {promise_id}"), Button("🚫 Refuse", f"/refuse {promise_id}")
+
+
+def cancel_button(promise_id: int) -> tuple[Button, ...]:
+    return (Button("Cancel", f"/cancel {promise_id}"),)
+
+
+def retry_button(promise_id: int) -> tuple[Button, ...]:
+    return (Button("Retry", f"/retry {promise_id}"),)
+
+
+def stop_button(turn_id: int) -> tuple[Button, ...]:
+    return (Button("Stop", f"/stop {turn_id}"),)
+
+
+def why_not(connection: Connection, message: Message, command: Command | None, role: Role, now: datetime) -> str | None:
+    """What the person who pressed is told where nothing else follows from it; None where something does."""
+    if command is None or command.name not in PRESSABLE:
+        return UNKNOWN
+    if store.was_pressed(connection, message, now - AGAIN):
+        return PRESSED
+    if command.name in DECIDING and not may(role, Action.APPROVE):
+        return OWNERS_ONLY
+    if command.name == "stop":
+        return _why_not_stopped(connection, message, command, role)
+    return None
+
+
+def _why_not_stopped(connection: Connection, message: Message, command: Command, role: Role) -> str | None:
+    turn = turn_store.unfinished(connection, message.chat, command.number or 0)
+    if turn is None:
+        return ENDED
+    return None if may_stop(turn, message.sender.id, role) else f"Only {turn.requester_name} or an owner may stop that."
+
+
+def may_stop(turn: Turn, person_id: int, role: Role) -> bool:
+    return may(role, Action.STOP_OWN if turn.requester_id == person_id else Action.STOP_OTHERS)

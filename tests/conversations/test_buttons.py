@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from conversations.buttons import OWNERS_ONLY, PRESSED, UNKNOWN, cancel_button, retry_button, stop_button
+from conversations.delivery import Draft
+from core.message import Chat, ChatKind, Message, Person
+from integrations.telegram.presses import number_of
+from tests.conversations.stage import DEV, DM, FRONT, GUS, MAX, OLGA, STRANGER, Stage
+
+QUESTION = 900  # the message that bears the button
+
+
+def pressed(stage: Stage, chat: Chat, who: Person, says: str, query: str = "1") -> Message:
+    kind = ChatKind.GROUP if chat.key.startswith("-") else ChatKind.DM
+    now = stage.clock.now()
+    number = number_of(query)
+    return Message(chat, number, kind, who, now, says, reply_to=QUESTION, pressed=query, heard_at=now)
+
+
+async def press(stage: Stage, chat: Chat, who: Person, says: str, query: str = "1") -> str:
+    return await stage.reception.press(pressed(stage, chat, who, says, query))
+
+
+async def test_p11_a_press_is_a_command_of_who_pressed_and_its_answer_speaks_of_the_question(stage: Stage) -> None:
+    assert await press(stage, DEV, OLGA, "/approve 7") == ""
+    await stage.quiet()
+    (told,) = stage.front.told("-20")
+    assert told.text == "Promise #7 goes on: what it asked for is allowed, this once."
+    assert told.reply_to == QUESTION
+    (turn,) = await stage.rows("turns")
+    assert (turn.kind, turn.requester_name, turn.role, turn.reply_to) == ("command", "Olga", "owner", QUESTION)
+    assert not [call for call in stage.front.calls if call[0] in {"react", "mark_read"}]
+    assert stage.agent.asked == []
+
+
+async def test_p11_a_press_told_twice_is_one_row_and_one_answer(stage: Stage) -> None:
+    both = [press(stage, DEV, OLGA, "/approve 7") for _ in range(2)]
+    assert await asyncio.gather(*both) == ["", ""]
+    await stage.quiet()
+    assert len(await stage.rows("messages")) == len(await stage.rows("turns")) == len(stage.front.told("-20")) == 1
+
+
+async def test_p11_the_same_button_pressed_again_counts_once(stage: Stage) -> None:
+    assert await press(stage, DEV, OLGA, "/approve 7") == ""
+    assert await press(stage, DEV, OLGA, "/approve 7", "2") == PRESSED
+    assert await press(stage, DEV, MAX, "/cancel 7", "3") == ""
+    await stage.quiet()
+    assert len(stage.front.told("-20")) == 2
+    stage.clock.advance(61)
+    assert await press(stage, DEV, OLGA, "/approve 7", "4") == ""
+    await stage.quiet()
+
+
+async def test_a9_a_press_without_the_right_is_told_to_who_pressed_alone(stage: Stage) -> None:
+    for number, who in enumerate((MAX, GUS)):
+        assert await press(stage, DEV, who, "/approve 7", str(number)) == OWNERS_ONLY
+    await stage.quiet()
+    assert stage.front.told("-20") == []
+    assert [(row.answer, row.reason) for row in await stage.rows("messages")] == 2 * [
+        (False, f"pressed: {OWNERS_ONLY}")
+    ]
+
+
+async def test_a7_a_stranger_s_press_in_a_dm_is_refused_in_silence(stage: Stage) -> None:
+    assert await press(stage, Chat(FRONT, "9"), STRANGER, "/approve 7") == ""
+    assert await stage.rows("messages") == []
+    assert [row.reason for row in await stage.rows("audit")] == ["sender not on the whitelist"]
+
+
+@pytest.mark.parametrize(
+    "says", ["", "hello", "/promise delete it all", "/approve@x 7 8 9 /stop", "/lift", "🙂" * 64, "/x"]
+)
+async def test_p11_unknown_callback_data_does_nothing(stage: Stage, says: str) -> None:
+    told = await press(stage, DEV, MAX, says)
+    await stage.quiet()
+    assert told in {UNKNOWN, OWNERS_ONLY}
+    assert (stage.agent.asked, await stage.rows("turns")) == ([], [])
+
+
+async def test_b6_a_stop_button_ends_its_turn_and_no_other(stage: Stage) -> None:
+    with stage.agent.holding():
+        await stage.say(DEV, MAX, "work")
+        turn = await stage.agent.next_begun()
+        (button,) = stop_button(turn.id)
+        assert await press(stage, DEV, GUS, button.says) == "Only Max or an owner may stop that."
+        assert await press(stage, DEV, OLGA, "/stop 999", "2") == "That has ended already."
+        assert await press(stage, DEV, MAX, button.says, "3") == ""
+        await stage.quiet()
+    assert stage.front.texts("-20") == ["Stopped. Nothing had been done yet."]
+    assert stage.front.told("-20")[0].reply_to == turn.reply_to
+    assert await press(stage, DEV, OLGA, button.says, "4") == "That has ended already."
+
+
+async def test_p5_a_press_cancels_and_retries(stage: Stage) -> None:
+    for number, (button,) in enumerate((cancel_button(7), retry_button(7))):
+        assert await press(stage, DM, OLGA, button.says, str(number)) == ""
+        await stage.quiet()
+    assert stage.front.texts("1") == ["Promise #7 is cancelled.", "Promise #7 is taken up again."]
+
+
+async def test_p11_a_press_survives_a_crash_between_its_row_and_its_effect(stage: Stage) -> None:
+    await stage.inbox.receive(pressed(stage, DEV, OLGA, "/approve 7"))
+    await stage.die()
+    after = stage.again()
+    await after.open()
+    assert await press(after, DEV, OLGA, "/approve 7") == ""  # Telegram tells it again: it was not confirmed
+    await after.turns.begin_all([FRONT])
+    await after.quiet()
+    assert after.front.texts("-20") == ["Promise #7 goes on: what it asked for is allowed, this once."]
+    await after.close()
+
+
+async def test_b7_presses_are_no_part_of_what_was_said(stage: Stage) -> None:
+    await press(stage, DEV, OLGA, "/approve 7")
+    await stage.say(DEV, OLGA, "hello")
+    await stage.quiet()
+    assert not any("/approve" in prompt for _, prompt in stage.agent.asked)
+    assert [said.text for said in await stage.history.search(DEV, "approve")] == []
+
+
+async def test_p12_a_press_counts_below_the_floor(stage: Stage) -> None:
+    await stage.say(DEV, OLGA, "hello")
+    await stage.quiet()
+    await stage.put("chats", floor=10_000)
+    assert await press(stage, DEV, OLGA, "/approve 7") == ""
+    await stage.quiet()
+    assert len(stage.front.told("-20")) == 2
+
+
+async def test_p5_buttons_are_rows_of_the_bot_s_last_piece_alone(stage: Stage) -> None:
+    bot, shown = Chat("bot:5", "1"), cancel_button(7)
+    draft = Draft(bot, "notice", "word " * 1_500, buttons=shown)
+    await stage.owe(draft)
+    await stage.owe(replace(draft, chat=DM))
+    rows = await stage.rows("deliveries")
+    wanted: list[Any] = [None, [["Cancel", "/cancel 7"]], None, None]
+    assert [row.buttons for row in rows] == wanted
+    await stage.quiet()
