@@ -6,12 +6,13 @@ count, with the rights of the person who pressed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from conversations import store, turn_store
-from conversations.commands import Command
+from conversations import question_store, store, turn_store
+from conversations.commands import Command, read_command
 from conversations.turn import Turn
 from core.access import Action, may
 from core.message import Button, Message
@@ -26,8 +27,10 @@ OWNERS_ONLY = "Only an owner may decide that."
 ENDED = "That has ended already."
 
 
-def decide_buttons(promise_id: int) -> tuple[Button, ...]:
-    return Button("✅ Approve", f"/approve {promise_id}"), Button("🚫 Refuse", f"/refuse {promise_id}")
+def decide_buttons(promise_id: int, question: int) -> tuple[Button, ...]:
+    """They name the question: one pressed late must not allow what was asked later."""
+    meant = f"{promise_id}?{question}"
+    return Button("✅ Approve", f"/approve {meant}"), Button("🚫 Refuse", f"/refuse {meant}")
 
 
 def cancel_button(promise_id: int) -> tuple[Button, ...]:
@@ -40,6 +43,17 @@ def retry_button(promise_id: int) -> tuple[Button, ...]:
 
 def stop_button(turn_id: int) -> tuple[Button, ...]:
     return (Button("Stop", f"/stop {turn_id}"),)
+
+
+def spell_out(connection: Connection, message: Message) -> Message | None:
+    """A reaction as the button that it stands for; None for one to anything but an open question."""
+    command = read_command(message.text)
+    if message.reply_to is None or command is None or command.rest or command.name not in DECIDING:
+        return message
+    question = question_store.asked_in(connection, message.chat, message.reply_to)
+    if question is None:
+        return None
+    return replace(message, text=f"/{command.name} {question.promise_id}?{question.number}")
 
 
 def why_not(connection: Connection, message: Message, command: Command | None, role: Role, now: datetime) -> str | None:

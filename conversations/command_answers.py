@@ -115,9 +115,9 @@ class CommandAnswers:
     async def _decide(self, turn: Turn, command: Command) -> str:
         number = await self._number_of(turn, command)
         if command.name == "refuse":
-            view = await self.promises.refuse(number, turn.asker)
+            view = await self.promises.refuse(number, turn.asker, command.question)
             return f"Promise #{view.id} is {view.status}: what it asked for is refused."
-        view = await self.promises.grant(number, turn.asker)
+        view = await self.promises.grant(number, turn.asker, command.question)
         return f"Promise #{view.id} goes on: what it asked for is allowed, this once."
 
     async def _number_of(self, turn: Turn, command: Command) -> int:

@@ -25,7 +25,8 @@ BARE = {"ping", "stop", "promises", "lift", "status", "usage", "workspace"}
 LOOSE = {"cancel", "retry", "approve", "refuse"}  # and these with a number, or as a reply to what they speak of
 NAMES = BARE | LOOSE | {"start", "help", "why", "promise", "link", "self-ping"}
 SLASHED = re.compile(r"/(?P<name>[a-z_-]+)(?:@\w+)?(?:\s+(?P<rest>.*))?", re.IGNORECASE | re.DOTALL)
-NUMBER = re.compile(r"(?:promise\s+)?#?(\d{1,18})", re.IGNORECASE)  # more digits than a table's numbers have
+# A number, and with buttons the question that is meant; more digits than a table's numbers have are none.
+NUMBER = re.compile(r"(?:promise\s+)?#?(\d{1,18})(?:\?(\d{1,18}))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ class Command:
         """The promise it names, as `7`, `#7` or `promise 7`."""
         found = NUMBER.fullmatch(self.rest.strip())
         return int(found[1]) if found else None
+
+    @property
+    def question(self) -> int | None:
+        """Which of a promise's questions is answered, as `7?3`; None for the one that is open."""
+        found = NUMBER.fullmatch(self.rest.strip())
+        return int(found[2]) if found and found[2] else None
 
 
 def read_command(prompt: str) -> Command | None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from conversations import attachment_store, buttons, move_store, steering, store, turn_store
+from conversations import attachment_store, buttons, move_store, question_store, steering, store, turn_store
 from conversations.alert_store import Alert, write_alert
 from conversations.commands import Command, read_command
 from conversations.moves import follow
@@ -27,6 +27,7 @@ MINUTE = timedelta(minutes=1)
 BEFORE = "written before this chat was admitted"
 TOO_OLD = "too old to be answered when it was read"
 ALBUM = "part of an album that asks"
+NOT_ASKED = "a reaction to what asks nothing"
 TOO_MANY = "stopped: more than {limit} answers in a minute"
 LIVE, HISTORY = "live", "history"
 LIMITED = (ChatKind.DM, ChatKind.GROUP)
@@ -117,6 +118,11 @@ class Inbox:
 
         return await self._database.write("receive-page", take)
 
+    async def open_questions(self, front: str) -> dict[Chat, list[int]]:
+        """The messages of a front that ask for a consent which nobody has given or refused."""
+        asked = await self._database.read(lambda connection: question_store.open_on(connection, front))
+        return {one.chat: [other.message_id for other in asked if other.chat == one.chat] for one in asked}
+
     def _take(self, connection: Connection, message: Message, via: str) -> Receipt:
         if not self._follow(connection, message):
             return self._store(connection, message, via)
@@ -134,6 +140,11 @@ class Inbox:
         verdict = self._judge(connection, message, replied)
         if isinstance(verdict, Refusal):
             return self._refuse(connection, message, verdict)
+        if message.pressed:
+            spelled = buttons.spell_out(connection, message)
+            if spelled is None:
+                return Receipt(message, NOT_ASKED)
+            message, verdict = spelled, replace(verdict, prompt=spelled.text)
         since = store.since_of(connection, self._entries(message)) or self._clock.now()
         chat = store.chat_of(connection, message, since)
         known = store.find_message(connection, message)

@@ -14,7 +14,7 @@ from conversations.moves import Moves
 from conversations.signs import Signs
 from conversations.turn import TurnKind
 from conversations.turns import Turns
-from core.errors import DatabaseError
+from core.errors import DatabaseError, FloodWait, Undeliverable
 from core.message import Message, Sign
 from core.protocols import Front
 
@@ -86,10 +86,22 @@ class Reception:
 
         try:
             await _when_writable(lambda: self.catchup.read(self.fronts[front], arrived))
+            await self._reread_decisions(self.fronts[front])
         finally:
             await self._go_on_there(front)
         for sentence in alerts:
             await self.alert(sentence)
+
+    async def _reread_decisions(self, front: Front) -> None:
+        """What reactions said to open questions while nobody listened. A chat that refuses holds up no other."""
+        for chat, numbers in (await self.inbox.open_questions(front.name)).items():
+            try:
+                decisions = await front.decisions(chat, numbers)
+            except (Undeliverable, FloodWait) as error:
+                log.warning("Reactions to a question cannot be read.", chat=chat.key, error=str(error))
+                continue
+            for decision in decisions:
+                await self.press(decision)
 
     async def _go_on_there(self, front: str) -> None:
         """Begin the turns of all chats, those that have become others included."""

@@ -84,6 +84,11 @@ class Front(Protocol):
         """Every chat the account takes part in."""
         ...
 
+    async def decisions(self, chat: Chat, message_ids: Sequence[int]) -> list[Message]:
+        """What people's reactions to own messages say, as presses of `/approve` or `/refuse`; none where the front is
+        not told who reacted."""
+        ...
+
     async def prove(self) -> bool:
         """Show that the road in and out works; False where only a message to `own_chat` can show it.
 
@@ -209,11 +214,11 @@ class PromiseMaker(Protocol):
         """Make a waiting promise of a turn's run that needs consent; its question is the held acknowledgement."""
         ...
 
-    async def grant(self, promise_id: int, asker: Asker) -> PromiseView:
-        """Allow the one tool call that the promise waits for."""
+    async def grant(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
+        """Allow the one tool call that the promise waits for; with a `question` only where that asks for it."""
         ...
 
-    async def refuse(self, promise_id: int, asker: Asker) -> PromiseView: ...
+    async def refuse(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView: ...
 
     async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:
         """Take up again what failed or was cancelled; the same `call` again changes nothing more."""

@@ -59,6 +59,10 @@ class LocalFront:
         """Nothing is in the chat that is not in the ledger."""
         return []
 
+    async def decisions(self, chat: Chat, message_ids: Sequence[int]) -> list[Message]:
+        """The page knows no reactions of people."""
+        return []
+
     async def prove(self) -> bool:
         return False
 

@@ -72,6 +72,7 @@ class MemoryFront:
         self.lines: list[Line] = []
         self.calls: list[tuple[str, str]] = []  # what was asked of the service, and of which chat or text
         self.page = PAGE
+        self.decided: list[Message] = []  # what reactions say
         self.contents: dict[str, bytes] = {}  # what can be fetched, by reference
         self.files: dict[int, File] = {}  # what was sent, by message
         self._clock = clock
@@ -211,6 +212,10 @@ class MemoryFront:
         async with self._asked("sent_after", chat.key):
             told = [line for line in self.told(chat.key) if line.id > message_id]
         return [Sent(line.id, line.text, line.reply_to, line.sent_at, line.file) for line in told]
+
+    async def decisions(self, chat: Chat, message_ids: Sequence[int]) -> list[Message]:
+        async with self._asked("decisions", chat.key):
+            return [one for one in self.decided if one.chat == chat and one.reply_to in message_ids]
 
     async def prove(self) -> bool:
         return False

@@ -63,9 +63,15 @@ def _ask(connection: Connection, promise: Promise, question: Question, now: date
         text,
         reply_to=promise.message_id,
         promise_id=promise.id,
-        buttons=decide_buttons(promise.id),
+        buttons=decide_buttons(promise.id, number),
     )
     delivery_store.owe(connection, draft, now)
+
+
+def is_open(connection: Connection, promise_id: int, number: int) -> bool:
+    """Whether that question is the promise's, and nobody has answered it."""
+    query = select(consents.c.id).where(consents.c.id == number, consents.c.promise_id == promise_id)
+    return connection.execute(query.where(consents.c.decision.is_(None))).first() is not None
 
 
 def spent(connection: Connection, promise: Promise) -> float | None:

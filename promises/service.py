@@ -100,18 +100,18 @@ class Promises:
         self._rings.call_keepers()  # so that the reconcilers know when to wake
         return promise.view
 
-    async def grant(self, promise_id: int, asker: Asker) -> PromiseView:
+    async def grant(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
         promise = await self._database.write(
-            "promise-grant", lambda connection: self._grant(connection, promise_id, asker)
+            "promise-grant", lambda connection: self._grant(connection, promise_id, asker, question)
         )
         log.info("consent granted", promise=promise_id, by=asker.name)
         await self._rings.call_worker([(promise.id, promise.priority)])
         self._rings.call_server()
         return promise.view
 
-    async def refuse(self, promise_id: int, asker: Asker) -> PromiseView:
+    async def refuse(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
         settled = await self._database.write(
-            "promise-refuse", lambda connection: self._refuse(connection, promise_id, asker)
+            "promise-refuse", lambda connection: self._refuse(connection, promise_id, asker, question)
         )
         log.info("consent refused", promise=promise_id, by=asker.name)
         self._rings.call_server()
@@ -164,21 +164,21 @@ class Promises:
             {PROMPT: parked.prompt} | ({PICTURES: list(parked.pictures)} if parked.pictures else {}),
         )
         promise = store.add(connection, new, now)
-        consent_store.write(connection, promise, question, now)
+        number = consent_store.write(connection, promise, question, now)
         spent = consent_store.spent(connection, promise)
         asked = wording.ask_consent(promise, question.needed, question.expires_at, spent)
-        delivery_store.owe(connection, _hold(promise, asked, call, decide_buttons(promise.id)), now)
+        delivery_store.owe(connection, _hold(promise, asked, call, decide_buttons(promise.id, number)), now)
         return promise
 
-    def _grant(self, connection: Connection, promise_id: int, asker: Asker) -> Promise:
-        _asked(connection, promise_id, asker)
+    def _grant(self, connection: Connection, promise_id: int, asker: Asker, question: int | None) -> Promise:
+        _asked(connection, promise_id, asker, question)
         promise = consent_store.grant(connection, promise_id, asker.name, self._clock.now())
         if promise is None:
             raise RequestError(f"The time to allow what promise #{promise_id} wants is over.")
         return promise
 
-    def _refuse(self, connection: Connection, promise_id: int, asker: Asker) -> Settled:
-        _asked(connection, promise_id, asker)
+    def _refuse(self, connection: Connection, promise_id: int, asker: Asker, question: int | None) -> Settled:
+        _asked(connection, promise_id, asker, question)
         settled = consent_store.refuse(connection, promise_id, asker.name, self._clock.now())
         assert settled is not None, "it waited for approval in this very transaction"
         return settled
@@ -247,13 +247,15 @@ def _must_wait(connection: Connection, order: PromiseOrder, asker: Asker) -> boo
     return any(promise.status is not Status.COMPLETED for promise in found.values())
 
 
-def _asked(connection: Connection, promise_id: int, asker: Asker) -> None:
-    """Raises unless the promise waits for this person's word."""
+def _asked(connection: Connection, promise_id: int, asker: Asker, question: int | None) -> None:
+    """Raises unless the promise waits for this person's word, to that question where one is meant."""
     promise = _in_reach(connection, promise_id, asker)
     if not may(asker.role, Action.APPROVE):
         raise NotAllowed(f"A {asker.role} may not decide that in {asker.workspace}: ask an owner.")
     if promise.waiting_for is not WaitingFor.APPROVAL:
         raise RequestError(f"Promise #{promise_id} waits for nobody's approval: it is {promise.status}.")
+    if question is not None and not consent_store.is_open(connection, promise_id, question):
+        raise RequestError(f"Promise #{promise_id} asks something else by now: answer its newest question.")
 
 
 def _in_reach(connection: Connection, promise_id: int, asker: Asker) -> Promise:

@@ -28,6 +28,7 @@ from integrations.telegram.intake import Intake
 from integrations.telegram.lifeline import Health, Lifeline, Pace
 from integrations.telegram.line import Line, marked_id_of, topic_of
 from integrations.telegram.pages import Thread, find_before, read_dialogs, read_history, search_history
+from integrations.telegram.reactions import hand_over, read_reactions, to_decisions
 from integrations.telegram.refusals import name_of
 from integrations.telegram.session import (
     SIGN_IN,
@@ -139,7 +140,9 @@ class Userbot:
         if isinstance(update, MEMBERSHIP):
             self._life.notice_gap(self)
         raw = find_message(update, self.account.id)
-        if raw is not None and raw.peer_id is not None:
+        if isinstance(update, tl.UpdateMessageReactions):
+            self._intake.put(utils.get_peer_id(update.peer), update)
+        elif raw is not None and raw.peer_id is not None:
             self._intake.put(utils.get_peer_id(raw.peer_id), raw)
         elif not isinstance(update, MEMBERSHIP):
             self.unhandled[type(update).__name__] += 1
@@ -174,6 +177,9 @@ class Userbot:
 
     async def _take(self, raw: Any) -> None:
         assert self._receiver
+        if isinstance(raw, tl.UpdateMessageReactions):
+            await hand_over(to_decisions(raw, self._directory, self._now()), self._receiver)
+            return
         try:
             await self._life.line.introduce(raw)
         except (FrontError, LookupError) as error:
@@ -265,6 +271,11 @@ class Userbot:
         request = fn.messages.SendReactionRequest(await self._peer(line, chat), message_id, reaction=reaction)
         await self._budget.enter(Purpose.DECORATION, chat)
         await _unless_done(line, request)
+
+    async def decisions(self, chat: Chat, message_ids: Sequence[int]) -> list[Message]:
+        line = self._life.line
+        told = await read_reactions(line, await self._peer(line, chat), message_ids)
+        return [replace(one, chat=chat) for update in told for one in to_decisions(update, line.directory, self._now())]
 
     async def mark_read(self, chat: Chat, message_id: int) -> None:
         line = self._life.line

@@ -126,10 +126,10 @@ class PlayedPromises:
     async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
         return await self.make(PromiseOrder(parked.task), asker, call)
 
-    async def grant(self, promise_id: int, asker: Asker) -> PromiseView:
+    async def grant(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
         return PromiseView(promise_id, "count", "code", "pending", None, None, None, self.clock.now(), None)
 
-    async def refuse(self, promise_id: int, asker: Asker) -> PromiseView:
+    async def refuse(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
         return PromiseView(promise_id, "count", "code", "failed", None, None, None, self.clock.now(), None)
 
     async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:

@@ -6,11 +6,24 @@ from typing import Any
 
 import pytest
 
-from conversations.buttons import OWNERS_ONLY, PRESSED, UNKNOWN, cancel_button, retry_button, stop_button
+from conversations.buttons import (
+    OWNERS_ONLY,
+    PRESSED,
+    UNKNOWN,
+    cancel_button,
+    decide_buttons,
+    retry_button,
+    stop_button,
+)
+from conversations.commands import read_command
 from conversations.delivery import Draft
+from core.errors import Undeliverable
 from core.message import Chat, ChatKind, Message, Person
+from core.protocols import Asker
+from core.schema import consents
+from core.workspaces import Role
 from integrations.telegram.presses import number_of
-from tests.conversations.stage import DEV, DM, FRONT, GUS, MAX, OLGA, STRANGER, Stage
+from tests.conversations.stage import DEV, DM, FRONT, GUS, MAX, OLGA, STRANGER, Stage, make_promise
 
 QUESTION = 900  # the message that bears the button
 
@@ -141,3 +154,88 @@ async def test_p5_buttons_are_rows_of_the_bot_s_last_piece_alone(stage: Stage) -
     wanted: list[Any] = [None, [["Cancel", "/cancel 7"]], None, None]
     assert [row.buttons for row in rows] == wanted
     await stage.quiet()
+
+
+class Asked:
+    """A promise that waits for a consent, in a chat: its question stands there under a number."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    async def put(self, chat: Chat, *, parked: bool = False) -> int:
+        """The number of the message that asks."""
+        stage, now = self.stage, self.stage.clock.now()
+        asker = Asker(chat, None, MAX.id, "Max", Role.MEMBER, "Dev")
+        promise = await make_promise(stage.database, stage.clock, asker, f"task {now}", None)
+        row: dict[str, Any] = {
+            "run_id": "r",
+            "key": "1:c",
+            "promise_id": promise,
+            "tool": "t",
+            "arguments": {},
+            "digest": "d",
+        }
+        row |= {"asked_at": now, "expires_at": now}
+        insert = consents.insert().values(row).returning(consents.c.id)
+        number = await stage.database.write("ask", lambda connection: connection.execute(insert).scalar_one())
+        if not parked:
+            await stage.owe(Draft(chat, f"question {number}", "May I?", promise_id=promise))
+        stage.outbox.wake()
+        await stage.quiet()
+        return stage.front.told(chat.key)[-1].id
+
+
+def reacted(stage: Stage, chat: Chat, who: Person, says: str, number: int) -> Message:
+    return replace(pressed(stage, chat, who, says, f"reaction {number} {who.id} {says}"), reply_to=number)
+
+
+@pytest.mark.parametrize("parked", [False, True])
+@pytest.mark.parametrize("says", ["/approve", "/refuse"])
+async def test_p11_a_reaction_to_an_open_question_decides_it(stage: Stage, parked: bool, says: str) -> None:
+    number = await Asked(stage).put(DEV, parked=parked)
+    await stage.reception.press(reacted(stage, DEV, OLGA, says, number))
+    await stage.quiet()
+    told = stage.front.told("-20")[-1]
+    assert told.text.startswith("Promise #1 goes on" if says == "/approve" else "Promise #1 is failed")
+    assert told.reply_to == number
+    assert [row.text for row in await stage.rows("messages")] == [f"{says} 1?1"]
+
+
+async def test_p11_a_reaction_to_anything_else_is_nothing(stage: Stage) -> None:
+    number = await Asked(stage).put(DEV)
+    await stage.reception.press(reacted(stage, DEV, OLGA, "/approve", number - 1))  # the acknowledgement
+    await stage.put("consents", decision="granted")
+    await stage.reception.press(reacted(stage, DEV, OLGA, "/approve", number))
+    await stage.quiet()
+    assert (await stage.rows("messages"), await stage.rows("turns")) == ([], [])
+
+
+async def test_a9_a_reaction_without_the_right_is_stored_and_says_nothing(stage: Stage) -> None:
+    number = await Asked(stage).put(DEV)
+    for who in (MAX, GUS):
+        await stage.reception.press(reacted(stage, DEV, who, "/approve", number))
+    await stage.quiet()
+    assert await stage.rows("turns") == []
+    assert {row.reason for row in await stage.rows("messages")} == {f"pressed: {OWNERS_ONLY}"}
+
+
+async def test_p11_reactions_are_read_again_after_a_reconnect(stage: Stage) -> None:
+    number = await Asked(stage).put(DEV)
+    stage.front.decided = [reacted(stage, DEV, OLGA, "/approve", number)]
+    for _ in range(2):
+        await stage.reception.catch_up(FRONT)
+        await stage.quiet()
+    assert [text for text in stage.front.texts("-20") if "goes on" in text] == [
+        "Promise #1 goes on: what it asked for is allowed, this once."
+    ]
+    stage.front.refuse("decisions", Undeliverable("The chat is closed."))
+    await stage.reception.catch_up(FRONT)
+
+
+async def test_p11_a_button_names_its_question(stage: Stage) -> None:
+    approve, refuse = decide_buttons(7, 3)
+    for button, name in ((approve, "approve"), (refuse, "refuse")):
+        command = read_command(button.says)
+        assert command is not None
+        assert (command.name, command.number, command.question) == (name, 7, 3)
+        assert len(button.says.encode()) <= 64

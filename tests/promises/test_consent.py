@@ -190,7 +190,7 @@ async def test_p11_a_bot_shows_buttons_until_it_is_decided(stage: Stage) -> None
     await stage.keep(number, NEEDED)
     assert [row.buttons for row in await stage.told()] == [
         [["Cancel", "/cancel 1"]],
-        [["✅ Approve", "/approve 1"], ["🚫 Refuse", "/refuse 1"]],
+        [["✅ Approve", "/approve 1?1"], ["🚫 Refuse", "/refuse 1?1"]],
     ]
     shown = deliveries.update().values(status="sent", message_id=deliveries.c.id)
     await stage.database.write("shown", lambda connection: connection.execute(shown))
@@ -216,3 +216,13 @@ async def promise(stage: Stage) -> Promise:
     found = await stage.database.read(lambda connection: store.find(connection, number))
     assert found is not None
     return found
+
+
+async def test_p11_a_word_to_an_earlier_question_does_not_answer_a_later_one(stage: Stage) -> None:
+    number = await parked(stage)
+    await stage.service.grant(number, BOSS, 1)
+    await stage.keep(number, ConsentNeeded("send_mail", {"to": "one"}, "3:call_8", "other"))
+    for decide in (stage.service.grant, stage.service.refuse):
+        with pytest.raises(RequestError, match="Promise #1 asks something else by now: answer its newest question"):
+            await decide(number, BOSS, 1)
+    assert (await stage.service.grant(number, BOSS, 2)).status == "pending"

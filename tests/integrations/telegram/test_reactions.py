@@ -1,0 +1,61 @@
+"""Reactions as people's word: real Telethon against the played Telegram."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from telethon.tl import types as tl
+
+from core.message import Part
+from integrations.telegram.directory import Account, Directory
+from integrations.telegram.reactions import to_decisions
+from tests.integrations.telegram.desk import Desk, Home
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_p11_a_thumb_is_heard_live_and_read_again(home: Home) -> None:
+    desk = Desk()
+    group = home.world.group("Dev", [home.anna, home.valor])
+    async with home.userbot(desk) as bot:
+        chat = home.chat(group)
+        number = await bot.send(Part(chat, "May I?", random_id=1))
+        question = home.world.messages(sender=home.valor)[-1]
+        home.world.react(home.anna, question, "👀")
+        home.world.react(home.anna, question, "👍")
+        live = await desk.hear("/approve")
+        assert (live.chat, live.reply_to, live.sender.id) == (chat, number, home.anna.id)
+        assert live.sender.username == "Anna_B"
+        await bot.react(chat, number, "👎")  # our own says nothing
+        (again,) = await bot.decisions(chat, [number])
+        assert (again.id, again.text, again.pressed) == (live.id, "/approve", live.pressed)
+    assert desk.texts == ["/approve"]
+
+
+def update(*given: tl.MessagePeerReaction, named: bool = True) -> tl.UpdateMessageReactions:
+    told = tl.MessageReactions([], recent_reactions=list(given) if named else None)
+    return tl.UpdateMessageReactions(tl.PeerChannel(5), 7, told)
+
+
+def reaction(peer: Any, emoji: str = "👍") -> tl.MessagePeerReaction:
+    return tl.MessagePeerReaction(peer, NOW, tl.ReactionEmoji(emoji))
+
+
+def said(told: tl.UpdateMessageReactions) -> list[tuple[int, str]]:
+    decisions = to_decisions(told, Directory(Account(100, ("valor_ai",))), NOW)
+    return [(decision.sender.id, decision.text) for decision in decisions]
+
+
+def test_p11_a_reaction_whose_author_cannot_be_seen_does_not_count() -> None:
+    assert said(update(reaction(tl.PeerUser(1)), named=False)) == []
+    assert said(update(reaction(tl.PeerChannel(9)), reaction(tl.PeerChat(3)))) == []
+    assert said(update(reaction(tl.PeerUser(100)))) == []
+
+
+def test_p11_only_thumbs_decide_in_any_colour() -> None:
+    custom = tl.MessagePeerReaction(tl.PeerUser(4), NOW, tl.ReactionCustomEmoji(5))
+    told = update(
+        reaction(tl.PeerUser(1), "👍🏽"), reaction(tl.PeerUser(2), "👎"), reaction(tl.PeerUser(3), "🔥"), custom
+    )
+    assert said(told) == [(1, "/approve"), (2, "/refuse")]
