@@ -15,6 +15,7 @@ import psutil
 
 from cli.client import Address, Client
 from cli.ending import end_all
+from cli.pairing import describe_pairing
 from cli.readiness import NotReady, Readiness, describe_parts
 from cli.records import Part, Records
 from cli.supervise import PROGRAMS
@@ -74,6 +75,7 @@ def show(settings: Settings, health: dict[str, Any], client: Client) -> None:
     if not client.is_let_in():
         sentence = f"The server runs with another token than {settings.token_path}, which was replaced meanwhile"
         raise ConfigurationError([f"{sentence}: scripts/stop.sh && scripts/start.sh"])
+    print("".join(f"{line}\n" for line in describe_pairing(settings, health)), end="")
     print(f"Page: {client.address}/?token={client.token}")
     print(f"Logs: {settings.logs_dir}/agent_system.log and huey.log. Stop: scripts/stop.sh")
 

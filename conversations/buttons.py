@@ -18,8 +18,8 @@ from core.access import Action, may
 from core.message import Button, Message
 from core.workspaces import Role
 
-PRESSABLE = frozenset({"approve", "refuse", "cancel", "retry", "stop"})
-DECIDING = frozenset({"approve", "refuse"})
+DECIDING = frozenset({"approve", "refuse", "admit", "deny"})  # an owner's business
+PRESSABLE = DECIDING | {"cancel", "retry", "stop"}
 AGAIN = timedelta(minutes=1)  # within which the same press of the same person is the same wish
 UNKNOWN = "That button does nothing here."
 PRESSED = "Pressed already."
@@ -31,6 +31,10 @@ def decide_buttons(promise_id: int, question: int) -> tuple[Button, ...]:
     """They name the question: one pressed late must not allow what was asked later."""
     meant = f"{promise_id}?{question}"
     return Button("✅ Approve", f"/approve {meant}"), Button("🚫 Refuse", f"/refuse {meant}")
+
+
+def admit_buttons(knock: int) -> tuple[Button, ...]:
+    return Button("✅ Admit", f"/admit {knock}"), Button("🚫 Ignore", f"/deny {knock}")
 
 
 def cancel_button(promise_id: int) -> tuple[Button, ...]:

@@ -10,6 +10,7 @@ from conversations import delivery_store, store, turn_store
 from conversations.commands import Command, read_command
 from conversations.links import tell_link
 from conversations.orders import read_order
+from conversations.pairing import Pairing
 from conversations.reports import Reports, list_promises
 from conversations.store import Why
 from conversations.turn import Turn
@@ -48,6 +49,7 @@ class CommandAnswers:
     promises: PromiseMaker
     links: LinkSearch
     reports: Reports
+    pairing: Pairing
 
     async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
         command = read_command(prompt) or Command("help")
@@ -66,8 +68,8 @@ class CommandAnswers:
                 return await self._decide(turn, command)
             case "why":
                 return await self._explain(turn, command)
-            case "lift":
-                return await self._lift(turn, command)
+            case "lift" | "admit" | "deny":
+                return await self._administer(turn, command)
             case "self-ping":
                 return command.rest
             case _:
@@ -156,6 +158,11 @@ class CommandAnswers:
         if not found:
             return "No saved link holds all of these words." if command.rest.strip() else "No link is saved here yet."
         return "\n\n".join(tell_link(link) for link in found)
+
+    async def _administer(self, turn: Turn, command: Command) -> str:
+        if command.name == "lift":
+            return await self._lift(turn, command)
+        return await self.pairing.decide(command.number, turn.asker, admitted=command.name == "admit")
 
     async def _lift(self, turn: Turn, command: Command) -> str:
         if not may(turn.role, Action.ADMINISTER):

@@ -342,11 +342,8 @@ def _delivery(row: Row[Any]) -> Delivery:
         file_id=row.file_id,
         file=row.file,
         sends=row.sends,
-<<<<<<< HEAD
         may_grow=row.kind == ANSWER and row.part == 0,
-=======
         buttons=tuple(Button(*button) for button in row.buttons or ()),
->>>>>>> 3f8180b (Buttons under the bot's messages: a press is a row that says a command, answered once)
     )
 
 

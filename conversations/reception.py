@@ -11,6 +11,7 @@ import structlog
 from conversations.catchup import CatchUp
 from conversations.inbox import Inbox, Receipt
 from conversations.moves import Moves
+from conversations.pairing import Pairing
 from conversations.signs import Signs
 from conversations.turn import TurnKind
 from conversations.turns import Turns
@@ -35,6 +36,7 @@ class Reception:
     fronts: dict[str, Front]
     alert: Alert
     moves: Moves
+    pairing: Pairing
 
     async def receive(self, message: Message) -> None:
         """Returns when the message is a row, however long the database cannot be written."""
@@ -43,6 +45,8 @@ class Reception:
     async def take(self, message: Message) -> Receipt:
         """The same for a front that wants to know what became of it."""
         receipt = await self.inbox.receive(message)
+        if await self.pairing.meet(message, receipt.reason):
+            receipt = await self.inbox.receive(message)
         self._act_on(receipt)
         if receipt.moved:
             await self._go_on_there(message.chat.front)
@@ -72,6 +76,9 @@ class Reception:
         await _when_writable(take)
         for sentence in self._arrived(receipts):
             await self.alert(sentence)
+        for receipt in receipts:
+            if await self.pairing.meet(receipt.message, receipt.reason):
+                await self.receive(receipt.message)
 
     async def catch_up(self, front: str) -> None:
         """Read the histories of a front, then begin a turn in each chat.

@@ -319,6 +319,23 @@ llm_calls = Table(
     Column("cost", Float),  # US dollars
 )
 
+knocks = Table(
+    "knocks",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("front", Text, nullable=False),
+    Column("chat_id", Text, nullable=False),  # who wrote to the bot without being admitted: a DM, or a group
+    Column("is_group", Boolean, nullable=False),
+    Column("person_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("decision", Text),  # admitted, denied
+    Column("decided_by", Text),
+    Column("decided_at", Moment),
+    UniqueConstraint("front", "chat_id"),
+    sqlite_autoincrement=True,  # a number that stands on a button is never given again
+)
+
 audit = Table(
     "audit",
     metadata,

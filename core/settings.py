@@ -223,6 +223,11 @@ class Settings(BaseModel):
         return token_file(self.home)
 
     @property
+    def pairing_path(self) -> Path:
+        """Where the code is kept by which the owner is known for the first time."""
+        return self.data_dir / "pairing.json"
+
+    @property
     def workspaces_dir(self) -> Path:
         """Where private workspaces lie."""
         return self.home / "workspaces"

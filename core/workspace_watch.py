@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from core.errors import ConfigurationError
+from core.workspace_change import Edit, change_file
 from core.workspace_file import load_workspaces
 from core.workspaces import WorkspaceConfig
 
@@ -45,6 +46,11 @@ class WorkspaceFile:
             return None
         self.alert = ()
         return self.config
+
+    def change(self, edit: Edit) -> None:
+        """Write a change of our own, and take it up. Raises ConfigurationError, and nothing has changed then."""
+        change_file(self.path, edit, lambda draft: load_workspaces(draft, self._allowed_groups, self._private_root))
+        self.check()
 
 
 def take_stamp(path: Path) -> tuple[int, int, int] | None:

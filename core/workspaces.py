@@ -103,6 +103,12 @@ class WorkspaceConfig:
     places: Mapping[str, str] = field(default_factory=dict[str, str])
     moved: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    @property
+    def has_owner(self) -> bool:
+        """Whether anybody is an owner who writes from outside."""
+        by_roles = any(Role.OWNER in workspace.roles.values() for workspace in self.workspaces)
+        return by_roles or bool(self.whitelist.entries)
+
     def named(self, name: str) -> Workspace:
         """The workspace of exactly this name, private ones included. Raises Unknown."""
         found = next((workspace for workspace in self.workspaces if workspace.name == name), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from conversations.media import Media
 from conversations.media_cleaning import MediaCleaning
 from conversations.moves import Moves
 from conversations.outbox import Outbox, OutboxDoors
+from conversations.pairing import Pairing
 from conversations.reception import Reception
 from conversations.reports import Reports
 from conversations.self_ping import SelfPing
@@ -31,6 +33,7 @@ from core.events import Events
 from core.owner import Owner
 from core.protocols import ChatFiles, Front, HistorySearch, LinkSearch
 from core.settings import Settings
+from core.workspace_change import Edit
 from core.workspace_watch import WorkspaceFile
 from core.workspaces import fold_username
 from integrations.local import LocalFront
@@ -136,6 +139,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     agents = build_agents(Offered(promises, history, seen, side.media, side.files(outbox.wake), side.links))
     ping = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
     reports = Reports(database, clock, promises, ping, lambda: moves.config, lambda: accounts.current)
+    inbox = _build_inbox(ground, accounts, moves)
+    pairing = _build_pairing(ground, inbox, moves, outbox)
     doors = TurnDoors(
         database=database,
         clock=clock,
@@ -146,14 +151,14 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         history=history,
         media=side.media,
         answer_agent=side.answers(agents),
-        answer_command=CommandAnswers(database, clock, promises, side.links, reports),
+        answer_command=CommandAnswers(database, clock, promises, side.links, reports, pairing),
         done_so_far=agents.done_so_far,
         moves=moves,
     )
-    turns, inbox = Turns(doors), _build_inbox(ground, accounts, moves)
+    turns = Turns(doors)
     catchup = CatchUp(CatchUpDoors(database, clock, inbox, moves, lambda: accounts.current))
     alerts = Alerts(database, clock, outbox)
-    reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves)
+    reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves, pairing)
     return Services(
         ground=ground,
         events=events,
@@ -175,6 +180,15 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         retention=Retention(database, clock, settings.retention_days),
         cleaning=side.cleaning,
     )
+
+
+def _build_pairing(ground: Ground, inbox: Inbox, moves: Moves, outbox: Outbox) -> Pairing:
+    async def change(edit: Edit) -> None:
+        await asyncio.to_thread(ground.configuration.change, edit)
+        await inbox.note_configuration()
+
+    code = ground.settings.pairing_path
+    return Pairing(ground.database, ground.clock, lambda: moves.config, change, outbox.wake, code)
 
 
 def _build_inbox(ground: Ground, accounts: OwnAccounts, moves: Moves) -> Inbox:

@@ -29,6 +29,7 @@ from conversations.media_folder import MediaFolder
 from conversations.moves import Moves
 from conversations.outbox import Outbox, OutboxDoors
 from conversations.pace import Paces
+from conversations.pairing import Pairing
 from conversations.reception import Reception
 from conversations.reports import Reports
 from conversations.signs import Signs
@@ -43,6 +44,8 @@ from core.migrate import migrate
 from core.owner import Owner
 from core.protocols import Asker, Call, Front, Parked, PromiseOrder, PromiseView
 from core.schema import metadata, promises
+from core.workspace_change import Edit, change_file
+from core.workspace_file import load_workspaces
 from core.workspaces import Listed, Role, Whitelist, Workspace, WorkspaceConfig
 from integrations.memory import NOTHING, OWN, Carried, MemoryFront
 from runtime.reader import Reading
@@ -228,6 +231,8 @@ class Stage:
         self.promises = PlayedPromises(database, clock)
         told = (lambda: self.moves.config, lambda: self.accounts)
         self.reports = Reports(database, clock, self.promises, _status, *told)
+        code = self.folder / "pairing.json"
+        self.pairing = Pairing(database, clock, lambda: self.moves.config, self.change, self.outbox.wake, code)
         self.owner = Owner("boot", "ns", self.pid, 1.0)
         self.history = History(database, 50, 8_000)
         senses = (self.senses.listen, self.senses.read)
@@ -243,7 +248,9 @@ class Stage:
                 history=self.history,
                 media=self.media,
                 answer_agent=self.agent,
-                answer_command=CommandAnswers(database, clock, self.promises, Links(database), self.reports),
+                answer_command=CommandAnswers(
+                    database, clock, self.promises, Links(database), self.reports, self.pairing
+                ),
                 done_so_far=self.agent.done_so_far,
                 moves=self.moves,
             )
@@ -252,8 +259,22 @@ class Stage:
         self.catchup = CatchUp(doors)
         self.alerts = Alerts(database, clock, self.outbox)
         self.reception = Reception(
-            self.inbox, self.turns, self.signs, self.catchup, self.fronts, self.alerts.tell_owner, self.moves
+            self.inbox,
+            self.turns,
+            self.signs,
+            self.catchup,
+            self.fronts,
+            self.alerts.tell_owner,
+            self.moves,
+            self.pairing,
         )
+
+    async def change(self, edit: Edit) -> None:
+        """What the product writes into the configuration file, taken up."""
+        change_file(self.folder / "config.json", edit, lambda _: None)
+        written = load_workspaces(self.folder / "config.json", None, self.folder / "private")
+        self.config = written
+        await self.inbox.note_configuration()
 
     async def open(self, *, attached: bool = True) -> None:
         """As the server starts: note, open, recover, attach."""

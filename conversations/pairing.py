@@ -1,0 +1,155 @@
+"""How the bot comes to know its owner, and whom the owner lets in."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection
+
+from conversations import delivery_store, knock_store, store
+from conversations.buttons import admit_buttons
+from conversations.delivery import Draft
+from conversations.knock_store import Knock
+from conversations.links import SPECIAL
+from core import pairing_code
+from core.access import Action, Reason, may
+from core.clock import Clock
+from core.database import Database
+from core.errors import ConfigurationError, NotAllowed, RequestError, Unknown
+from core.message import ChatKind, Message, Person
+from core.protocols import Asker
+from core.workspace_change import Edit, admit_group, admit_person
+from core.workspaces import Role, WorkspaceConfig
+
+UNKNOWN = frozenset({Reason.NOT_LISTED, Reason.NO_WORKSPACE})
+WRONG_CODES = 10  # within WINDOW, whoever sends them; then none is looked at
+WINDOW = timedelta(minutes=10)
+ASKED_A_DAY = 10  # strangers that the owner is asked about
+DAY = timedelta(days=1)
+ADMIT, DENY = "admitted", "denied"
+WELCOME = {False: "You may write to me now. /help says what I can do.", True: "I answer here now when I am mentioned."}
+LONGEST_NAME = 64
+log = structlog.get_logger("telegram.pairing")
+
+Change = Callable[[Edit], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Pairing:
+    """`change` writes the configuration and takes it up; `code` is where the start's code is kept."""
+
+    database: Database
+    clock: Clock
+    config: Callable[[], WorkspaceConfig]
+    change: Change
+    wake: Callable[[], None]
+    code: Path
+    _wrong: deque[datetime] = field(default_factory=deque[datetime], init=False)
+
+    async def meet(self, message: Message, reason: str) -> bool:
+        """Look at a message that was refused for `reason`; True when its sender is admitted by now.
+
+        Without an owner the code makes one; with one, the owner is asked, once, about whoever wrote to the bot.
+        """
+        is_for_bot = message.chat.front.startswith("bot:") and not message.pressed
+        if reason not in UNKNOWN or not is_for_bot or message.sender.is_bot or message.outgoing or message.service:
+            return False
+        if self.config().has_owner:
+            await self._ask(message)
+            return False
+        return message.kind is ChatKind.DM and await self._pair(message)
+
+    async def _pair(self, message: Message) -> bool:
+        now = self.clock.now()
+        if not self._is_code(message.text.removeprefix("/start").strip(), now):
+            return False
+        person = message.sender
+        try:
+            await self.change(admit_person(person.id, _called(person), Role.OWNER))
+        except ConfigurationError as error:  # the code stays good
+            log.warning("The owner could not be written down.", problems=error.problems)
+            return False
+        pairing_code.spend(self.code)
+        log.warning("The bot knows its owner.", person=person.id)
+        return True
+
+    def _is_code(self, said: str, now: datetime) -> bool:
+        while self._wrong and self._wrong[0] < now - WINDOW:
+            self._wrong.popleft()
+        if not said or len(self._wrong) >= WRONG_CODES:
+            return False
+        if pairing_code.is_right(self.code, said, now):
+            return True
+        self._wrong.append(now)
+        return False
+
+    async def _ask(self, message: Message) -> None:
+        now = self.clock.now()
+        knock = _knock_of(message)
+        if await self.database.write("knock", lambda connection: _ask_owner(connection, knock, now)):
+            self.wake()
+
+    async def decide(self, number: int | None, asker: Asker, *, admitted: bool) -> str:
+        """What the owner is told. The same word again, after a crash or from another button, changes nothing more."""
+        if not may(asker.role, Action.ADMINISTER):
+            raise NotAllowed("Only an owner may decide who is let in.")
+        knock = await self.database.read(lambda connection: knock_store.find(connection, number or 0))
+        if knock is None:
+            raise Unknown("Nobody with that number has asked to be let in.")
+        decision, name = ADMIT if admitted else DENY, SPECIAL.sub(r"\\\1", knock.name)
+        if knock.decision not in {None, decision}:
+            raise RequestError(f"{name} is {knock.decision} already, by {knock.decided_by}.")
+        if admitted:
+            await self._admit(knock)
+        now = self.clock.now()
+        await self.database.write("decide", lambda connection: _decide(connection, knock, decision, asker.name, now))
+        self.wake()
+        return f"{name} is {decision}."
+
+    async def _admit(self, knock: Knock) -> None:
+        key = knock.chat.key.partition("/")[0]
+        edit = (
+            admit_group(key, knock.name) if knock.is_group else admit_person(knock.person_id, knock.name, Role.MEMBER)
+        )
+        try:
+            await self.change(edit)
+        except ConfigurationError as error:
+            raise RequestError(f"The configuration could not be changed: {'; '.join(error.problems)}.") from error
+
+
+def _knock_of(message: Message) -> Knock:
+    """A group's topics knock as the group."""
+    is_group = message.kind is ChatKind.GROUP
+    chat = message.chat._replace(key=message.chat.key.partition("/")[0])
+    name = " ".join(message.title.split())[:LONGEST_NAME] if is_group else _called(message.sender)
+    return Knock(0, chat, is_group, message.sender.id, name or chat.key)
+
+
+def _ask_owner(connection: Connection, knock: Knock, now: datetime) -> bool:
+    """Owe the owner the question; False where there is none to ask, too many were asked about, or it was asked."""
+    owner = next((chat for chat in store.owner_chats(connection) if chat.front == knock.chat.front), None)
+    if owner is None or knock_store.count_since(connection, now - DAY) >= ASKED_A_DAY:
+        return False
+    number = knock_store.add(connection, knock, now)
+    if number is None:
+        return False
+    name = SPECIAL.sub(r"\\\1", knock.name)
+    who = f"The group {name} (`{knock.chat.key}`)" if knock.is_group else f"{name} (`{knock.person_id}`)"
+    text = f"{who} wrote to me and is not admitted. Shall I answer? `/admit {number}` or `/deny {number}`."
+    delivery_store.owe(connection, Draft(owner, "notice", text, buttons=admit_buttons(number)), now)
+    return True
+
+
+def _decide(connection: Connection, knock: Knock, decision: str, by: str, now: datetime) -> None:
+    if knock_store.decide(connection, knock.id, decision, by, now) and decision == ADMIT:
+        delivery_store.owe(connection, Draft(knock.chat, "notice", WELCOME[knock.is_group]), now)
+
+
+def _called(person: Person) -> str:
+    name = " ".join(person.name.split())[:LONGEST_NAME]
+    return f"{name} (@{person.username})" if person.username else name or str(person.id)

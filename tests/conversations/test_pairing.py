@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conversations import knock_store
+from conversations.pairing import ASKED_A_DAY, WRONG_CODES
+from core.access import Accounts
+from core.message import Chat, Message, Person
+from core.pairing_code import make_code
+from core.workspaces import WorkspaceConfig
+from tests.conversations.stage import STRANGER, Stage
+
+BOT = Person(55, "valor_bot", "Valor", is_bot=True)
+FRONT = f"bot:{BOT.id}"
+ANNA = Person(4, "anna", "Anna_*")
+
+
+@pytest.fixture
+def bot(tmp_path: Path, stage: Stage) -> Stage:
+    """An installation with a bot and without any configuration."""
+    stage.config = WorkspaceConfig(tmp_path)
+    stage.accounts = Accounts.of(None, BOT)
+    stage.front.name = FRONT
+    stage.attach(stage.front)
+    return stage
+
+
+def heard(stage: Stage, who: Person, text: str, chat: Chat | None = None) -> Message:
+    chat = chat or Chat(FRONT, str(who.id))
+    if chat.key.startswith("-"):
+        return replace(stage.front.say(chat.key, who, text), chat=chat, title="The *Team*")
+    return replace(stage.front.say(chat.key, who, text), chat=chat)
+
+
+async def say(stage: Stage, who: Person, text: str, chat: Chat | None = None) -> None:
+    await stage.reception.receive(heard(stage, who, text, chat))
+    await stage.quiet()
+
+
+async def pair(stage: Stage) -> None:
+    code = make_code(stage.folder / "pairing.json", stage.clock.now())
+    await say(stage, ANNA, f"/start {code}")
+
+
+def listed(stage: Stage) -> dict[str, Any]:
+    path = stage.folder / "config.json"
+    return json.loads(path.read_text())["dm_whitelist"]["allowed_user_ids"] if path.exists() else {}
+
+
+@pytest.mark.parametrize("form", ["/start {}", "{}", " {} "])
+async def test_a9_who_shows_the_code_is_the_owner_and_greeted(bot: Stage, form: str) -> None:
+    code = make_code(bot.folder / "pairing.json", bot.clock.now())
+    await say(bot, STRANGER, "hello")
+    await say(bot, ANNA, form.format(code))
+    assert listed(bot) == {"4": {"description": "Anna_* (@anna)", "role": "owner"}}
+    (turn,) = await bot.rows("turns")
+    assert (turn.requester_id, turn.role) == (4, "owner")
+    assert len(bot.front.texts("4")) == 1
+    await say(bot, STRANGER, f"/start {code}")
+    assert list(listed(bot)) == ["4"]
+
+
+async def test_a1_a_code_that_waited_while_nobody_listened_counts(bot: Stage) -> None:
+    code = make_code(bot.folder / "pairing.json", bot.clock.now())
+    await bot.reception.receive_waiting([heard(bot, ANNA, f"/start {code}")])
+    await bot.quiet()
+    assert list(listed(bot)) == ["4"]
+    assert len(bot.front.texts("4")) == 1
+
+
+async def test_a1_wrong_and_late_codes_admit_nobody_in_silence(bot: Stage) -> None:
+    code = make_code(bot.folder / "pairing.json", bot.clock.now())
+    for said in ("/start", "/start x", code[:-1], code.swapcase(), f"{code} {code}"):
+        await say(bot, ANNA, said)
+    group = Chat(FRONT, "-7")
+    await say(bot, ANNA, f"/start {code}", group)
+    bot.clock.advance(3_601)
+    await say(bot, ANNA, code)
+    assert (listed(bot), bot.front.texts("4"), bot.front.texts("-7")) == ({}, [], [])
+
+
+async def test_a1_guessing_is_held_up(bot: Stage) -> None:
+    code = make_code(bot.folder / "pairing.json", bot.clock.now())
+    for number in range(WRONG_CODES):
+        await say(bot, STRANGER, f"guess {number}")
+    await say(bot, STRANGER, code)
+    assert listed(bot) == {}
+    bot.clock.advance(601)
+    await say(bot, ANNA, code)
+    assert list(listed(bot)) == ["4"]
+
+
+async def test_a1_another_front_s_people_pair_with_nothing(bot: Stage) -> None:
+    code = make_code(bot.folder / "pairing.json", bot.clock.now())
+    await say(bot, ANNA, code, Chat("account:100", "4"))
+    assert listed(bot) == {}
+
+
+async def test_a7_the_owner_is_asked_once_about_a_stranger_who_meets_silence(bot: Stage) -> None:
+    await pair(bot)
+    for _ in range(3):
+        await say(bot, STRANGER, "let me in")
+    assert bot.front.texts("9") == []
+    (question,) = bot.front.texts("4")[1:]
+    assert question == "Nobody (@nobody) (9) wrote to me and is not admitted. Shall I answer? /admit 1 or /deny 1."
+    (row,) = [row for row in await bot.rows("deliveries") if row.buttons]
+    assert row.buttons == [["✅ Admit", "/admit 1"], ["🚫 Ignore", "/deny 1"]]
+
+
+async def test_a2_whom_the_owner_admits_is_a_member_from_then_on(bot: Stage) -> None:
+    await pair(bot)
+    await say(bot, STRANGER, "let me in")
+    for _ in range(2):
+        await say(bot, ANNA, "/admit 1")
+    assert listed(bot)["9"] == {"description": "Nobody (@nobody)", "role": "member"}
+    assert bot.front.texts("4")[-2:] == 2 * ["Nobody (@nobody) is admitted."]
+    assert bot.front.texts("9") == ["You may write to me now. /help says what I can do."]
+    await say(bot, STRANGER, "hello")
+    assert bot.front.texts("9")[1:] == ["re: hello"]
+    await say(bot, STRANGER, "/admit 1")
+    assert "Only an owner may decide who is let in" in bot.front.texts("9")[-1]
+    await say(bot, ANNA, "/deny 1")
+    assert "is admitted already, by Anna" in bot.front.texts("4")[-1]
+
+
+async def test_a3_a_group_that_is_admitted_has_a_workspace_of_its_own(bot: Stage) -> None:
+    await pair(bot)
+    group = Chat(FRONT, "-1007")
+    await say(bot, STRANGER, "hi all", group)
+    assert "The group The *Team* (-1007) wrote to me" in bot.front.texts("4")[-1]
+    await say(bot, ANNA, "/admit 1")
+    assert bot.config.groups == {"-1007": "The *Team*"}
+    assert bot.front.texts("-1007") == ["I answer here now when I am mentioned."]
+    await say(bot, ANNA, "@valor_bot hello", group)
+    assert bot.front.texts("-1007")[-1] == "re: hello"
+
+
+async def test_a7_who_is_denied_is_not_asked_about_again(bot: Stage) -> None:
+    await pair(bot)
+    await say(bot, STRANGER, "let me in")
+    await say(bot, ANNA, "/deny 1")
+    await say(bot, STRANGER, "please")
+    assert list(listed(bot)) == ["4"]
+    assert len(bot.front.texts("4")) == 3
+    assert bot.front.texts("9") == []
+
+
+async def test_a7_a_crowd_of_strangers_is_asked_about_ten_times_a_day(bot: Stage) -> None:
+    await pair(bot)
+    for number in range(100, 103 + ASKED_A_DAY):
+        await say(bot, Person(number, None, "Crowd"), "hi")
+    assert len(bot.front.texts("4")) == 1 + ASKED_A_DAY
+
+
+async def test_bad_input_an_admission_of_nobody(bot: Stage) -> None:
+    await pair(bot)
+    for said in ("/admit", "/admit 7", "/deny x"):
+        await say(bot, ANNA, said)
+        assert "Nobody with that number has asked to be let in" in bot.front.texts("4")[-1]
+
+
+async def test_a2_a_crash_between_the_file_and_the_row_changes_nothing_twice(bot: Stage) -> None:
+    await pair(bot)
+    await say(bot, STRANGER, "let me in")
+    knock = await bot.database.read(lambda connection: knock_store.find(connection, 1))
+    assert knock is not None
+    await bot.pairing._admit(knock)  # and then the process died
+    await say(bot, ANNA, "/admit 1")
+    assert len(listed(bot)) == 2
+    assert len(bot.front.texts("9")) == 1
