@@ -27,6 +27,7 @@ from promises.store import NewPromise
 
 LONGEST = 16_000  # characters of a description
 HIGHEST = 1_000
+UNDECIDED = (None, None)
 log = structlog.get_logger(__name__)
 
 
@@ -171,6 +172,8 @@ class Promises:
         return promise
 
     def _grant(self, connection: Connection, promise_id: int, asker: Asker, question: int | None) -> Promise:
+        if _is_done(connection, promise_id, question, (consent_store.GRANTED, asker.name)):
+            return _in_reach(connection, promise_id, asker)
         _asked(connection, promise_id, asker, question)
         promise = consent_store.grant(connection, promise_id, asker.name, self._clock.now())
         if promise is None:
@@ -178,6 +181,8 @@ class Promises:
         return promise
 
     def _refuse(self, connection: Connection, promise_id: int, asker: Asker, question: int | None) -> Settled:
+        if _is_done(connection, promise_id, question, (consent_store.REFUSED, asker.name)):
+            return Settled(_in_reach(connection, promise_id, asker))
         _asked(connection, promise_id, asker, question)
         settled = consent_store.refuse(connection, promise_id, asker.name, self._clock.now())
         assert settled is not None, "it waited for approval in this very transaction"
@@ -254,8 +259,13 @@ def _asked(connection: Connection, promise_id: int, asker: Asker, question: int 
         raise NotAllowed(f"A {asker.role} may not decide that in {asker.workspace}: ask an owner.")
     if promise.waiting_for is not WaitingFor.APPROVAL:
         raise RequestError(f"Promise #{promise_id} waits for nobody's approval: it is {promise.status}.")
-    if question is not None and not consent_store.is_open(connection, promise_id, question):
+    if question is not None and consent_store.decision_of(connection, promise_id, question) != UNDECIDED:
         raise RequestError(f"Promise #{promise_id} asks something else by now: answer its newest question.")
+
+
+def _is_done(connection: Connection, promise_id: int, question: int | None, decided: tuple[str, str]) -> bool:
+    """Whether this very wish was fulfilled: it is asked again after a restart."""
+    return question is not None and consent_store.decision_of(connection, promise_id, question) == decided
 
 
 def _in_reach(connection: Connection, promise_id: int, asker: Asker) -> Promise:

@@ -137,8 +137,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, side.enclosures))
     seen = Seen(events, Growth(database, clock, outbox))
     agents = build_agents(Offered(promises, history, seen, side.media, side.files(outbox.wake), side.links))
-    ping = StatusLine(database, clock, ground.version, clock.boot(), settings.home)
-    reports = Reports(database, clock, promises, ping, lambda: moves.config, lambda: accounts.current)
+    reports = _build_reports(ground, promises, moves, accounts)
     inbox = _build_inbox(ground, accounts, moves)
     pairing = _build_pairing(ground, inbox, moves, outbox)
     doors = TurnDoors(
@@ -155,8 +154,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         done_so_far=agents.done_so_far,
         moves=moves,
     )
-    turns = Turns(doors)
-    catchup = CatchUp(CatchUpDoors(database, clock, inbox, moves, lambda: accounts.current))
+    turns, catchup = Turns(doors), CatchUp(CatchUpDoors(database, clock, inbox, moves, lambda: accounts.current))
     alerts = Alerts(database, clock, outbox)
     reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves, pairing)
     return Services(
@@ -180,6 +178,12 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         retention=Retention(database, clock, settings.retention_days),
         cleaning=side.cleaning,
     )
+
+
+def _build_reports(ground: Ground, promises: Promises, moves: Moves, accounts: OwnAccounts) -> Reports:
+    clock = ground.clock
+    ping = StatusLine(ground.database, clock, ground.version, clock.boot(), ground.settings.home)
+    return Reports(ground.database, clock, promises, ping, lambda: moves.config, lambda: accounts.current)
 
 
 def _build_pairing(ground: Ground, inbox: Inbox, moves: Moves, outbox: Outbox) -> Pairing:

@@ -258,16 +258,8 @@ class Stage:
         doors = CatchUpDoors(database, clock, self.inbox, self.moves, lambda: self.accounts)
         self.catchup = CatchUp(doors)
         self.alerts = Alerts(database, clock, self.outbox)
-        self.reception = Reception(
-            self.inbox,
-            self.turns,
-            self.signs,
-            self.catchup,
-            self.fronts,
-            self.alerts.tell_owner,
-            self.moves,
-            self.pairing,
-        )
+        hearing = (self.inbox, self.turns, self.signs, self.catchup, self.fronts)
+        self.reception = Reception(*hearing, self.alerts.tell_owner, self.moves, self.pairing)
 
     async def change(self, edit: Edit) -> None:
         """What the product writes into the configuration file, taken up."""

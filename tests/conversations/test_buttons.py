@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from conversations import question_store
 from conversations.buttons import (
     OWNERS_ONLY,
     PRESSED,
@@ -208,6 +209,16 @@ async def test_p11_a_reaction_to_anything_else_is_nothing(stage: Stage) -> None:
     await stage.reception.press(reacted(stage, DEV, OLGA, "/approve", number))
     await stage.quiet()
     assert (await stage.rows("messages"), await stage.rows("turns")) == ([], [])
+
+
+@pytest.mark.parametrize("parked", [False, True])
+async def test_p11_a_question_is_open_until_it_is_decided(stage: Stage, parked: bool) -> None:
+    number = await Asked(stage).put(DEV, parked=parked)
+    (question,) = await stage.database.read(lambda connection: question_store.open_on(connection, FRONT))
+    assert (question.chat, question.message_id, question.promise_id, question.number) == (DEV, number, 1, 1)
+    assert await stage.database.read(lambda connection: question_store.open_on(connection, "bot:1")) == []
+    await stage.put("consents", decision="refused")
+    assert await stage.inbox.open_questions(FRONT) == {}
 
 
 async def test_a9_a_reaction_without_the_right_is_stored_and_says_nothing(stage: Stage) -> None:

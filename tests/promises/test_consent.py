@@ -222,7 +222,21 @@ async def test_p11_a_word_to_an_earlier_question_does_not_answer_a_later_one(sta
     number = await parked(stage)
     await stage.service.grant(number, BOSS, 1)
     await stage.keep(number, ConsentNeeded("send_mail", {"to": "one"}, "3:call_8", "other"))
-    for decide in (stage.service.grant, stage.service.refuse):
+    for asker, decide in ((BOSS, stage.service.refuse), (OWNER, stage.service.grant), (OWNER, stage.service.refuse)):
         with pytest.raises(RequestError, match="Promise #1 asks something else by now: answer its newest question"):
-            await decide(number, BOSS, 1)
+            await decide(number, asker, 1)
+    with pytest.raises(RequestError, match="asks something else"):
+        await stage.service.grant(number, BOSS, 99)
+    assert [row.decision for row in await asked(stage)] == ["granted", None]
     assert (await stage.service.grant(number, BOSS, 2)).status == "pending"
+
+
+async def test_p11_the_same_wish_asked_again_after_a_crash_is_fulfilled_once(stage: Stage) -> None:
+    number = await parked(stage)
+    for _ in range(2):
+        assert (await stage.service.grant(number, BOSS, 1)).status == "pending"
+    await stage.keep(number, ConsentNeeded("send_mail", {"to": "one"}, "3:call_8", "other"))
+    for _ in range(2):
+        assert (await stage.service.refuse(number, BOSS, 2)).status == "failed"
+    assert [row.decision for row in await asked(stage)] == ["granted", "refused"]
+    assert len(await stage.told("result")) == 1
