@@ -139,7 +139,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     agents = build_agents(Offered(promises, history, seen, side.media, side.files(outbox.wake), side.links))
     reports = _build_reports(ground, promises, moves, accounts)
     inbox = _build_inbox(ground, accounts, moves)
-    pairing = _build_pairing(ground, inbox, moves, outbox)
+    pairing, alerts = _build_pairing(ground, inbox, moves, outbox), Alerts(database, clock, outbox)
     doors = TurnDoors(
         database=database,
         clock=clock,
@@ -155,7 +155,6 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         moves=moves,
     )
     turns, catchup = Turns(doors), CatchUp(CatchUpDoors(database, clock, inbox, moves, lambda: accounts.current))
-    alerts = Alerts(database, clock, outbox)
     reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves, pairing)
     return Services(
         ground=ground,

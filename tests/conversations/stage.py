@@ -48,7 +48,7 @@ from core.workspace_change import Edit, change_file
 from core.workspace_file import load_workspaces
 from core.workspaces import Listed, Role, Whitelist, Workspace, WorkspaceConfig
 from integrations.memory import NOTHING, OWN, Carried, MemoryFront
-from runtime.reader import Reading
+from tests.conversations.senses import PlayedSenses
 
 OLGA, MAX, STRANGER = Person(1, "olga", "Olga"), Person(2, "max", "Max"), Person(9, "nobody", "Nobody")
 GUS = Person(3, "gus", "Gus")  # not listed: a guest where a group lets him in
@@ -137,26 +137,6 @@ class PlayedPromises:
 
     async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:
         return PromiseView(promise_id, "count", "code", "pending", None, None, None, self.clock.now(), None)
-
-
-class PlayedSenses:
-    """Hears and reads what `said` has of the content; with `failures`, raises them first."""
-
-    def __init__(self) -> None:
-        self.said: dict[bytes, str] = {}
-        self.failures: list[Exception] = []
-        self.asked: list[bytes] = []
-
-    async def listen(self, sound: bytes, turn: Turn) -> str:
-        self.asked.append(sound)
-        if self.failures:
-            raise self.failures.pop(0)
-        return self.said.get(sound, "")
-
-    async def read(self, content: bytes, marker: str) -> Reading:
-        self.asked.append(content)
-        known = self.said.get(content)
-        return Reading(known, "text, 1 line") if known is not None else Reading(problem="It is unreadable.")
 
 
 async def make_promise(database: Database, clock: Clock, asker: Asker, task: str, call: Call | None) -> int:
