@@ -18,15 +18,16 @@ from conversations.delivery_store import (
     CHANGEABLE,
     IS_HELD,
     SENDS,
+    buttons_of,
     change,
     content_of,
     following,
-    insert_part,
     owe,
     promises_of,
     write_parts,
 )
 from conversations.turn import Turn
+from core.message import Button
 from core.schema import deliveries
 
 HELD = select(deliveries).where(deliveries.c.turn_id == bindparam("turn"), IS_HELD).order_by(deliveries.c.id)
@@ -42,8 +43,8 @@ def begun(connection: Connection, turn_id: int) -> Row[Any] | None:
 
 
 def grow(connection: Connection, turn: Turn, draft: Draft, now: datetime) -> bool:
-    """Let the chat see a draft's first piece; False when nothing may be shown: something has joined the turn, or it is
-    over.
+    """Let the chat see a draft's first piece, with its buttons; False when nothing may be shown: something has joined
+    the turn, or it is over.
 
     What has shown something is joined by nothing more. One change is told after the other.
     """
@@ -51,7 +52,7 @@ def grow(connection: Connection, turn: Turn, draft: Draft, now: datetime) -> boo
         return False
     row = begun(connection, turn.id)
     if row is None:
-        insert_part(connection, following(connection, draft), 0, draft.pieces[0], now)
+        write_parts(connection, following(connection, draft), [(0, draft.pieces[0])], now)
     elif row.status == "open":
         change(connection, row, draft.pieces[0])
     return True
@@ -70,7 +71,7 @@ def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int
     draft = draft.naming(promises_of(connection, turn_id)) if held else draft
     if row is not None and _is_lasting(row):
         _drop(connection, held)
-        return _complete(connection, row, draft, now, held[0].promise_id if held else None)
+        return _complete(connection, row, draft, now, held[0] if held else None)
     if held:
         _drop(connection, held[1:])
         return _replace(connection, held[0], draft, now)
@@ -98,13 +99,14 @@ def release(connection: Connection, turn_id: int) -> list[int]:
 
 
 def _complete(
-    connection: Connection, row: Row[Any], draft: Draft, now: datetime, promise_id: int | None = None
+    connection: Connection, row: Row[Any], draft: Draft, now: datetime, held: Row[Any] | None = None
 ) -> list[int]:
-    """The same message goes on; with the promise that it acknowledges."""
+    """The same message goes on, with the promise of what was held and what it offers; what ended the turn is gone."""
     first, *rest = draft.pieces
-    change(connection, row, first)
-    if promise_id is not None:
-        connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(promise_id=promise_id))
+    if held is not None:
+        draft = replace(draft, buttons=tuple(Button(*button) for button in held.buttons or ()))
+    promise_id = None if held is None else held.promise_id
+    change(connection, row, first, promise_id=promise_id, buttons=None if rest else buttons_of(draft))
     return [row.id, *write_parts(connection, draft, list(enumerate(rest, 1)), now)]
 
 

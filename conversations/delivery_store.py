@@ -84,15 +84,18 @@ def _first_part(connection: Connection, draft: Draft) -> int:
 
 
 def write_parts(connection: Connection, draft: Draft, parts: list[tuple[int, Piece]], now: datetime) -> list[int]:
-    """The rows of these parts; the last one's with the file."""
+    """The rows of these parts; the last one's with the file and the buttons."""
     file_id = None if draft.enclosed is None else file_store.add(connection, draft.enclosed)
     ids = [insert_part(connection, draft, number, piece, now) for number, piece in parts]
-    if file_id is not None:
-        connection.execute(update(deliveries).where(deliveries.c.id == ids[-1]).values(file_id=file_id))
-    if draft.buttons and ids and draft.chat.front.startswith(BUTTONED):
-        shown = [list(button) for button in draft.buttons]
-        connection.execute(update(deliveries).where(deliveries.c.id == ids[-1]).values(buttons=shown))
+    last = {"file_id": file_id, "buttons": buttons_of(draft)}
+    if ids and any(last.values()):
+        connection.execute(update(deliveries).where(deliveries.c.id == ids[-1]).values(last))
     return ids
+
+
+def buttons_of(draft: Draft) -> list[list[str]] | None:
+    """What can be pressed, as a row keeps it; None on a front that shows no buttons."""
+    return [list(button) for button in draft.buttons] or None if draft.chat.front.startswith(BUTTONED) else None
 
 
 def following(connection: Connection, draft: Draft) -> Draft:
@@ -144,8 +147,9 @@ def reword(connection: Connection, promise_id: int, kind: str, text: str, now: d
     return True
 
 
-def change(connection: Connection, row: Row[Any], piece: Piece) -> None:
-    """Let a row say something else: the chat is told, or the message that stands there edited."""
+def change(connection: Connection, row: Row[Any], piece: Piece, **also: Any) -> None:
+    """Let a row say something else: the chat is told, or the message that stands there edited. Other columns may change
+    with it."""
     # A send under way may show the text as it was: the look before a resend must know it.
     former = [] if row.message_id is not None else [*(row.former or ()), row.text]
     connection.execute(
@@ -156,6 +160,7 @@ def change(connection: Connection, row: Row[Any], piece: Piece) -> None:
             version=deliveries.c.version + 1,
             former=former or None,
             **content_of(repeated(piece) if row.sends >= SENDS else piece),
+            **also,
         )
     )
 

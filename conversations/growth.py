@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from conversations import answer_store
+from conversations.buttons import stop_button
 from conversations.delivery import ANSWER, Draft
 from conversations.delivery_store import OWED
 from conversations.outbox import Outbox
@@ -62,7 +63,7 @@ class Growth:
         if row is not None and row.status != "open":
             return row.status in OWED
         text.is_new.clear()
-        draft = Draft(turn.chat, ANSWER, text.said[:SEEN], reply_to=turn.reply_to or None, turn_id=turn.id)
+        draft = _begin(turn, text.said)
         if not draft.pieces or (row is not None and row.text.startswith(draft.pieces[0].text)):
             return True
         now = self._clock.now()
@@ -71,6 +72,12 @@ class Growth:
         )
         self._outbox.wake(turn.chat)
         return grown
+
+
+def _begin(turn: Turn, said: str) -> Draft:
+    """An answer as far as it is written, and what ends it here."""
+    reply_to, buttons = turn.reply_to or None, stop_button(turn.id)
+    return Draft(turn.chat, ANSWER, said[:SEEN], reply_to=reply_to, turn_id=turn.id, buttons=buttons)
 
 
 class _Text:

@@ -40,6 +40,7 @@ class Line:
     moved_to: str | None = None  # of the service message that says so
     attachments: tuple[Attachment, ...] = ()
     album: int | None = None
+    buttons: tuple[Button, ...] = ()  # of ours, where it is a bot's
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class MemoryFront:
             self._kinds.setdefault(part.chat.key, ChatKind.SELF if part.chat == self.own_chat else ChatKind.DM)
             now, number = self._clock.now(), self._next_number(part.chat.key)
             line = Line(part.chat.key, number, OWN, part.text, now, part.reply_to, part.random_id)
-            self._keep(replace(line, file=part.file.name if part.file else None))
+            self._keep(replace(line, file=part.file.name if part.file else None, buttons=part.buttons))
             if part.file:
                 self.files[number] = part.file
         return number
@@ -190,7 +191,7 @@ class MemoryFront:
         async with self._asked("edit", text):
             self._refuse_moved(chat)
             _check(text)
-            self._keep(replace(self.line(chat, message_id), text=text))
+            self._keep(replace(self.line(chat, message_id), text=text, buttons=tuple(buttons)))
 
     async def delete(self, chat: Chat, message_ids: Sequence[int]) -> None:
         async with self._asked("delete", chat.key):
@@ -328,6 +329,7 @@ class MemoryFront:
                 "edited_at": datetime.fromisoformat(edited) if edited else None,
                 "mentions": tuple(row["mentions"]),
                 "attachments": tuple(Attachment(Kind(one.pop("kind")), **one) for one in row["attachments"]),
+                "buttons": tuple(Button(*one) for one in row["buttons"]),
             }
             self._take(Line(**row), kind)
 

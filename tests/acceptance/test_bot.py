@@ -108,10 +108,24 @@ async def test_b3_an_answer_that_takes_its_time_is_one_message_that_grows(story:
     async with story.product.explaining():
         (begun,) = await story.until(lambda: story.answers(asked))
         assert begun.text == "Once upon"
+        await story.until(lambda: "Stop" in story.api.buttons(begun))
         release.set()
         (answer,) = await story.settled(asked)
     assert (answer.number, answer.text) == (begun.number, "Once upon a time.")
+    assert story.api.buttons(answer) == {}
     assert story.product.value("SELECT sends FROM deliveries WHERE text = ?", answer.text) == 1
+
+
+async def test_b6_the_stop_button_ends_an_answer_that_grows(story: BotStory) -> None:
+    story.model.answer(Hang(said="And then "), when=lambda asked: "an endless tale" in asked.question)
+    asked = story.world.say(story.friend(), story.bot, "Tell me an endless tale")
+    async with story.product.explaining():
+        (begun,) = await story.until(lambda: story.answers(asked))
+        await story.until(lambda: "Stop" in story.api.buttons(begun))
+        story.api.press(asked.sender, begun, "Stop")
+        (told,) = await story.settled(asked)
+    assert (told.number, told.text) == (begun.number, "Stopped. Nothing had been done yet.")
+    assert story.api.buttons(told) == {}
 
 
 async def test_b3_an_edit_that_makes_a_message_ask_gets_one_answer(story: BotStory) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conversations.stage import Stage, opened, write_current
+from tests.conversations.writer import Writer
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +26,8 @@ def folder(current_database: Path, tmp_path: Path) -> Path:
 async def stage(folder: Path) -> AsyncIterator[Stage]:
     async with opened(Stage(folder)) as ready:
         yield ready
+
+
+@pytest.fixture
+def writer(stage: Stage) -> Writer:
+    return Writer(stage)

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from conversations.agent_answers import Seen
 from conversations.alerts import Alerts
+from conversations.buttons import cancel_button
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
 from conversations.delivery import Draft
@@ -166,6 +167,7 @@ async def make_promise(database: Database, clock: Clock, asker: Asker, task: str
         number = connection.execute(row).inserted_primary_key[0]
         turn = call.turn_id if call else None
         ack = Draft(asker.chat, "ack", f"Promise #{number}", asker.message_id, turn, number, turn is not None)
+        ack = replace(ack, buttons=cancel_button(number))
         owe(connection, ack, clock.now())
         return number
 
