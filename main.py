@@ -157,7 +157,7 @@ def build_agents(ground: Ground, offered: Offered) -> Agents:
         fence = await asyncio.to_thread(check_fence, ground.settings)
         return {checks.MODEL: check_model(ground.settings), checks.FENCE: fence}
 
-    return Agents(load, answers, answers.summarise, answers.done_so_far)
+    return Agents(load, answers, answers.summarise, answers.done_so_far, answers.preview)
 
 
 def build_workplace(stack: Stack, manifest: AgentManifest) -> Workplace:

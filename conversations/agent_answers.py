@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conversations.growth import Growth, Hear
 from conversations.history import WORDLESS
@@ -46,7 +46,9 @@ class Seen:
 
 
 class AgentAnswers:
-    """Implements conversations.turns.Answer and DoneSoFar; whoever comes first waits for `load`, in a thread.
+    """Implements conversations.turns.Answer and DoneSoFar, and conversations.diffs.Preview.
+
+    Whoever comes first waits for `load`, in a thread.
 
     `reader` is the agent that summarises pages.
     """
@@ -106,6 +108,9 @@ class AgentAnswers:
             call = Call(turn.run_id, f"consent {needed.key}", turn_id=turn.id)
             await workplace.promises.park(parked, turn.asker, call)
             return ""  # the promise's question is the answer
+
+    async def preview(self, workspace: str, tool: str, arguments: Mapping[str, Any]) -> str:
+        return await (await self.workplace()).preview(workspace, tool, arguments)
 
     async def done_so_far(self, run_id: str) -> list[str]:
         return await (await self.workplace()).runner.done_so_far(run_id)

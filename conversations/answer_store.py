@@ -68,10 +68,11 @@ def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int
     turn_id = draft.turn_id
     assert turn_id is not None
     held, row = _held(connection, turn_id), begun(connection, turn_id)
-    draft = draft.naming(promises_of(connection, turn_id)) if held else draft
+    if held:
+        draft = _acknowledging(draft.naming(promises_of(connection, turn_id)), held[0])
     if row is not None and _is_lasting(row):
         _drop(connection, held)
-        return _complete(connection, row, draft, now, held[0] if held else None)
+        return _complete(connection, row, draft, now, held[0].promise_id if held else None)
     if held:
         _drop(connection, held[1:])
         return _replace(connection, held[0], draft, now)
@@ -98,22 +99,24 @@ def release(connection: Connection, turn_id: int) -> list[int]:
     return held
 
 
+def _acknowledging(draft: Draft, held: Row[Any]) -> Draft:
+    """The answer, which offers what was held as well."""
+    return replace(draft, buttons=(*(Button(*button) for button in held.buttons or ()), *draft.buttons))
+
+
 def _complete(
-    connection: Connection, row: Row[Any], draft: Draft, now: datetime, held: Row[Any] | None = None
+    connection: Connection, row: Row[Any], draft: Draft, now: datetime, promise_id: int | None = None
 ) -> list[int]:
-    """The same message goes on, with the promise of what was held and what it offers; what ended the turn is gone."""
+    """The same message goes on, with the promise that it acknowledges; what could end the turn is gone from it."""
     first, *rest = draft.pieces
-    if held is not None:
-        draft = replace(draft, buttons=tuple(Button(*button) for button in held.buttons or ()))
-    promise_id = None if held is None else held.promise_id
     change(connection, row, first, promise_id=promise_id, buttons=None if rest else buttons_of(draft))
     return [row.id, *write_parts(connection, draft, list(enumerate(rest, 1)), now)]
 
 
 def _replace(connection: Connection, held: Row[Any], draft: Draft, now: datetime) -> list[int]:
     first, *rest = draft.pieces
-    told = {"status": "ready", "reply_to": draft.reply_to, **content_of(first)}
-    connection.execute(update(deliveries).where(deliveries.c.id == held.id).values(told))
+    told = {"status": "ready", "reply_to": draft.reply_to, "buttons": None if rest else buttons_of(draft)}
+    connection.execute(update(deliveries).where(deliveries.c.id == held.id).values({**told, **content_of(first)}))
     return [held.id, *write_parts(connection, draft, list(enumerate(rest, 1)), now)]
 
 

@@ -13,13 +13,15 @@ from sqlalchemy import Connection
 
 from conversations import question_store, store, turn_store
 from conversations.commands import Command, read_command
+from conversations.diffs import MEMBERS_ONLY
 from conversations.turn import Turn
 from core.access import Action, may
 from core.message import Button, Message
 from core.workspaces import Role
+from runtime.workspace_files import PREVIEWED
 
 DECIDING = frozenset({"approve", "refuse", "admit", "deny"})  # an owner's business
-PRESSABLE = DECIDING | {"cancel", "retry", "stop"}
+PRESSABLE = DECIDING | {"cancel", "retry", "stop", "diff"}
 AGAIN = timedelta(minutes=1)  # within which the same press of the same person is the same wish
 UNKNOWN = "That button does nothing here."
 PRESSED = "Pressed already."
@@ -27,10 +29,11 @@ OWNERS_ONLY = "Only an owner may decide that."
 ENDED = "That has ended already."
 
 
-def decide_buttons(promise_id: int, question: int) -> tuple[Button, ...]:
+def decide_buttons(promise_id: int, question: int, tool: str) -> tuple[Button, ...]:
     """They name the question: one pressed late must not allow what was asked later."""
     meant = f"{promise_id}?{question}"
-    return Button("✅ Approve", f"/approve {meant}"), Button("🚫 Refuse", f"/refuse {meant}")
+    deciding = Button("✅ Approve", f"/approve {meant}"), Button("🚫 Refuse", f"/refuse {meant}")
+    return (*deciding, *(diff_button(str(promise_id)) if tool in PREVIEWED else ()))
 
 
 def admit_buttons(knock: int) -> tuple[Button, ...]:
@@ -47,6 +50,11 @@ def retry_button(promise_id: int) -> tuple[Button, ...]:
 
 def stop_button(turn_id: int) -> tuple[Button, ...]:
     return (Button("Stop", f"/stop {turn_id}"),)
+
+
+def diff_button(run: str) -> tuple[Button, ...]:
+    """For what changed, or would change: `run` names the run, as a promise's number or `turn:NUMBER`."""
+    return (Button("Show diff", f"/diff {run}"),)
 
 
 def spell_out(connection: Connection, message: Message) -> Message | None:
@@ -68,6 +76,8 @@ def why_not(connection: Connection, message: Message, command: Command | None, r
         return PRESSED
     if command.name in DECIDING and not may(role, Action.APPROVE):
         return OWNERS_ONLY
+    if command.name == "diff" and not may(role, Action.CODE):
+        return MEMBERS_ONLY
     if command.name == "stop":
         return _why_not_stopped(connection, message, command, role)
     return None

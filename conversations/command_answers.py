@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from conversations import delivery_store, store, turn_store
 from conversations.commands import Command, read_command
+from conversations.diffs import Diffs
 from conversations.links import tell_link
 from conversations.orders import read_order
 from conversations.pairing import Pairing
@@ -34,6 +35,7 @@ after=7)
 /cancel NUMBER: cancel a promise (or reply `cancel` to it)
 /retry NUMBER: take up again a promise that failed or was cancelled (or reply `retry` to it)
 /approve NUMBER, /refuse NUMBER: allow what a promise asks for, or not (or reply so to its question)
+/diff NUMBER: what a promise has changed in files, or waits to be allowed to change (or reply `/diff` to it)
 /link WORDS: the links that were saved here
 /why NUMBER: why a message was or was not answered (or reply `/why` to it)"""
 
@@ -50,6 +52,7 @@ class CommandAnswers:
     links: LinkSearch
     reports: Reports
     pairing: Pairing
+    diffs: Diffs
 
     async def __call__(self, turn: Turn, prompt: str, gate: Gate) -> str:
         command = read_command(prompt) or Command("help")
@@ -66,7 +69,7 @@ class CommandAnswers:
                 return await self._move(turn, command)
             case "approve" | "refuse":
                 return await self._decide(turn, command)
-            case "why":
+            case "why" | "diff":
                 return await self._explain(turn, command)
             case "lift" | "admit" | "deny":
                 return await self._administer(turn, command)
@@ -141,6 +144,9 @@ class CommandAnswers:
         return await self.database.read(lambda connection: delivery_store.promises_in(connection, turn.chat, replied))
 
     async def _explain(self, turn: Turn, command: Command) -> str:
+        if command.name == "diff":
+            run = command.rest.strip() or str(await self._number_of(turn, command))
+            return await self.diffs.tell(turn.workspace, turn.role, run)
         number = command.number or turn.asked[-1].reply_to
         if number is None:
             raise Unknown("Say which message: reply `/why` to it, or give its number.")

@@ -23,7 +23,7 @@ MENU = (
 # These are commands without a slash too, when they stand alone.
 BARE = {"ping", "stop", "promises", "lift", "status", "usage", "workspace"}
 LOOSE = {"cancel", "retry", "approve", "refuse"}  # and these with a number, or as a reply to what they speak of
-NAMES = BARE | LOOSE | {"admit", "deny", "start", "help", "why", "promise", "link", "self-ping"}
+NAMES = BARE | LOOSE | {"admit", "deny", "start", "help", "why", "diff", "promise", "link", "self-ping"}
 SLASHED = re.compile(r"/(?P<name>[a-z_-]+)(?:@\w+)?(?:\s+(?P<rest>.*))?", re.IGNORECASE | re.DOTALL)
 # A number, and with buttons the question that is meant; more digits than a table's numbers have are none.
 NUMBER = re.compile(r"(?:promise\s+)?#?(\d{1,18})(?:\?(\d{1,18}))?", re.IGNORECASE)

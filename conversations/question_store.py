@@ -3,7 +3,9 @@ caller's transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, and_, cast, exists, or_, select
 
@@ -42,6 +44,14 @@ def asked_in(connection: Connection, chat: Chat, message_id: int) -> Question | 
 def open_on(connection: Connection, front: str) -> list[Question]:
     """Every question of a front that nobody has answered."""
     return _read(connection, front=front)
+
+
+def wanted_by(connection: Connection, run_id: str) -> tuple[str, Mapping[str, Any]] | None:
+    """The call that a run waits to be allowed: the tool, and its arguments."""
+    is_open = (consents.c.run_id == run_id, consents.c.decision.is_(None))
+    query = select(consents.c.tool, consents.c.arguments).where(*is_open).order_by(consents.c.id.desc())
+    row = connection.execute(query).first()
+    return None if row is None else (row.tool, row.arguments)
 
 
 def _read(connection: Connection, *where: ColumnElement[bool], front: str) -> list[Question]:

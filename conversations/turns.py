@@ -15,7 +15,9 @@ from sqlalchemy import Connection
 
 from conversations import turn_store
 from conversations.answer_store import answer_turn, conclude
+from conversations.buttons import diff_button
 from conversations.delivery import ANSWER, Draft
+from conversations.delivery_store import BUTTONED
 from conversations.history import History, write_prompt
 from conversations.media import Media
 from conversations.moves import Moves
@@ -29,6 +31,7 @@ from core.errors import DatabaseError, ValorError
 from core.events import Events, TurnEnded
 from core.message import Chat, Sign
 from core.owner import Owner
+from runtime.store import changed_in
 
 log = structlog.get_logger("agents.turns")
 DEATHS = 3  # a message that ended the server this often is set aside
@@ -290,8 +293,15 @@ def _close(connection: Connection, turn: Turn, ending: Ending, now: datetime) ->
     if not turn_store.close(connection, turn, ending, now):
         return None
     pass_on(connection, turn, ending, now)
-    draft = Draft(turn.chat, ANSWER, ending.text, reply_to=turn.reply_to or None, turn_id=turn.id)
+    buttons = diff_button(f"turn:{turn.id}") if _has_something_to_show(connection, turn) else ()
+    reply_to = turn.reply_to or None
+    draft = Draft(turn.chat, ANSWER, ending.text, reply_to=reply_to, turn_id=turn.id, buttons=buttons)
     return () if _tell(connection, draft, ending, now) else turn_store.numbers_of(connection, turn.id)
+
+
+def _has_something_to_show(connection: Connection, turn: Turn) -> bool:
+    """Whether it changed files, in a chat that has buttons."""
+    return turn.chat.front.startswith(BUTTONED) and bool(changed_in(connection, turn.run_id))
 
 
 def _tell(connection: Connection, draft: Draft, ending: Ending, now: datetime) -> bool:

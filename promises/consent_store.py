@@ -63,7 +63,7 @@ def _ask(connection: Connection, promise: Promise, question: Question, now: date
         text,
         reply_to=promise.message_id,
         promise_id=promise.id,
-        buttons=decide_buttons(promise.id, number),
+        buttons=decide_buttons(promise.id, number, question.needed.tool),
     )
     delivery_store.owe(connection, draft, now)
 

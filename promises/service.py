@@ -168,7 +168,8 @@ class Promises:
         number = consent_store.write(connection, promise, question, now)
         spent = consent_store.spent(connection, promise)
         asked = wording.ask_consent(promise, question.needed, question.expires_at, spent)
-        delivery_store.owe(connection, _hold(promise, asked, call, decide_buttons(promise.id, number)), now)
+        buttons = decide_buttons(promise.id, number, question.needed.tool)
+        delivery_store.owe(connection, _hold(promise, asked, call, buttons), now)
         return promise
 
     def _grant(self, connection: Connection, promise_id: int, asker: Asker, question: int | None) -> Promise:

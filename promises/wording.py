@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from conversations.buttons import cancel_button, retry_button
+from conversations.buttons import cancel_button, diff_button, retry_button
 from conversations.delivery import Draft
 from conversations.typeset import LOCAL
 from core.errors import ConsentNeeded
 from core.message import Button
 from core.moments import tell_moment
 from promises.promise import Evidence, Promise, Status, WaitingFor
+from runtime.workspace_files import PREVIEWED
 
 SHORT = 160
 SUMMARY = 2_000
@@ -55,7 +56,8 @@ def ask_consent(promise: Promise, needed: ConsentNeeded, expires_at: datetime, s
     head = f"Promise #{promise.id} ({shorten(promise.task_description)}) wants to use `{needed.tool}` with"
     cost = f"It has cost ${spent:.4f} so far." if spent is not None else "What it has cost so far is not known."
     asked = f"{promise.requester_name or 'Somebody'} asked for this work. {cost}"
-    return _paragraphs(head, f"```json\n{block}\n```", cut, asked, _how_to_decide(promise, expires_at))
+    look = f" `/diff {promise.id}` shows what would change." if needed.tool in PREVIEWED else ""
+    return _paragraphs(head, f"```json\n{block}\n```", cut, asked, _how_to_decide(promise, expires_at) + look)
 
 
 def _how_to_decide(promise: Promise, expires_at: datetime) -> str:
@@ -70,11 +72,12 @@ def tell_progress(promise: Promise, line: str) -> Draft:
     return _draft(promise, "progress", f"Promise #{promise.id}: {line}", buttons=cancel_button(promise.id))
 
 
-def tell_completed(promise: Promise, text: str, evidence: Iterable[Evidence]) -> Draft:
+def tell_completed(promise: Promise, text: str, evidence: Sequence[Evidence]) -> Draft:
     head = f"Promise #{promise.id} is done: {shorten(promise.task_description)}"
     is_kept = promise.chat.front == LOCAL and is_too_long(text)
     kept = f"`valor promises show {promise.id}` tells all of it." if is_kept else ""
-    return _draft(promise, "result", _paragraphs(head, text.strip()), _paragraphs(tell_evidence(evidence), kept))
+    tail = _paragraphs(tell_evidence(evidence), kept)
+    return _draft(promise, "result", _paragraphs(head, text.strip()), tail, _offer_diff(promise, evidence))
 
 
 def is_too_long(text: str) -> bool:
@@ -82,12 +85,13 @@ def is_too_long(text: str) -> bool:
     return len(text.strip()) > LONGEST_KEPT
 
 
-def tell_failed(promise: Promise, reason: str, evidence: Iterable[Evidence] = (), said: str = "") -> Draft:
+def tell_failed(promise: Promise, reason: str, evidence: Sequence[Evidence] = (), said: str = "") -> Draft:
     """`said` is what the agent gave as its result, for people to judge."""
     head = f"Promise #{promise.id} failed: {shorten(promise.task_description)}"
     words = f"The agent said:\n\n{said.strip()}" if said.strip() else ""
     text = _paragraphs(head, reason, words)
-    return _draft(promise, "result", text, tell_evidence(evidence), retry_button(promise.id))
+    buttons = (*retry_button(promise.id), *_offer_diff(promise, evidence))
+    return _draft(promise, "result", text, tell_evidence(evidence), buttons)
 
 
 def tell_cancelled(promise: Promise) -> Draft:
@@ -95,7 +99,8 @@ def tell_cancelled(promise: Promise) -> Draft:
     again = "It is not repeated any more." if promise.every else ""
     done = f"Done until then: {promise.progress}" if promise.progress else ""
     text = _paragraphs(head, again, done, tell_evidence(promise.evidence))
-    return _draft(promise, "notice", text, buttons=retry_button(promise.id))
+    buttons = (*retry_button(promise.id), *_offer_diff(promise, promise.evidence))
+    return _draft(promise, "notice", text, buttons=buttons)
 
 
 def tell_retried(promise: Promise, *, is_anew: bool, left: tuple[int, ...]) -> str:
@@ -119,6 +124,11 @@ def tell_evidence(evidence: Iterable[Evidence]) -> str:
     hidden = len(lines) - EVIDENCE_LINES
     more = [f"- and {hidden} more, kept with the promise"] if hidden > 0 else []
     return "\n".join([*(f"- {line}" for line in lines[:EVIDENCE_LINES]), *more])
+
+
+def _offer_diff(promise: Promise, evidence: Iterable[Evidence]) -> tuple[Button, ...]:
+    has_changed = any(item.get("kind") == "file" for item in _merged(evidence))
+    return diff_button(str(promise.id)) if has_changed else ()
 
 
 def _paragraphs(*parts: str) -> str:

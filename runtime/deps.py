@@ -49,8 +49,8 @@ class Deps:
     A tool raises RequestError (or NotAllowed, Unknown, Busy) for what it cannot do: the model reads the sentence, the
     journal keeps the step as refused. A tool with evidence (P10) returns
     `ToolReturn("what the model reads", metadata=[item, …])` with items such as
-    `{"kind": "file", "path", "before", "after"}`, `{"kind": "command", "command", "exit_code"}`, `{"kind": "source",
-    "url"}`: JSON, which the model never sees.
+    `{"kind": "file", "path", "before", "after", "diff"}`, `{"kind": "command", "command", "exit_code"}`,
+    `{"kind": "source", "url"}`: JSON, which the model never sees.
 
     `gate` is awaited before the first tool runs; it may raise to end the run.
     `epoch` is that of the turn or promise which runs: an older one writes no steps.

@@ -22,6 +22,7 @@ from core.errors import DatabaseError
 from runtime import steer_store, store
 from runtime.contents import UserSaid, give_prompt, keep_prompt
 from runtime.deps import INTERRUPTED
+from runtime.diffs import without_diff
 from runtime.steer_store import RESTART, STEER, Place, place_of
 from runtime.store import JSON, Run, Step, StepStatus
 
@@ -116,7 +117,7 @@ class Journal:
     def evidence(self) -> tuple[Evidence, ...]:
         """What the runner saw tools do, in order (P10); also what was set aside has been done."""
         aside = (step for step in self._book.aside if step.key.startswith(self.prefix))
-        return tuple(item for step in (*aside, *self._own()) for item in step.evidence)
+        return tuple(without_diff(item) for step in (*aside, *self._own()) for item in step.evidence)
 
     @property
     def refused(self) -> tuple[str, ...]:

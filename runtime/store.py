@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from core.errors import Cancelled, ConsentNeeded
 from core.schema import consents, llm_calls, promises, runs, steps, turns
+from runtime.diffs import diffs_in, without_diff
 
 JSON = Any
 WINDOW = timedelta(seconds=60)
@@ -175,8 +176,17 @@ def tools_done(connection: Connection, run_id: str) -> list[Step]:
 
 def seen_in(connection: Connection, run_id: str) -> tuple[Mapping[str, JSON], ...]:
     """What tools of a run were seen to do, in order."""
+    return tuple(without_diff(item) for item in _evidence_of(connection, run_id))
+
+
+def changed_in(connection: Connection, run_id: str) -> list[str]:
+    """What tools of a run were seen to change in files, in order: diffs."""
+    return diffs_in(_evidence_of(connection, run_id))
+
+
+def _evidence_of(connection: Connection, run_id: str) -> list[Mapping[str, JSON]]:
     query = select(steps.c.evidence).where(steps.c.run_id == run_id).order_by(steps.c.id)
-    return tuple(item for seen in connection.execute(query).scalars() for item in seen or ())
+    return [item for seen in connection.execute(query).scalars() for item in seen or ()]
 
 
 def write_step(connection: Connection, run: Run, step: Step, now: datetime) -> None:

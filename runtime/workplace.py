@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.attachment import Picture
 from core.clock import Clock
@@ -48,6 +49,11 @@ class Workplace:
     files: ChatFiles
     links: LinkSearch
     clock: Clock
+
+    async def preview(self, workspace: str, tool: str, arguments: Mapping[str, Any]) -> str:
+        """What a call of a tool would change in a file, as a diff. Raises RequestError where nobody can know."""
+        fence = self.fences.fence_for(self.config().named(workspace), "", "preview")
+        return await fence.files.preview(tool, arguments)
 
     async def run(self, errand: Errand) -> RunResult:
         """Run the agent; whatever its tools left running has ended when this returns or raises."""

@@ -11,15 +11,17 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from anyio import to_thread
 
 from core.errors import NotAllowed, RequestError, Unknown
 from runtime.beneath import Beneath, is_regular, make_directories, real_path
+from runtime.diffs import DIFF, unified
 from runtime.policy import FencePolicy
 
 READ_BYTES = 48_000
@@ -30,6 +32,7 @@ SENT_BYTES = 50_000_000
 LISTED = 500
 FOUND = 100
 LINE_CHARACTERS = 300
+PREVIEWED = frozenset({"write_file", "edit_file"})  # tools that change what their arguments say, and nothing else
 SKIPPED = frozenset({".git", ".venv", "node_modules", "__pycache__"})
 
 Audit = Callable[[str, str], None]
@@ -75,12 +78,17 @@ class Hits:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file that was written: its hash before (None: it is new) and after, its size in bytes."""
+    """A file that was written: its hash before (None: it is new) and after, its size in bytes, and what changed."""
 
     path: str
     before: str | None
     after: str
     size: int
+    diff: str
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        return {"kind": "file", "path": self.path, "before": self.before, "after": self.after, DIFF: self.diff}
 
 
 class WorkspaceFiles:
@@ -114,7 +122,18 @@ class WorkspaceFiles:
 
     async def edit(self, path: str, old: str, new: str) -> Written:
         """Put `new` in the place of `old`, which must be there exactly once."""
-        return await self._run(path, lambda root: self._replace(root, path, lambda was: _edited(path, was, old, new)))
+        return await self._run(path, lambda root: self._replace(root, path, partial(_edited, path, old=old, new=new)))
+
+    async def preview(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        """What a call of one of the tools in PREVIEWED would change, as a diff; '' where that is nothing."""
+        match tool, arguments:
+            case "write_file", {"path": str(path), "text": str(text)}:
+                return await self._run(path, lambda root: self._compare(root, path, lambda _: text.encode()))
+            case "edit_file", {"path": str(path), "old": str(old), "new": str(new)}:
+                work = partial(_edited, path, old=old, new=new)
+                return await self._run(path, lambda root: self._compare(root, path, work))
+            case _:
+                raise Unknown(f"What {tool} would change is not known before it has run.")
 
     async def open_for_sending(self, path: str) -> bytes:
         """The whole file, at most SENT_BYTES: what goes to a chat is opened here, never by its name elsewhere."""
@@ -171,7 +190,12 @@ class WorkspaceFiles:
             _put(folder, relative.name, content)
         finally:
             os.close(folder)
-        return Written(path, None if before is None else _hash(before), _hash(content), len(content))
+        diff = unified(path, before, content)
+        return Written(path, None if before is None else _hash(before), _hash(content), len(content), diff)
+
+    def _compare(self, root: Beneath, path: str, change: Callable[[bytes | None], bytes]) -> str:
+        before = self._previous(root, path)
+        return unified(path, before, change(before))
 
     def _make_parents(self, root: Beneath, relative: Path) -> None:
         """Missing folders are made one by one; none through a link into a place that may not change."""

@@ -10,6 +10,7 @@ from conversations.agent_answers import Seen
 from conversations.alerts import Alerts
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
+from conversations.diffs import Diffs, Preview
 from conversations.growth import Growth
 from conversations.history import History
 from conversations.inbox import Inbox, Limits
@@ -69,6 +70,7 @@ class Agents:
     answer: Answer
     summarise: Summarise
     done_so_far: DoneSoFar
+    preview: Preview
 
 
 class OwnAccounts:
@@ -137,7 +139,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, side.enclosures))
     seen = Seen(events, Growth(database, clock, outbox))
     agents = build_agents(Offered(promises, history, seen, side.media, side.files(outbox.wake), side.links))
-    reports = _build_reports(ground, promises, moves, accounts)
+    reports, diffs = _build_reports(ground, promises, moves, accounts), Diffs(database, agents.preview)
     inbox = _build_inbox(ground, accounts, moves)
     pairing, alerts = _build_pairing(ground, inbox, moves, outbox), Alerts(database, clock, outbox)
     doors = TurnDoors(
@@ -150,7 +152,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         history=history,
         media=side.media,
         answer_agent=side.answers(agents),
-        answer_command=CommandAnswers(database, clock, promises, side.links, reports, pairing),
+        answer_command=CommandAnswers(database, clock, promises, side.links, reports, pairing, diffs),
         done_so_far=agents.done_so_far,
         moves=moves,
     )

@@ -50,5 +50,4 @@ async def save_attachment(ctx: RunContext[Deps], number: int, path: str) -> Tool
     file = await ctx.deps.files.open(number, ctx.deps.asker)
     await fence.ensure_writer()
     written = await fence.files.put(path, file.content)
-    evidence = {"kind": "file", "path": written.path, "before": written.before, "after": written.after}
-    return ToolReturn(f"{written.path} saved ({written.size} bytes).", metadata=[evidence])
+    return ToolReturn(f"{written.path} saved ({written.size} bytes).", metadata=[written.evidence])

@@ -58,5 +58,4 @@ async def _writing_fence_of(deps: Deps) -> Fence:
 
 def _told(written: Written) -> ToolReturn:
     done = "made" if written.before is None else "left as it was" if written.before == written.after else "changed"
-    evidence = {"kind": "file", "path": written.path, "before": written.before, "after": written.after}
-    return ToolReturn(f"{written.path} {done} ({written.size} bytes).", metadata=[evidence])
+    return ToolReturn(f"{written.path} {done} ({written.size} bytes).", metadata=[written.evidence])

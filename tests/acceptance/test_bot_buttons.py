@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from conversations.diffs import MEMBERS_ONLY, WANTED
 from tests.acceptance.bot_story import BotStory, bot_story
-from tests.acceptance.script_model import command, do
+from tests.acceptance.script_model import Use, command, do, write
 from tests.acceptance.test_bot_kills import KILLED, PINGED, barrier, server
 from tests.world.telegram import Person, SentMessage
 
@@ -74,3 +75,44 @@ async def test_p11_a_press_counts_once_when_the_server_dies_over_it(tmp_path: Pa
         assert said.count(GOES_ON) == 1
         (row,) = story.product.query("SELECT decision, decided_by FROM consents")
         assert tuple(row) == ("granted", "Olivia")
+
+
+async def test_p11_what_would_change_is_shown_before_it_is_allowed_and_what_changed_after_it(tmp_path: Path) -> None:
+    async with bot_story(tmp_path, alone=True) as story:
+        configuration = story.configuration()
+        configuration["workspaces"]["Served"]["consent"] = ["edit_file"]
+        (story.home / "config" / "workspace_config.json").write_text(json.dumps(configuration))
+        (story.work("served") / "notes.txt").write_text("one\ntwo\n")
+        edited = "--- a/notes.txt\n+++ b/notes.txt\n@@ -1,2 +1,2 @@\n one\n-two\n+2"
+        async with story.product.running(), story.product.explaining():
+            written = await shown(story, story.world.say(story.olivia, story.served, do(write("new.txt", "x\n"))))
+            story.api.press(story.sam, written, "Show diff")
+            answered = story.api.hub(story.bot).answered
+            await story.until(lambda: MEMBERS_ONLY in answered.values())
+            assert await pressed(story, written) == "--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1,1 @@\n+x"
+            edit = Use("edit_file", {"path": "notes.txt", "old": "two", "new": "2"})
+            question = await shown(story, story.world.say(story.olivia, story.served, do(edit)))
+            assert await pressed(story, question) == f"{WANTED}\n\n{edited}"
+            assert (story.work("served") / "notes.txt").read_text() == "one\ntwo\n"
+            story.api.press(story.olivia, question, "✅ Approve")
+            result = await story.until(lambda: find_in(story, "Promise #1 is done"), 20)
+            await story.until(lambda: "Show diff" in story.api.buttons(result))
+            assert await pressed(story, result) == edited
+        assert await story.audit() == []
+
+
+async def shown(story: BotStory, asked: SentMessage) -> SentMessage:
+    """The answer, when it offers the diff."""
+    answer = await story.answer_to(asked)
+    await story.until(lambda: "Show diff" in story.api.buttons(answer))
+    return answer
+
+
+async def pressed(story: BotStory, message: SentMessage) -> str:
+    """What the owner is shown, under the message that bears the button."""
+    story.api.press(story.olivia, message, "Show diff")
+    return (await story.answer_to(message)).text
+
+
+def find_in(story: BotStory, words: str) -> SentMessage | None:
+    return next((one for one in story.world.messages(story.served, story.bot) if words in one.text), None)

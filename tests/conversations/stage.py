@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
 from conversations.delivery import Draft
 from conversations.delivery_store import owe
+from conversations.diffs import Diffs
 from conversations.enclosures import Enclosures
 from conversations.files import Files
 from conversations.growth import Growth
@@ -87,6 +88,9 @@ class PlayedAgent:
 
     async def done_so_far(self, run_id: str) -> list[str]:
         return self.done
+
+    async def preview(self, workspace: str, tool: str, arguments: Mapping[str, Any]) -> str:
+        return f"+{workspace} {tool} {arguments['text']}" if arguments["text"] else ""
 
     async def next_begun(self) -> Turn:
         async with asyncio.timeout(10):
@@ -215,6 +219,7 @@ class Stage:
         self.reports = Reports(database, clock, self.promises, _status, *told)
         code = self.folder / "pairing.json"
         self.pairing = Pairing(database, clock, lambda: self.moves.config, self.change, self.outbox.wake, code)
+        self.diffs = Diffs(database, self.agent.preview)
         self.owner = Owner("boot", "ns", self.pid, 1.0)
         self.history = History(database, 50, 8_000)
         senses = (self.senses.listen, self.senses.read)
@@ -231,7 +236,7 @@ class Stage:
                 media=self.media,
                 answer_agent=self.agent,
                 answer_command=CommandAnswers(
-                    database, clock, self.promises, Links(database), self.reports, self.pairing
+                    database, clock, self.promises, Links(database), self.reports, self.pairing, self.diffs
                 ),
                 done_so_far=self.agent.done_so_far,
                 moves=self.moves,

@@ -18,6 +18,7 @@ from conversations.buttons import (
 )
 from conversations.commands import read_command
 from conversations.delivery import Draft
+from conversations.diffs import MEMBERS_ONLY
 from core.errors import Undeliverable
 from core.message import Chat, ChatKind, Message, Person
 from core.protocols import Asker
@@ -108,6 +109,17 @@ async def test_b6_a_stop_button_ends_its_turn_and_no_other(stage: Stage) -> None
     assert stage.front.texts("-20") == ["Stopped. Nothing had been done yet."]
     assert stage.front.told("-20")[0].reply_to == turn.reply_to
     assert await press(stage, DEV, OLGA, button.says, "4") == "That has ended already."
+
+
+async def test_p11_the_question_of_a_tool_that_writes_a_file_shows_the_diff() -> None:
+    for tool in ("write_file", "edit_file"):
+        assert [button.says for button in decide_buttons(7, 3, tool)] == ["/approve 7?3", "/refuse 7?3", "/diff 7"]
+
+
+async def test_a9_a_guest_s_press_shows_no_diff(stage: Stage) -> None:
+    assert await press(stage, DEV, GUS, "/diff 7") == MEMBERS_ONLY
+    await stage.quiet()
+    assert (stage.front.told("-20"), await stage.rows("turns")) == ([], [])
 
 
 async def test_p5_a_press_cancels_and_retries(stage: Stage) -> None:
@@ -244,7 +256,7 @@ async def test_p11_reactions_are_read_again_after_a_reconnect(stage: Stage) -> N
 
 
 async def test_p11_a_button_names_its_question(stage: Stage) -> None:
-    approve, refuse = decide_buttons(7, 3)
+    approve, refuse = decide_buttons(7, 3, "send_mail")
     for button, name in ((approve, "approve"), (refuse, "refuse")):
         command = read_command(button.says)
         assert command is not None

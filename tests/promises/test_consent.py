@@ -200,6 +200,18 @@ async def test_p11_a_bot_shows_buttons_until_it_is_decided(stage: Stage) -> None
     assert told["result"] == ("ready", [["Retry", "/retry 1"]])
 
 
+async def test_p11_the_question_of_a_change_says_how_to_see_it(stage: Stage) -> None:
+    number = await stage.make("write it", replace(MEMBER, chat=Chat("bot:7", "-10")))
+    await stage.keep(number, replace_tool(NEEDED, "write_file", {"path": "a", "text": "b"}))
+    question = (await stage.told("question 1"))[0]
+    assert question.text.endswith("refuses it. /diff 1 shows what would change.")
+    assert question.buttons[-1] == ["Show diff", "/diff 1"]
+
+
+def replace_tool(needed: ConsentNeeded, tool: str, arguments: dict[str, Any]) -> ConsentNeeded:
+    return ConsentNeeded(tool, arguments, needed.key, needed.digest)
+
+
 async def test_p11_fronts_without_buttons_keep_none(stage: Stage) -> None:
     await parked(stage)
     assert [row.buttons for row in await stage.told()] == [None, None]

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,37 @@ async def test_w5_editing_replaces_what_is_there_exactly_once(files: WorkspaceFi
         await files.edit("src/one.py", "ir", "x")
     with pytest.raises(Unknown, match=r"no none\.py here"):
         await files.edit("none.py", "a", "b")
+
+
+async def test_p10_what_changed_is_told_and_can_be_told_before(files: WorkspaceFiles, root: Path) -> None:
+    edit, write = {"path": "src/one.py", "old": "second", "new": "zweite"}, {"path": "new.txt", "text": "a\n"}
+    before = [await files.preview("edit_file", edit), await files.preview("write_file", write)]
+    assert ((root / "src/one.py").read_text(), (root / "new.txt").exists()) == ("first\nsecond\nthird\n", False)
+    assert before == [(await files.edit(**edit)).diff, (await files.write(**write)).diff]
+    assert before[0].splitlines()[2:] == ["@@ -1,3 +1,3 @@", " first", "-second", "+zweite", " third"]
+    assert await files.preview("write_file", write) == ""
+    with pytest.raises(NotAllowed, match="0 times"):
+        await files.preview("edit_file", edit)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("run_command", {"command": "x"}),
+        ("write_file", {"path": "a"}),
+        ("edit_file", {"path": 1, "old": "", "new": ""}),
+    ],
+)
+async def test_p11_what_nobody_can_know_beforehand_is_said_to_be_so(
+    files: WorkspaceFiles, tool: str, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(Unknown, match=f"What {tool} would change is not known"):
+        await files.preview(tool, arguments)
+
+
+async def test_w5_a_preview_sees_no_more_than_the_tool(files: WorkspaceFiles) -> None:
+    with pytest.raises(NotAllowed, match="leads out"):
+        await files.preview("write_file", {"path": "../secret", "text": "x"})
 
 
 async def test_b11_a_file_is_handed_over_as_bytes(files: WorkspaceFiles) -> None:

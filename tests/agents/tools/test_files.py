@@ -55,9 +55,10 @@ async def test_p10_writing_gives_evidence_that_the_model_does_not_see(stage: Sta
         "file changed (3 bytes).",
     ]
     assert made.metadata[0]["before"] is None
-    assert changed.metadata == [
-        {"kind": "file", "path": "file", "before": made.metadata[0]["after"], "after": changed.metadata[0]["after"]}
-    ]
+    [evidence] = changed.metadata
+    assert (evidence["kind"], evidence["path"], evidence["before"]) == ("file", "file", made.metadata[0]["after"])
+    assert evidence["diff"].splitlines()[3::2] == ["-one", "+two"]
+    assert same.metadata[0]["diff"] == ""
 
 
 def _text(told: ToolReturn) -> object:
