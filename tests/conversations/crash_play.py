@@ -33,7 +33,8 @@ from core.message import Message, Person
 from core.protocols import Call
 from integrations.memory import MemoryFront
 from integrations.telegram.text import typeset
-from tests.conversations.stage import FRONT, MAX, OLGA, Stage, make_promise, write_current
+from tests.conversations.bot import become_bot
+from tests.conversations.stage import MAX, OLGA, Stage, make_promise, write_current
 
 ASKED = (
     ("1", OLGA, "alpha"),
@@ -86,7 +87,8 @@ async def live(life: Life) -> None:
     stage = Stage(life.folder, clock, edges, pid=life.number, paces=QUICK)
     stage.front = MemoryFront(clock, life.folder / "service.jsonl", edges)
     stage.agent.script = lambda turn, gate: answer(stage, turn, gate)
-    stage.front.keeps_keys = life.planted != "growing bot"
+    if life.planted == "growing bot":
+        become_bot(stage.front)
     if life.number > 1:
         stage.front.forget_keys()
     elif life.planted == "lost answers":
@@ -95,11 +97,12 @@ async def live(life: Life) -> None:
     if life.planted == "no look":
         stage.outbox._before = 0
     stage.attach(stage.front)
+    name = stage.front.name
     heard = [stage.front._message(line) for line in stage.front.lines if line.sender.id < 100]
-    await asyncio.gather(stage.reception.catch_up(FRONT), hear(stage, heard), move(stage, life))
+    await asyncio.gather(stage.reception.catch_up(name), hear(stage, heard), move(stage, life))
     if life.planted == "moved group":
-        await stage.reception.catch_up(FRONT)
-    await stage.turns.begin_all([FRONT])
+        await stage.reception.catch_up(name)
+    await stage.turns.begin_all([name])
     await stage.quiet()
     await stage.die()
 
@@ -171,12 +174,14 @@ def prepare(folder: Path, template: Path, planted: str) -> Path:
 
 
 def judge_grown(front: MemoryFront, planted: str) -> list[str]:
-    """One message each, the whole answer; where no keys are kept one before it may have arrived, and it says so."""
+    """One message each, the whole answer, with nothing to press; where no keys are kept one before it may have arrived,
+    and it says so."""
     wrong: list[str] = []
     for chat, _, asked in GROWING:
         told, whole = front.texts(chat), f"{GROWN[-1]} {asked.removeprefix('grow ')} is there."
         is_marked = planted == "growing bot" and len(told) <= 2 and told[-1] == REPEAT + whole
         wrong += [] if told == [whole] or is_marked else [f"{told} in {chat}"]
+        wrong += [f"buttons {line.buttons} in {chat}" for line in front.told(chat)[-1:] if line.buttons]
     return wrong
 
 

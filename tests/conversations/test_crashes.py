@@ -35,7 +35,7 @@ def test_b1_killed_at_any_edge_every_message_is_answered_once(tmp_path: Path, pl
 
 @pytest.mark.parametrize("planted", ["growing", "growing bot"])
 def test_b3_killed_at_any_edge_an_answer_that_grows_is_one_message(tmp_path: Path, planted: str) -> None:
-    found = kill(tmp_path, r"turn\.(grow|end).*|(intent|sent):.*|front\.(send|edit|sent_after)", planted)
+    found = kill(tmp_path, LEDGER, planted)
     assert [one for one in found if one["wrong"]] == []
     edges = [one["edge"].partition(" ")[2] for one in found if one["died"]]
     assert len(edges) >= 20
