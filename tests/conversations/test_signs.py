@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from conversations.signs import SIGNS, Signs
 from core.clock import FakeClock
 from core.errors import FloodWait, SessionError, Undeliverable
@@ -18,6 +20,12 @@ def playing() -> tuple[FakeClock, MemoryFront, Signs]:
     front, signs = MemoryFront(clock), Signs(clock)
     signs.attach(front)
     return clock, front, signs
+
+
+def test_b2_the_readme_tells_what_each_sign_says() -> None:
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    table = readme.partition("| reaction | says |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert [line.split()[1] for line in table] == list(SIGNS.values())
 
 
 def test_b2_every_sign_is_legal_and_differs() -> None:
