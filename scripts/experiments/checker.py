@@ -17,7 +17,7 @@ from scripts.experiments.writers import count_lines, find_overlaps
 from tests.world.telegram import Chat, SentMessage, TelegramWorld
 
 MESSAGES = """
-    SELECT m.chat_id, m.message_id, m.answer, m.reason, m.turn_id, t.status, t.kind, t.reply_to, t.error
+    SELECT m.chat_id, m.message_id, m.answer, m.reason, m.turn_id, t.status, t.kind, t.error
     FROM messages m LEFT JOIN turns t ON t.id = m.turn_id"""
 DELIVERIES = "SELECT * FROM deliveries WHERE front <> 'local' AND chat_id <> ? ORDER BY id"
 PROMISES = "SELECT id, task_description, status, error_message FROM promises"
@@ -88,6 +88,14 @@ class Checker:
                 found[one.reply_to].append(one)
         return found
 
+    @cached_property
+    def _asking(self) -> dict[int | None, set[int]]:
+        """The messages of each turn. What has grown replies to the newest of those there were when it began to."""
+        found: defaultdict[int | None, set[int]] = defaultdict(set)
+        for asked in self._scene.people.asked:
+            found[self._turn_of(asked.message)].add(asked.message.number)
+        return found
+
     # -- messages
 
     def _of_message(self, asked: Asked) -> Iterator[str]:
@@ -132,10 +140,9 @@ class Checker:
         is_excused = row["turn_id"] in self._excused[0] or not asked.nonce
         if row["status"] == "aside" or (row["status"] == "failed" and not is_excused):
             yield f"{row['status']}: {what} ({row['error']})"
-        newest = asked.chat.box_of(self._scene.cast.valor).posts[row["reply_to"]].number
-        replies = self._replies.get(newest, [])
-        if len(replies) != 1:
-            yield f"answered {len(replies)} times: {what} ({row['status']})"
+        replies = sum(len(self._replies.get(number, [])) for number in self._asking[row["turn_id"]])
+        if replies != 1:
+            yield f"answered {replies} times: {what} ({row['status']})"
 
     # -- promises
 

@@ -73,9 +73,18 @@ class Quiet:
             run_id=f"run_{asked.nonce}",
             created_at=NOW,
         )
+        self.join(asked, turn)
+        said = self.say(f"Here it is: re:{asked.nonce}", asked.message)
+        self.deliver(said, kind="answer", reply_to=number, turn_id=turn, key=said.id_for(cast.valor))
+        return turn
+
+    def join(self, asked: Asked, turn: int) -> None:
+        """The row of a message, which that turn answers."""
+        chat, number = key_of(asked.message, self.scene.cast)
         self.add(
             messages,
-            **place,
+            front="account",
+            chat_id=chat,
             message_id=number,
             sender_id=asked.person.id,
             sent_at=NOW,
@@ -87,9 +96,6 @@ class Quiet:
             via="live",
             turn_id=turn,
         )
-        said = self.say(f"Here it is: re:{asked.nonce}", asked.message)
-        self.deliver(said, kind="answer", reply_to=number, turn_id=turn, key=said.id_for(cast.valor))
-        return turn
 
     def deliver(self, said: SentMessage, key: int, **row: Any) -> None:
         """The row of what Valor said."""

@@ -147,6 +147,23 @@ def test_whatever_is_wrong_is_found_and_named(scene: Quiet, spoil: Callable[[Qui
     assert any(line.startswith(rule) for line in scene.look())
 
 
+@pytest.mark.parametrize("answers", [0, 1, 2])
+def test_a_turn_that_was_stopped_is_told_so_once_under_any_of_its_messages(scene: Quiet, answers: int) -> None:
+    """What had grown when it was stopped replies to what asked for it, not to the wish."""
+    asked = scene.ask("long", "cccccccc")
+    turn = scene.answer(asked, "stopped")
+    scene.scene.world.edit(said(scene, "re:cccccccc"), "Stopped.")
+    wish = scene.ask("stop", "")
+    scene.join(wish, turn)
+    if answers == 0:
+        scene.scene.world.delete(said(scene, "Stopped."))
+    elif answers == 2:
+        scene.say("Stopped.", wish.message)
+    told = [line for line in scene.look() if line.startswith("answered")]
+    each = [f"answered {answers} times: {what} (stopped)" for what in ("long cccccccc", f"stop {wish.message.number}")]
+    assert told == ([] if answers == 1 else each)
+
+
 def test_what_failed_while_the_model_was_away_is_excused(scene: Quiet) -> None:
     fail_turn(scene)
     fail_promise(scene)
