@@ -11,10 +11,10 @@ from pathlib import Path
 
 from scripts.experiments.mind import ANSWERS, PROMISED, Mind, words_of
 from scripts.experiments.order import find_disorder
-from scripts.experiments.people import Asked, People
+from scripts.experiments.people import Asked, People, where
 from scripts.experiments.stage import Cast, Tables, directories
 from scripts.experiments.writers import count_lines, find_overlaps
-from tests.world.telegram import Chat, SentMessage, TelegramWorld
+from tests.world.telegram import SentMessage, TelegramWorld
 
 MESSAGES = """
     SELECT m.chat_id, m.message_id, m.answer, m.reason, m.turn_id, t.status, t.kind, t.error
@@ -121,7 +121,7 @@ class Checker:
             yield f"answered {len(answers)} times: {what}"
         for answer in answers:
             replied = answer.reply_to and self._scene.world.ledger.message(answer.reply_to)
-            if answer.chat is not asked.chat:
+            if where(answer) is not where(asked.message):
                 yield f"answered elsewhere: {what}"
             elif replied and self._turn_of(replied) != self._turn_of(asked.message):
                 yield f"answered to another message: {what} replies to {replied.text!r}"
@@ -209,11 +209,8 @@ def said_by_valor(scene: Scene) -> list[SentMessage]:
 
 def key_of(message: SentMessage, cast: Cast) -> Key:
     """Chat and number of a message as the product's tables have them."""
-    return chat_id(message.chat, cast), message.id_for(cast.valor)
-
-
-def chat_id(chat: Chat, cast: Cast) -> str:
-    return str(chat.peer_id(cast.valor))
+    chat = str(message.chat.peer_id(cast.valor))
+    return f"{chat}/{message.topic}" if message.topic else chat, message.id_for(cast.valor)
 
 
 def _is_end(row: sqlite3.Row) -> bool:

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from scripts.experiments.mind import ANSWERS, PROMISED
 from scripts.experiments.pace import Pace
 from scripts.experiments.stage import Cast
-from tests.world.telegram import Chat, Person, RefusalError, SentMessage, TelegramWorld
+from tests.world.content import PNG
+from tests.world.telegram import Chat, Media, Person, RefusalError, SentMessage, TelegramWorld, Topic
 
 KINDS = {"ask": 8, "keep": 8, "think": 3, "work": 4, "peek": 2, "long": 2}
 DEEDS = {"ask": 16, "edit": 3, "reply": 3, "cancel": 2, "stop": 1, "ping": 1, "late mention": 2}
+CARRIED = {"": 84, "photo": 13, "document": 3}  # a document is read in a process of its own
+NOTE = b"A note that asks for nothing."
 FORGET_SECONDS = 6.0  # what is open longer holds back no further message
 PROMISE = re.compile(r"Promise #(\d+)")
 MENTION = "@valor_ai "
+Place = Chat | Person | Topic
 
 
 @dataclass(slots=True, eq=False)
@@ -104,27 +108,39 @@ class People:
                 case _:
                     self.ask(person, self._place(person))
 
-    def ask(self, person: Person, place: Chat | Person, kind: str = "", reply_to: SentMessage | None = None) -> Asked:
-        """Ask for something of that kind, else of any."""
+    def ask(self, person: Person, place: Place, kind: str = "", reply_to: SentMessage | None = None) -> Asked:
+        """Ask for something of that kind, else of any; now and then as the caption of something."""
         kind = kind or self._chance.choices(list(KINDS), weights=list(KINDS.values()))[0]
         nonce = f"{self._chance.getrandbits(32):08x}"
         mention = MENTION if place is self._cast.groups["Inner"] and reply_to is None else ""
-        asked = self.say(person, place, f"{mention}{kind}:{nonce}", kind, reply_to=reply_to)
+        text = f"{mention}{kind}:{nonce}"
+        asked = self._heard_by_all(self._world.say(person, place, text, reply_to, media=self._carry()), person, kind)
         asked.nonce = nonce
         self.open[nonce] = time.monotonic()
         return asked
 
-    def say(
-        self, person: Person, place: Chat | Person, text: str, kind: str, reply_to: SentMessage | None = None
-    ) -> Asked:
-        said = self._world.say(person, place, text, reply_to)
+    def say(self, person: Person, place: Place, text: str, kind: str, reply_to: SentMessage | None = None) -> Asked:
+        return self._heard_by_all(self._world.say(person, place, text, reply_to), person, kind)
+
+    def _heard_by_all(self, said: SentMessage, person: Person, kind: str) -> Asked:
         asked = Asked(said, person, said.chat, kind)
         self.asked.append(asked)
         return asked
 
-    def _place(self, person: Person) -> Chat | Person:
+    def _carry(self) -> Media | None:
+        (kind,) = self._chance.choices(list(CARRIED), weights=list(CARRIED.values()))
+        match kind:
+            case "photo":
+                return self._world.media("photo", content=PNG)
+            case "document":
+                return self._world.media("document", "note.txt", NOTE, "text/plain")
+            case _:
+                return None
+
+    def _place(self, person: Person) -> Place:
         groups = [chat for chat in self._cast.groups.values() if person in chat.members]
-        return self._chance.choice([self._cast.valor, self._cast.valor, *groups])
+        topics = [topic for chat in groups for topic in chat.topics.values()]
+        return self._chance.choice([self._cast.valor, self._cast.valor, *groups, *topics])
 
     def _edit(self, person: Person) -> None:
         own = [asked for asked in self.asked[-30:] if asked.person is person and asked.nonce and asked.wanted]
@@ -134,7 +150,7 @@ class People:
     def _reply(self, person: Person) -> None:
         said = self._last_word(person, ANSWERS)
         if said is not None:
-            self.ask(person, said.chat, reply_to=said)
+            self.ask(person, where(said), reply_to=said)
 
     def _cancel(self, person: Person) -> None:
         """By reply, or by number, whatever has become of the promise since."""
@@ -143,7 +159,7 @@ class People:
         if said is not None and number:
             by_number = self._chance.random() < 0.5 and said.chat is not self._cast.groups["Inner"]
             text = f"/cancel {number[1]}" if by_number else "cancel"
-            self.say(person, said.chat, text, "command", None if by_number else said)
+            self.say(person, where(said), text, "command", None if by_number else said)
 
     def _mention_late(self) -> None:
         """A message that asks for nothing is edited until it does."""
@@ -184,3 +200,8 @@ class People:
     def appending(self) -> int:
         """How many of them append a line to a file."""
         return sum(asked.kind == "keep" for asked in self.asked)
+
+
+def where(said: SentMessage) -> Chat | Topic:
+    """The place of a message: in a forum its topic."""
+    return said.chat.topics.get(said.topic, said.chat)

@@ -22,6 +22,7 @@ SETTINGS = {
     "LOG_FILE_COUNT": "2",
 }
 GROUPS = {"Dev": "dev", "Inner": "dev/inner"}
+TOPICS = ("Bugs", "News")  # of the group that answers everything
 HALL = "hall"  # two people share this directory
 UNFINISHED = """
     SELECT (SELECT COUNT(*) FROM deliveries
@@ -49,6 +50,8 @@ def cast_in(world: TelegramWorld, size: int = WRITERS) -> Cast:
     valor = world.person("Valor", "valor_ai")
     writers = tuple(world.person(f"Writer {number}", f"writer_{number}") for number in range(size))
     groups = {name: world.group(name, [*writers[at * 2 : at * 2 + 3], valor]) for at, name in enumerate(GROUPS)}
+    for title in TOPICS:
+        world.topic(groups["Dev"], writers[0], title)
     return Cast(valor, writers, groups)
 
 
