@@ -18,6 +18,9 @@ UNFINISHED_WORK = """
     UNION ALL SELECT 'promise', id FROM promises WHERE status NOT IN ('completed', 'failed', 'cancelled')"""
 NEWER_WORK = "SELECT 'turn', id FROM turns WHERE id > ? UNION ALL SELECT 'promise', id FROM promises WHERE id > ?"
 PARKED = "SELECT 1 FROM promises WHERE status = 'waiting' AND waiting_for = 'schedule'"
+LONGEST_WAIT = """
+    SELECT COALESCE(MAX(waiting), 0)
+    FROM (SELECT COUNT(*) AS waiting FROM deliveries WHERE status = 'ready' GROUP BY chat_id)"""
 NEWEST = "SELECT (SELECT MAX(id) FROM turns), (SELECT MAX(id) FROM promises)"
 
 
@@ -47,6 +50,27 @@ def first_answer(stand: Stand, take: Callable[[Callable[[], None]], None]) -> Ge
         yield caught
     finally:
         server.serve = serve
+
+
+@contextmanager
+def held_sends(stand: Stand) -> Generator[None]:
+    """Within the block Telegram takes no message of Valor's, afterwards all of them in their order."""
+    server: Any = stand.world.server
+    serve, held = server.serve, list[Callable[[], None]]()
+
+    def serve_or_hold(link: Any, number: int, request: Any, *, updates: bool) -> None:
+        if type(request).__name__ == "SendMessageRequest" and link.person is stand.valor:
+            held.append(lambda: serve(link, number, request, updates=updates))
+        else:
+            serve(link, number, request, updates=updates)
+
+    server.serve = serve_or_hold
+    try:
+        yield
+    finally:
+        server.serve = serve
+        for accept in held:
+            accept()
 
 
 async def late_send(stand: Stand) -> None:
@@ -143,11 +167,11 @@ async def crowded_directory(stand: Stand) -> None:
 
 async def backlog(stand: Stand) -> None:
     """Several answers wait for one chat."""
-    stand.world.faults.slow(0.3, stand.valor, SEND, times=1)
     writer = stand.play.scene.cast.writers[3]
-    for _ in range(4):
-        stand.play.scene.people.say(writer, stand.valor, "ping", "command")
-    await asyncio.sleep(0.6)
+    with held_sends(stand):
+        for _ in range(4):
+            stand.play.scene.people.say(writer, stand.valor, "ping", "command")
+        await stand.comes(lambda: stand.play.scene.tables.value(LONGEST_WAIT) >= 4)
 
 
 async def nap(stand: Stand) -> None:

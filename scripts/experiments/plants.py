@@ -199,12 +199,13 @@ def journal_not_read() -> None:
 def newest_first() -> None:
     from conversations import outbox
 
-    next_due = find(outbox, "next_due")
+    rank = find(outbox, "_rank")
 
-    def take_the_last(owed: list[Any]) -> Any:
-        return next_due(owed[::-1])
+    def rank_backwards(row: Any) -> tuple[bool, bool, int]:
+        is_change, is_less, number = rank(row)
+        return is_change, is_less, -number
 
-    patch(outbox, "next_due", take_the_last)
+    patch(outbox, "_rank", rank_backwards)
 
 
 def tools_outlive_their_worker() -> None:
