@@ -73,9 +73,11 @@ async def test_b9_status_says_what_runs_here(stage: Stage) -> None:
         await stage.say(TEAM, OLGA, "@valor_ai work")
         await stage.agent.next_begun()
         await stage.say(TEAM, MAX, "@valor_ai status")
-        await stage.front.until(lambda: any("I am at Olga's work." in text for text in stage.front.texts("-10")))
+        await stage.front.until(lambda: stage.front.texts("-10"))
+        told = stage.front.texts("-10")
         release.set()
     await stage.quiet()
+    assert ["I am at Olga's work." in text for text in told] == [True]
 
 
 async def test_a9_the_workspace_is_told_without_paths_and_its_people_not_to_guests(stage: Stage) -> None:

@@ -75,8 +75,8 @@ async def test_p11_a_press_whose_answer_is_lost_holds_nothing_up(bot_home: BotHo
         bot_home.world.faults.cut_before(method="answerCallbackQuery")
         bot_home.api.press(bot_home.anna, question, "Yes")
         await bot_home.desk.hear("/approve 7")
-        bot_home.world.say(bot_home.anna, bot_home.person, "next")
-        await bot_home.desk.hear("next")
+        said = bot_home.world.say(bot_home.anna, bot_home.person, "next")
+        assert (await bot_home.desk.hear("next")).id == said.id_for(bot_home.person)
 
 
 async def test_bad_input_presses_of_any_shape_are_survived() -> None:
