@@ -73,7 +73,7 @@ async def test_b9_status_says_what_runs_here(stage: Stage) -> None:
         await stage.say(TEAM, OLGA, "@valor_ai work")
         await stage.agent.next_begun()
         await stage.say(TEAM, MAX, "@valor_ai status")
-        await stage.front.until(lambda: stage.front.texts("-10"))
+        await stage.front.until(lambda: bool(stage.front.texts("-10")))
         told = stage.front.texts("-10")
         release.set()
     await stage.quiet()
