@@ -66,7 +66,6 @@ def end_process() -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
-@loading()
 def build_app(settings: Settings, give_up: Callable[[], None] = end_process) -> FastAPI:
     """The web application. Its lifespan brings the server up in the background: `/health` waits for nothing.
 
@@ -108,7 +107,8 @@ class Start:
 async def serve(start: Start, stop: asyncio.Event) -> None:
     """Bring the server up, open its doors, and let it down when `stop` is set."""
     await asyncio.sleep(LISTEN_FIRST)
-    services = await asyncio.to_thread(build_services, start.settings, start.configuration, start.board)
+    build = loading()(build_services)
+    services = await asyncio.to_thread(build, start.settings, start.configuration, start.board)
     from web.opened import open_doors
     from web.server import Server
 
@@ -119,7 +119,6 @@ async def serve(start: Start, stop: asyncio.Event) -> None:
         await stop.wait()
 
 
-@loading()
 def build_services(settings: Settings, configuration: WorkspaceFile, board: Board) -> Services:
     """Everything that runs in the server, not yet begun."""
     from core.database import Database
@@ -325,7 +324,7 @@ def run_server(settings: Settings) -> None:
     def give_up() -> None:
         server.should_exit = True
 
-    app = build_app(settings, give_up)
+    app = loading()(build_app)(settings, give_up)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -155,7 +155,7 @@ class Database:
         The death of a process loses nothing that was committed. Loss of power may undo a commit that is not synced
         until the next one that is, of any process: enough where nothing outside has been told or done on its account.
         `then` is given the result right after the commit, in the writer's thread, sooner than the loop would hear of
-        it: to ring for somebody. It neither waits nor raises.
+        it: to ring for somebody. It neither waits nor raises (`Rings.offer`: a ring that fails is a lost one).
         """
         self._check_open()
         loop = asyncio.get_running_loop()

@@ -84,7 +84,7 @@ def listeners(folder: Path) -> set[int]:
 def _bells(folder: Path, suffix: str = SUFFIX) -> list[str]:
     try:
         return [entry.path for entry in os.scandir(str(folder)) if entry.name.endswith(suffix)]
-    except FileNotFoundError:
+    except OSError:  # not there, or not to be read: who rings goes on, for a table is the truth
         return []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from conversations.agent_answers import Seen
 from conversations.alerts import Alerts
@@ -96,7 +96,6 @@ class Services:
     events: Events
     agents: Agents
     accounts: OwnAccounts
-    local: LocalFront
     fronts: dict[str, Front]
     history: History
     moves: Moves
@@ -111,6 +110,7 @@ class Services:
     reconciler: Reconciler
     retention: Retention
     cleaning: MediaCleaning
+    local: LocalFront = field(default_factory=LocalFront)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,6 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         events=events,
         agents=agents,
         accounts=accounts,
-        local=LocalFront(),
         fronts=fronts,
         history=history,
         moves=moves,

@@ -98,6 +98,15 @@ def test_a_word_is_rung_at_one_bell_of_a_folder(tmp_path: Path) -> None:
         bell.close()
 
 
+def test_bad_input_a_folder_of_bells_that_cannot_be_read_is_one_without_bells(tmp_path: Path) -> None:
+    """The database's writer rings: whatever the disk says, it is not to end over that."""
+    no_folder = tmp_path / "bells"
+    no_folder.write_text("")
+    ring_all(no_folder)
+    assert not ring_any(no_folder, b"7")
+    assert listeners(no_folder) == set()
+
+
 def test_a_hushed_bell_is_not_rung_until_it_is_heard_again(tmp_path: Path) -> None:
     path = own_bell(tmp_path)
     bell = listen(path)
