@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from scripts.experiments.mind import ANSWERS, PROMISED, Mind, words_of
-from scripts.experiments.order import find_disorder
+from scripts.experiments.order import Span, find_disorder
 from scripts.experiments.people import Asked, People, where
 from scripts.experiments.stage import Cast, Tables, directories
 from scripts.experiments.writers import count_lines, find_overlaps
@@ -56,7 +56,7 @@ class Checker:
             *(self._of_message(asked) for asked in self._scene.people.asked),
             self._of_promises(),
             self._of_tables(),
-            find_disorder(self._written, {key: one.number for key, one in self._said.items()}),
+            find_disorder(self._written, {key: self._spans[one.number] for key, one in self._said.items()}),
             self._of_directories(),
             (f"paid twice: {what}" for what in self._scene.mind.paid_twice),
         )
@@ -68,6 +68,15 @@ class Checker:
     def _said(self) -> dict[Key, SentMessage]:
         """What Valor said and did not take back, by chat and its number."""
         return {key_of(one, self._scene.cast): one for one in said_by_valor(self._scene)}
+
+    @cached_property
+    def _spans(self) -> dict[int, Span]:
+        """When each message was accepted, and last changed, by its number in the world."""
+        spans: dict[int, Span] = {}
+        for moment, deed in enumerate(self._scene.world.ledger.deeds):
+            if deed.number and deed.kind in {"message", "edit"}:
+                spans[deed.number] = spans.get(deed.number, (moment, moment))[0], moment
+        return spans
 
     @cached_property
     def _given_back(self) -> dict[str, list[SentMessage]]:

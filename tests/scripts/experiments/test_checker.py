@@ -135,7 +135,7 @@ def pay_twice(scene: Quiet) -> None:
         (tell_another_text, "another text in the chat: delivery 1"),
         (note_what_was_not_sent, "not in the chat: delivery 1"),
         (deliver_never, "never delivered: answer 1 is ready"),
-        (tell_in_disorder, "out of order: answer 2 in "),
+        (tell_in_disorder, "out of order: answer 2 after answer 99 in "),
         (append_twice, f"2 lines: keep {KEEP}"),
         (append_never, f"0 lines: keep {KEEP}"),
         (write_at_once, "two writers: two began while one wrote"),
