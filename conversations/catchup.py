@@ -71,7 +71,7 @@ class CatchUp:
         `arrived` is told of each page's receipts after their commit. Raises Unreachable when the front does not
         answer: whoever reconnects asks again. A chat that refuses keeps no other from being read.
         """
-        if front.name in self._asked:
+        if front.name in self._asked or not front.lists_chats:
             return 0
         self._asked.add(front.name)
         try:

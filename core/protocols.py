@@ -50,6 +50,11 @@ class Front(Protocol):
         """Whether a send repeated under its key counts once, and `sent_after` tells what was sent."""
         ...
 
+    @property
+    def lists_chats(self) -> bool:
+        """Whether `dialogs` and `history` tell what there is; a front without them knows only what it is told live."""
+        ...
+
     async def send(self, part: Part) -> int:
         """Send once under `part.random_id`, where keys are kept; the front's number of the message.
 
@@ -81,7 +86,7 @@ class Front(Protocol):
         ...
 
     async def dialogs(self) -> list[Dialog]:
-        """Every chat the account takes part in."""
+        """Every chat the account takes part in; none where the front has no list of them."""
         ...
 
     async def decisions(self, chat: Chat, message_ids: Sequence[int]) -> list[Message]:

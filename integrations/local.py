@@ -19,6 +19,7 @@ class LocalFront:
     name = NAME
     own_chat = Chat(NAME, "self-ping")
     keeps_keys = True
+    lists_chats = False
 
     def __init__(self) -> None:
         self._last = 0

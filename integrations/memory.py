@@ -70,6 +70,7 @@ class MemoryFront:
         self.name = f"account:{OWN.id}"
         self.own_chat = Chat(self.name, str(OWN.id))
         self.keeps_keys = True
+        self.lists_chats = True
         self.lines: list[Line] = []
         self.calls: list[tuple[str, str]] = []  # what was asked of the service, and of which chat or text
         self.page = PAGE

@@ -32,6 +32,7 @@ class Bot:
     """Implements core.protocols.Front over the Bot API, which keeps no keys of sends and tells no history."""
 
     keeps_keys = False
+    lists_chats = False
 
     def __init__(self, access: BotAccess, pace: BotPace | None = None, clock: Clock | None = None) -> None:
         pace, clock = pace or BotPace(), clock or SystemClock()

@@ -202,6 +202,7 @@ class Userbot:
     # -- Front
 
     keeps_keys = True
+    lists_chats = True
 
     async def prove(self) -> bool:
         return False

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from scripts.experiments.mind import ANSWERS, PROMISED, Mind, words_of
+from integrations.telegram.presses import number_of
+from scripts.experiments.mind import ANSWERS, KEPT, PERMITTED, PROMISED, Mind, permitted, words_of
 from scripts.experiments.order import Span, find_disorder
-from scripts.experiments.people import Asked, People, where
-from scripts.experiments.stage import Cast, Tables, directories
+from scripts.experiments.people import Asked, People
+from scripts.experiments.repeats import match_originals
+from scripts.experiments.spoken import is_repeat, key_of, said_by_us, stand_once, where
+from scripts.experiments.stage import Cast, Key, Tables, directories
 from scripts.experiments.writers import count_lines, find_overlaps
+from tests.world.bot_api import BotApi
 from tests.world.telegram import SentMessage, TelegramWorld
 
+# `parked`: what became of the promise that a turn was made into, because it had to ask for consent.
 MESSAGES = """
-    SELECT m.chat_id, m.message_id, m.answer, m.reason, m.turn_id, t.status, t.kind, t.error
+    SELECT m.front, m.chat_id, m.message_id, m.answer, m.reason, m.turn_id, t.status, t.kind, t.error,
+           (SELECT p.status FROM consents c JOIN promises p ON p.id = c.promise_id WHERE c.run_id = t.run_id) AS parked
     FROM messages m LEFT JOIN turns t ON t.id = m.turn_id"""
 DELIVERIES = "SELECT * FROM deliveries WHERE front <> 'local' AND chat_id <> ? ORDER BY id"
 PROMISES = "SELECT id, task_description, status, error_message FROM promises"
 TWICE = 'SELECT run_id, "key", COUNT(*) FROM steps GROUP BY run_id, "key" HAVING COUNT(*) > 1'
 SETTLED = ("completed", "failed", "cancelled")
-Key = tuple[str, int]
+REFUSED, UNALLOWED = " refused ", "Nobody allowed "
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Scene:
     """Everything that the checker looks at."""
 
     world: TelegramWorld
+    api: BotApi
     cast: Cast
     home: Path
     tables: Tables
@@ -38,22 +45,35 @@ class Scene:
     mind: Mind
 
 
-class Checker:
-    """One look at a quiet scene. The turns and promises that are excused may have failed."""
+@dataclass(slots=True)
+class Excuses:
+    """The turns and promises that may have failed, because the model's server was away while they were open; and the
+    promises for whose consent it may have become too late, because the clock jumped."""
 
-    def __init__(self, scene: Scene, turns: Collection[int] = (), promises: Collection[int] = ()) -> None:
+    turns: set[int] = field(default_factory=set[int])
+    promises: set[int] = field(default_factory=set[int])
+    unallowed: set[int] = field(default_factory=set[int])
+
+
+class Checker:
+    """One look at a quiet scene."""
+
+    def __init__(self, scene: Scene, excused: Excuses) -> None:
         self._scene = scene
-        self._excused = turns, promises
-        self._rows = {(row["chat_id"], row["message_id"]): row for row in scene.tables.query(MESSAGES)}
+        self._excused = excused
+        self._rows = {_key_in(row): row for row in scene.tables.query(MESSAGES)}
         self._written = scene.tables.query(DELIVERIES, scene.tables.own)  # a self-ping may be under way
         self._deliveries = [row for row in self._written if row["status"] != "dropped"]
-        self._promises = {word.nonce: row for row in scene.tables.query(PROMISES) for word in words_of(row[1])}
+        self._promises = {
+            word.nonce: row for row in scene.tables.query(PROMISES) for word in words_of(row[1]) if word.kind in KEPT
+        }
         self.counts: Counter[str] = Counter()
 
     def violations(self) -> list[str]:
         """One line each, the rule first."""
         parts = (
             *(self._of_message(asked) for asked in self._scene.people.asked),
+            self._of_presses(),
             self._of_promises(),
             self._of_tables(),
             find_disorder(self._written, {key: self._spans[one.number] for key, one in self._said.items()}),
@@ -66,8 +86,18 @@ class Checker:
 
     @cached_property
     def _said(self) -> dict[Key, SentMessage]:
-        """What Valor said and did not take back, by chat and its number."""
-        return {key_of(one, self._scene.cast): one for one in said_by_valor(self._scene)}
+        """What our accounts said and did not take back."""
+        return {key_of(one, self._scene.cast): one for one in said_by_us(self._scene.world, self._scene.cast)}
+
+    @cached_property
+    def _told(self) -> dict[Key, sqlite3.Row]:
+        return {_key_in(row): row for row in self._deliveries if row["status"] != "ambiguous"}
+
+    @cached_property
+    def _originals(self) -> dict[Key, sqlite3.Row]:
+        """What the bot said without hearing that it had, and the rows whose text it said once more for that."""
+        unknown = [one for key, one in self._said.items() if one.sender.is_bot and key not in self._told]
+        return {key_of(one, self._scene.cast): row for one, row in match_originals(unknown, self._deliveries)}
 
     @cached_property
     def _spans(self) -> dict[int, Span]:
@@ -89,8 +119,9 @@ class Checker:
 
     @cached_property
     def _replies(self) -> dict[int, list[SentMessage]]:
-        """What Valor replied to each message (by its number in the world), what it says of promises left out."""
-        others = {(row["chat_id"], row["message_id"]) for row in self._deliveries if row["kind"] != "answer"}
+        """What was replied to each message (by its number in the world), what is said of promises left out."""
+        rows = self._told | self._originals
+        others = {key for key, row in rows.items() if row["kind"] != "answer"}
         found: defaultdict[int, list[SentMessage]] = defaultdict(list)
         for key, one in self._said.items():
             if one.reply_to is not None and key not in others:
@@ -119,14 +150,16 @@ class Checker:
             yield f"lost: {what} has no row"
         elif row["turn_id"] is None:
             yield f"lost: {what} was not to be answered ({row['reason']})"
-        elif row["status"] == "done" and asked.nonce:
-            yield from self._of_answer(asked, answers, what)
-        else:
+        elif row["status"] != "done" or not asked.nonce:
             yield from self._of_other_end(asked, row, what)
+        elif row["parked"] in {None, "completed"}:
+            yield from self._of_answer(asked, answers, what)
+        elif len(answers) > 1:
+            yield f"answered {len(answers)} times: {what}, whose turn became a promise that is {row['parked']}"
 
     def _of_answer(self, asked: Asked, answers: list[SentMessage], what: str) -> Iterator[str]:
         self.counts["answered"] += 1
-        if len(answers) != 1:
+        if asked.kind != "permit" and not stand_once(answers):
             yield f"answered {len(answers)} times: {what}"
         for answer in answers:
             replied = answer.reply_to and self._scene.world.ledger.message(answer.reply_to)
@@ -134,7 +167,7 @@ class Checker:
                 yield f"answered elsewhere: {what}"
             elif replied and self._turn_of(replied) != self._turn_of(asked.message):
                 yield f"answered to another message: {what} replies to {replied.text!r}"
-        if asked.kind in PROMISED and asked.nonce not in self._promises:
+        if asked.kind in {*PROMISED, "permit"} and asked.nonce not in self._promises:
             yield f"lost: {what} is no promise"
 
     def _turn_of(self, message: SentMessage) -> int | None:
@@ -146,12 +179,27 @@ class Checker:
         self.counts[row["status"] if row["kind"] == "agent" else "commands"] += 1
         if asked.nonce and self._given_back.get(f"re:{asked.nonce}"):
             yield f"answered and {row['status']}: {what}"
-        is_excused = row["turn_id"] in self._excused[0] or not asked.nonce
+        is_excused = row["turn_id"] in self._excused.turns or not asked.nonce
         if row["status"] == "aside" or (row["status"] == "failed" and not is_excused):
             yield f"{row['status']}: {what} ({row['error']})"
-        replies = sum(len(self._replies.get(number, [])) for number in self._asking[row["turn_id"]])
-        if replies != 1:
-            yield f"answered {replies} times: {what} ({row['status']})"
+        replies = [one for number in self._asking[row["turn_id"]] for one in self._replies.get(number, [])]
+        if asked.chat.moved_to and not replies:  # what a message of before is answered with there replies to nothing
+            replies = [self._said[key] for key in self._answers_of(row["turn_id"])]
+        if not stand_once(replies):
+            yield f"answered {len(replies)} times: {what} ({row['status']})"
+
+    def _answers_of(self, turn: int) -> list[Key]:
+        rows = (self._told | self._originals).items()
+        own = [key for key, row in rows if row["turn_id"] == turn and row["kind"] == "answer" and row["part"] == 0]
+        return [key for key in own if key in self._said]
+
+    def _of_presses(self) -> Iterator[str]:
+        """Each is a message that has its row, or was answered with why it is none."""
+        answered = self._scene.api.hub(self._scene.cast.bot).answered
+        for pressed in self._scene.people.pressed:
+            front, chat, _ = key_of(pressed.under, self._scene.cast)
+            if (front, chat, number_of(pressed.query)) not in self._rows and not answered.get(pressed.query):
+                yield f"lost: a press of {pressed.words!r} under {pressed.under.text[:40]!r}"
 
     # -- promises
 
@@ -165,27 +213,42 @@ class Checker:
                 continue
             if told[row["id"]] != 1:
                 yield f"told {told[row['id']]} times: {what} in the tables"
-            if len(kept) != (row["status"] == "completed"):
+            if not (stand_once(kept) if row["status"] == "completed" else not kept):
                 yield f"told {len(kept)} times: {what} is {row['status']}"
-            if row["status"] == "failed" and row["id"] not in self._excused[1]:
+            if row["status"] == "failed" and not self._may_have_failed(row):
                 yield f"failed: {what}: {row['error_message']}"
+
+    def _may_have_failed(self, promise: sqlite3.Row) -> bool:
+        """While the model was away, or because the owner refused something, or could not allow it in time."""
+        nonces = {word.nonce for word in words_of(promise["task_description"])}
+        is_refused = bool(nonces & self._scene.people.owner.refused) and REFUSED in promise["error_message"]
+        is_late = promise["id"] in self._excused.unallowed and UNALLOWED in promise["error_message"]
+        return is_refused or is_late or promise["id"] in self._excused.promises
 
     # -- tables against the world
 
     def _of_tables(self) -> Iterator[str]:
-        told = {(row["chat_id"], row["message_id"]): row for row in self._deliveries}
-        for key in told.keys() - self._said.keys():
-            yield f"not in the chat: delivery {told[key]['id']} ({told[key]['status']})"
-        for key in self._said.keys() - told.keys():
-            yield f"not in the table: {self._said[key].text[:60]!r}"
-        for key in self._said.keys() & told.keys():
-            if self._said[key].text.strip() != told[key]["text"].strip():
-                yield f"another text in the chat: delivery {told[key]['id']}"
+        for key in self._told.keys() - self._said.keys():
+            yield f"not in the chat: delivery {self._told[key]['id']} ({self._told[key]['status']})"
+        for key in self._said.keys() - self._told.keys() - self._originals.keys():
+            if not self._is_left_behind(self._said[key]):
+                yield f"not in the table: {self._said[key].text[:60]!r}"
+        for key in self._said.keys() & self._told.keys():
+            if self._said[key].text.strip() != self._told[key]["text"].strip():
+                yield f"another text in the chat: delivery {self._told[key]['id']}"
         for row in self._deliveries:
-            if row["status"] != "sent":
+            is_unknown = row["status"] == "ambiguous" and row["front"].startswith("bot:")
+            self.counts["sends of the bot's of which nobody knows"] += is_unknown
+            if row["status"] != "sent" and not is_unknown:
                 yield f"never delivered: {row['kind']} {row['id']} is {row['status']} ({row['error']})"
+        self.counts["possible repeats of the bot's"] = sum(is_repeat(one) for one in self._said.values())
+        self.counts["of them repeats indeed"] = len(self._originals)
         for row in self._scene.tables.query(TWICE):
             yield f"a step twice: {tuple(row)}"
+
+    def _is_left_behind(self, said: SentMessage) -> bool:
+        """Whether it stands in a group that has moved, and was still changing then: it goes on where that went."""
+        return said.chat.moved_to is not None and not ANSWERS.search(said.text)
 
     # -- directories
 
@@ -195,7 +258,20 @@ class Checker:
         for asked in self._scene.people.asked:
             if asked.kind in {"keep", "work", "doze"}:
                 yield from self._of_line(asked, lines[asked.nonce])
+            elif asked.kind in PERMITTED:
+                yield from self._of_permission(
+                    asked, any((place / permitted(asked.nonce)).exists() for place in places)
+                )
         yield from find_overlaps(places)
+
+    def _of_permission(self, asked: Asked, is_written: bool) -> Iterator[str]:
+        """What needs consent is not done without it, and done when the promise is kept."""
+        row, owner = self._promises.get(asked.nonce), self._scene.people.owner
+        if is_written and asked.nonce not in owner.allowed:
+            yield f"done without consent: {asked.kind} {asked.nonce}"
+        if row is not None and row["status"] == "completed" and not is_written:
+            yield f"not done: {asked.kind} {asked.nonce}"
+        self.counts["allowed"] += is_written
 
     def _of_line(self, asked: Asked, count: int) -> Iterator[str]:
         """Not more than one line; one when the work was done, none being told as not done."""
@@ -209,17 +285,8 @@ class Checker:
         self.counts["lines"] += count
 
 
-def said_by_valor(scene: Scene) -> list[SentMessage]:
-    """What stands in the chats with others."""
-    valor = scene.cast.valor
-    own = scene.world.dm(valor, valor)
-    return [one for one in scene.world.messages(sender=valor) if one.chat is not own and not one.deleted]
-
-
-def key_of(message: SentMessage, cast: Cast) -> Key:
-    """Chat and number of a message as the product's tables have them."""
-    chat = str(message.chat.peer_id(cast.valor))
-    return f"{chat}/{message.topic}" if message.topic else chat, message.id_for(cast.valor)
+def _key_in(row: sqlite3.Row) -> Key:
+    return row["front"], row["chat_id"], row["message_id"]
 
 
 def _is_end(row: sqlite3.Row) -> bool:

@@ -17,11 +17,17 @@ from dataclasses import dataclass
 from tests.acceptance.script_model import INTERRUPTED
 from tests.world.anthropic import AnthropicWorld, Asked, Call, Hang, Reply, Say, ToolResult
 
-WORDS = re.compile(r"\b(ask|work|peek|long|keep|think|doze|append|muse|nap):([0-9a-f]{8})\b")
+WORDS = re.compile(r"\b(ask|work|peek|long|keep|think|doze|vow|append|muse|nap|permit):([0-9a-f]{8})\b")
 ANSWERS = re.compile(r"\b(re|kept):([0-9a-f]{8})\b")
-PROMISED = {"keep": ("append", "code"), "think": ("muse", "analysis"), "doze": ("nap", "code")}
+PROMISED = {
+    "keep": ("append", "code"),
+    "think": ("muse", "analysis"),
+    "doze": ("nap", "code"),
+    "vow": ("permit", "code"),
+}
 WRITING = ("work", "append", "nap")
-KEPT = ("append", "muse", "nap")
+KEPT = ("append", "muse", "nap", "permit")
+PERMITTED = ("permit", "vow")  # these need the owner's consent, and write a file of their own
 LINES, STAMPS = "lines.txt", "stamps.txt"
 SENTENCE = "This is a long answer of the scripted model, one sentence after the other. "
 FILLER = SENTENCE * 90
@@ -52,6 +58,11 @@ def doze(nonce: str) -> str:
     return _stamped(nonce, f"touch nap.{nonce}; sleep 60; echo {nonce} >> {LINES}")
 
 
+def permitted(nonce: str) -> str:
+    """The file that is written once the owner allows it."""
+    return f"permit.{nonce}"
+
+
 def _stamped(nonce: str, command: str) -> str:
     return "; ".join((STAMP.format(sign="+", nonce=nonce), command, STAMP.format(sign="-", nonce=nonce)))
 
@@ -79,6 +90,8 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
     if word.kind in PROMISED:
         task, kind = PROMISED[word.kind]
         return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind})
+    if word.kind == "permit":
+        return Call("write_file", {"path": permitted(word.nonce), "text": word.nonce})
     if word.kind == "peek":
         return Call("search_files", {"text": word.nonce})
     return Call("report_progress", {"line": f"Thinking of {word.nonce}"}) if word.kind == "muse" else None

@@ -10,9 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from scripts.experiments.power import lose_power
+from scripts.experiments.stage import ASKED_ONLY, YARDS
 from scripts.experiments.stand import Stand
+from tests.world.bot_api import BotApi
+from tests.world.telegram import TelegramWorld
 
-SEND, DIALOGS = "messages.sendMessage", "messages.getDialogs"
+SEND, DIALOGS, BOT_SEND = "messages.sendMessage", "messages.getDialogs", "sendMessage"
+FOLLOWING = ("", "follow:before-commit", "follow:after-commit", "receive:before-commit", "receive:after-commit")
 UNFINISHED_WORK = """
     SELECT 'turn', id FROM turns WHERE status IN ('open', 'running')
     UNION ALL SELECT 'promise', id FROM promises WHERE status NOT IN ('completed', 'failed', 'cancelled')"""
@@ -128,8 +132,8 @@ async def gap(stand: Stand) -> None:
 
 async def late_edit(stand: Stand) -> None:
     """A message that asks for nothing is edited while the server is away; the next one dies when it has connected."""
-    people, cast = stand.play.scene.people, stand.play.scene.cast
-    asked = people.say(cast.groups["Inner"].members[0], cast.groups["Inner"], "…", "ask")
+    people, group = stand.play.scene.people, stand.play.scene.cast.groups[ASKED_ONLY]
+    asked = people.say(group.members[0], group, "…", "ask")
     number = asked.message.id_for(stand.valor)
     await stand.has("SELECT 1 FROM messages WHERE chat_id LIKE '-100%' AND message_id = ? AND NOT answer", number)
     await stand.restart("server")
@@ -184,43 +188,78 @@ async def nap(stand: Stand) -> None:
 
 
 async def telegram_away(stand: Stand) -> None:
-    """Telegram's server dies and comes back."""
-    await stand.world.go_down()
-    await asyncio.sleep(0.2 + stand.chance.random())
-    await stand.world.come_back()
+    """Telegram's servers die and come back, that of bots apart from the other."""
+    async with asyncio.TaskGroup() as group:
+        for server in stand.world, stand.api:
+            group.create_task(_be_away(server, 0.2 + stand.chance.random()))
     if stand.chance.random() < 0.7:  # else it waits for its own next attempt, which may be half a minute away
         await stand.restart("server")
 
 
+async def _be_away(server: TelegramWorld | BotApi, seconds: float) -> None:
+    await server.go_down()
+    await asyncio.sleep(seconds)
+    await server.come_back()
+
+
+@contextmanager
+def open_within(stand: Stand) -> Generator[list[tuple[str, int]]]:
+    """The turns and promises that are open at any time within the block; known when it is over."""
+    query, found = stand.play.scene.tables.query, list[tuple[str, int]]()
+    found += query(UNFINISHED_WORK)
+    newest = query(NEWEST)[0]
+    yield found
+    found += query(NEWER_WORK, newest[0] or 0, newest[1] or 0)
+
+
 async def model_away(stand: Stand) -> None:
     """The model's server dies and comes back; what is open meanwhile may fail, and tell so."""
-    query = stand.play.scene.tables.query
-    touched, newest = query(UNFINISHED_WORK), query(NEWEST)[0]
-    await stand.stop_model()
-    await asyncio.sleep(stand.chance.random() * 0.6)
-    await stand.start_model()
-    touched += query(NEWER_WORK, newest[0] or 0, newest[1] or 0)
-    stand.play.excused.turns.update(number for kind, number in touched if kind == "turn")
-    stand.play.excused.promises.update(number for kind, number in touched if kind == "promise")
+    with open_within(stand) as found:
+        await stand.stop_model()
+        await asyncio.sleep(stand.chance.random() * 0.6)
+        await stand.start_model()
+    stand.play.excused.turns.update(number for kind, number in found if kind == "turn")
+    stand.play.excused.promises.update(number for kind, number in found if kind == "promise")
 
 
 async def lost_answers(stand: Stand) -> None:
     """Telegram takes what is sent and never says so."""
     stand.world.faults.lose_answer(stand.valor, SEND, times=1)
+    stand.world.faults.lose_answer(stand.bot, BOT_SEND, times=1)
     stand.world.faults.double_updates(stand.valor, 3)
-    await stand.is_answered([stand.ask("ask") for _ in range(2)])
+    await stand.is_answered([stand.ask("ask", of=front) for front in (stand.valor, stand.bot) for _ in range(2)])
 
 
 async def wrong_clock(stand: Stand) -> None:
-    """The clock jumps an hour back, or a day forward, and is set right again, perhaps while somebody has to wait."""
-    stand.play.lives.skew(stand.chance.choice((-3600.0, 86_400.0)))
-    asked = [stand.ask(kind, at) for kind, at in (("keep", 0), ("keep", 1), ("ask", 2), ("think", 3))]
-    if stand.chance.random() < 0.5:
-        await stand.comes(lambda: stand.play.scene.tables.query(PARKED), 2.0)
-    else:
-        await stand.is_answered(asked, 2.0)
-        await asyncio.sleep(stand.chance.random())
-    stand.play.lives.skew(0)
+    """The clock jumps an hour back, or a day forward, and is set right again, perhaps while somebody has to wait.
+
+    A day later it is too late for a consent that was asked for before.
+    """
+    with open_within(stand) as found:
+        stand.play.lives.skew(stand.chance.choice((-3600.0, 86_400.0)))
+        asked = [stand.ask(kind, at) for kind, at in (("keep", 0), ("keep", 1), ("ask", 2), ("think", 3))]
+        if stand.chance.random() < 0.5:
+            await stand.comes(lambda: stand.play.scene.tables.query(PARKED), 2.0)
+        else:
+            await stand.is_answered(asked, 2.0)
+            await asyncio.sleep(stand.chance.random())
+        stand.play.lives.skew(0)
+    stand.play.excused.unallowed.update(number for kind, number in found if kind == "promise")
+
+
+async def moved_group(stand: Stand) -> None:
+    """A group becomes a supergroup while answers are owed there, and the server dies over it, or is away."""
+    people, cast, chance = stand.play.scene.people, stand.play.scene.cast, stand.chance
+    left = [name for name in YARDS if not cast.groups[name].moved_to]
+    group = cast.groups[chance.choice(left or YARDS)]
+    asked = [people.ask(cast.owner, group.moved_to or group, kind) for kind in ("ask", "keep", "work", "permit")]
+    await stand.is_answered([one.nonce for one in asked], chance.random())
+    life = await stand.restart("server", chance.choice(FOLLOWING))
+    there = group.moved_to or stand.world.upgrade(group)
+    await stand.see_end(life, chance.random() * 2)
+    asked = [people.ask(cast.owner, there, kind) for kind in ("ask", "keep")]
+    await stand.play.ensure()
+    await stand.is_answered([one.nonce for one in asked])
 
 
 ORDEALS: dict[str, Callable[[Stand], Awaitable[None]]] = {
@@ -238,6 +277,7 @@ ORDEALS: dict[str, Callable[[Stand], Awaitable[None]]] = {
     "lost answers": lost_answers,
     "wrong clock": wrong_clock,
     "power loss": lose_power,
+    "moved group": moved_group,
 }
 
 

@@ -7,24 +7,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.experiments.stage import Key
+
 ACKNOWLEDGEMENT, ANSWER = "ack", "answer"
 Row = Mapping[str, Any] | Any  # a row of `deliveries`, by column name
 Span = tuple[int, int]
 
 
-def find_disorder(rows: Iterable[Row], told: Mapping[tuple[str, int], Span]) -> Iterator[str]:
+def find_disorder(rows: Iterable[Row], told: Mapping[Key, Span]) -> Iterator[str]:
     """Deliveries, in order of writing, that came later than one written after them.
 
-    `told` says when each message was accepted and when it was changed for the last time, by chat and number. An
+    `told` says when each message was accepted and when it was changed for the last time, by front, chat and number. An
     acknowledgement is held until its turn ends and holds back what speaks of the same promise; an answer that has grown
     and acknowledges promises holds back whatever speaks of promises until it is changed: those may come late by that
     much, and no more.
     """
-    chats: defaultdict[str, list[Row]] = defaultdict(list)
+    chats: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        chats[row["chat_id"]].append(row)
-    for chat, written in chats.items():
-        keys = ((row["id"], (chat, row["message_id"])) for row in written)
+        chats[row["front"], row["chat_id"]].append(row)
+    for (front, chat), written in chats.items():
+        keys = ((row["id"], (front, chat, row["message_id"])) for row in written)
         spans = {number: told[key] for number, key in keys if key in told}
         yield from (f"out of order: {line} in {chat}" for line in _Chat(written, spans).late())
 

@@ -1,4 +1,4 @@
-"""People who write, edit, reply, stop and cancel, and who know what they asked."""
+"""People who write, edit, reply, stop, cancel and press buttons, and who know what they asked."""
 
 from __future__ import annotations
 
@@ -7,22 +7,35 @@ import contextlib
 import random
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from scripts.experiments.mind import ANSWERS, PROMISED
+from scripts.experiments.mind import ANSWERS, PERMITTED, PROMISED
+from scripts.experiments.owner import DECIDING, Owner
 from scripts.experiments.pace import Pace
-from scripts.experiments.stage import Cast
+from scripts.experiments.spoken import where
+from scripts.experiments.stage import ASKED_ONLY, Cast
+from tests.world.bot_api import BotApi
 from tests.world.content import PNG
 from tests.world.telegram import Chat, Media, Person, RefusalError, SentMessage, TelegramWorld, Topic
 
-KINDS = {"ask": 8, "keep": 8, "think": 3, "work": 4, "peek": 2, "long": 2}
-DEEDS = {"ask": 16, "edit": 3, "reply": 3, "cancel": 2, "stop": 1, "ping": 1, "late mention": 2}
+KINDS = {"ask": 8, "keep": 9, "think": 3, "work": 4, "peek": 2, "long": 2, "permit": 1, "vow": 1}
+DEEDS = {"ask": 16, "edit": 3, "reply": 3, "cancel": 2, "stop": 1, "ping": 1, "late mention": 2, "press": 2}
 CARRIED = {"": 84, "photo": 13, "document": 3}  # a document is read in a process of its own
 NOTE = b"A note that asks for nothing."
 FORGET_SECONDS = 6.0  # what is open longer holds back no further message
 PROMISE = re.compile(r"Promise #(\d+)")
 MENTION = "@valor_ai "
 Place = Chat | Person | Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button that somebody pressed. `query` is the number of the press."""
+
+    query: str
+    under: SentMessage
+    words: str
 
 
 @dataclass(slots=True, eq=False)
@@ -43,16 +56,22 @@ class Asked:
 
 
 class People:
-    """`asked` is everything that was said; `open` what has no answer yet, as far as people see."""
+    """`asked` is everything that was said, `pressed` every button; `open` what has no answer yet, as far as people see.
 
-    def __init__(self, world: TelegramWorld, cast: Cast, chance: random.Random, pace: Pace) -> None:
+    `owner` decides what only the owner may.
+    """
+
+    def __init__(self, world: TelegramWorld, api: BotApi, cast: Cast, chance: random.Random, pace: Pace) -> None:
         self._world = world
+        self._api = api
         self._cast = cast
         self._chance = chance
         self._pace = pace
         self._heard = 0
         self._stirring: asyncio.Task[None] | None = None
+        self.owner = Owner(world, cast, chance)
         self.asked: list[Asked] = []
+        self.pressed: list[Pressed] = []
         self.open: dict[str, float] = {}
         self.crowd = 6
 
@@ -75,13 +94,14 @@ class People:
             self.look()
             if len(self.open) < self.crowd:
                 self.do_something()
+            self.decide()
             await asyncio.sleep(self._chance.random() * 0.04)
 
     def look(self) -> None:
         """See what has been answered."""
         deeds = self._world.ledger.deeds
         for deed in deeds[self._heard :]:
-            if deed.person is self._cast.valor and deed.kind in {"message", "edit"} and deed.number:
+            if deed.person in self._cast.fronts and deed.kind in {"message", "edit"} and deed.number:
                 for _, nonce in ANSWERS.findall(self._world.ledger.message(deed.number).text):
                     self.open.pop(nonce, None)
         self._heard = len(deeds)
@@ -102,7 +122,9 @@ class People:
                 case "cancel":
                     self._cancel(person)
                 case "stop" | "ping":
-                    self.say(person, self._cast.valor, deed, "command")
+                    self.say(person, self._chance.choice(self._cast.fronts), deed, "command")
+                case "press":
+                    self._press(person)
                 case "late mention":
                     self._mention_late()
                 case _:
@@ -110,14 +132,21 @@ class People:
 
     def ask(self, person: Person, place: Place, kind: str = "", reply_to: SentMessage | None = None) -> Asked:
         """Ask for something of that kind, else of any; now and then as the caption of something."""
-        kind = kind or self._chance.choices(list(KINDS), weights=list(KINDS.values()))[0]
+        kind = kind or self._kind_for(person, place)
         nonce = f"{self._chance.getrandbits(32):08x}"
-        mention = MENTION if place is self._cast.groups["Inner"] and reply_to is None else ""
+        mention = MENTION if place is self._cast.groups[ASKED_ONLY] and reply_to is None else ""
         text = f"{mention}{kind}:{nonce}"
         asked = self._heard_by_all(self._world.say(person, place, text, reply_to, media=self._carry()), person, kind)
         asked.nonce = nonce
         self.open[nonce] = time.monotonic()
         return asked
+
+    def _kind_for(self, person: Person, place: Place) -> str:
+        """What needs the owner's consent is asked for where the owner can be asked."""
+        (kind,) = self._chance.choices(list(KINDS), weights=list(KINDS.values()))
+        chat = place.chat if isinstance(place, Topic) else place
+        members = chat.members if isinstance(chat, Chat) else [person]
+        return "ask" if kind in PERMITTED and self._cast.owner not in members else kind
 
     def say(self, person: Person, place: Place, text: str, kind: str, reply_to: SentMessage | None = None) -> Asked:
         return self._heard_by_all(self._world.say(person, place, text, reply_to), person, kind)
@@ -138,14 +167,40 @@ class People:
                 return None
 
     def _place(self, person: Person) -> Place:
-        groups = [chat for chat in self._cast.groups.values() if person in chat.members]
+        valor, bot = self._cast.fronts
+        groups = [chat.moved_to or chat for chat in self._cast.groups.values() if person in chat.members]
         topics = [topic for chat in groups for topic in chat.topics.values()]
-        return self._chance.choice([self._cast.valor, self._cast.valor, *groups, *topics])
+        return self._chance.choice([valor, valor, bot, *groups, *topics])
 
     def _edit(self, person: Person) -> None:
         own = [asked for asked in self.asked[-30:] if asked.person is person and asked.nonce and asked.wanted]
-        if own:
+        if own and not own[-1].chat.moved_to:
             self._world.edit(own[-1].message, f"{own[-1].reads} please{'!' * self._chance.randrange(1, 4)}")
+
+    def _press(self, person: Person) -> None:
+        said = self._newest(person, lambda one: bool(self._buttons(one)))
+        if said is not None:
+            self.press(person, said, self._chance.choice(self._buttons(said)))
+
+    def press(self, person: Person, said: SentMessage, words: str) -> None:
+        self.pressed.append(Pressed(self._api.press(person, said, words), said, words))
+
+    def _buttons(self, said: SentMessage) -> list[str]:
+        """What anybody may press under a message."""
+        return [words for words in self._api.buttons(said) if words not in DECIDING.values()]
+
+    def decide(self) -> None:
+        """Have the owner answer what was asked of the owner, by words, by a button or by a thumb."""
+        for question, deed, words in self.owner.decide():
+            with contextlib.suppress(RefusalError, KeyError):  # as when the button is gone, or the thumb there already
+                match deed:
+                    case "press":
+                        self.press(self._cast.owner, question, words)
+                    case "react":
+                        self._world.react(self._cast.owner, question, words)
+                    case _:
+                        replied = question if deed == "reply" else None
+                        self.say(self._cast.owner, where(question), words, "command", replied)
 
     def _reply(self, person: Person) -> None:
         said = self._last_word(person, ANSWERS)
@@ -157,14 +212,14 @@ class People:
         said = self._last_word(person, PROMISE)
         number = said and PROMISE.search(said.text)
         if said is not None and number:
-            by_number = self._chance.random() < 0.5 and said.chat is not self._cast.groups["Inner"]
+            by_number = self._chance.random() < 0.5 and said.chat is not self._cast.groups[ASKED_ONLY]
             text = f"/cancel {number[1]}" if by_number else "cancel"
             self.say(person, where(said), text, "command", None if by_number else said)
 
     def _mention_late(self) -> None:
         """A message that asks for nothing is edited until it does."""
-        group = self._cast.groups["Inner"]
-        person = self._chance.choice([one for one in group.members if one is not self._cast.valor])
+        group = self._cast.groups[ASKED_ONLY]
+        person = self._chance.choice([one for one in group.members if one not in self._cast.fronts])
         nonce = f"{self._chance.getrandbits(32):08x}"
         asked = self.say(person, group, f"ask:{nonce}", "ask")
         asked.nonce = nonce
@@ -178,16 +233,15 @@ class People:
         self._world.edit(asked.message, f"{MENTION}{asked.reads}")
 
     def _last_word(self, person: Person, pattern: re.Pattern[str]) -> SentMessage | None:
-        """The newest message of Valor's in a chat of this person's that holds the pattern."""
+        """The newest message of ours in a chat of this person's that holds the pattern."""
+        return self._newest(person, lambda said: bool(pattern.search(said.text)))
+
+    def _newest(self, person: Person, is_meant: Callable[[SentMessage], bool]) -> SentMessage | None:
         for deed in reversed(self._world.ledger.deeds[-200:]):
-            if (
-                deed.number
-                and deed.person is self._cast.valor
-                and deed.kind == "message"
-                and person in deed.chat.members
-            ):
-                said = self._world.ledger.message(deed.number)
-                if not said.deleted and pattern.search(said.text):
+            is_ours = deed.number and deed.kind == "message" and deed.person in self._cast.fronts
+            if is_ours and person in deed.chat.members and not deed.chat.moved_to:
+                said = self._world.ledger.message(deed.number or 0)
+                if not said.deleted and is_meant(said):
                     return said
         return None
 
@@ -200,8 +254,3 @@ class People:
     def appending(self) -> int:
         """How many of them append a line to a file."""
         return sum(asked.kind == "keep" for asked in self.asked)
-
-
-def where(said: SentMessage) -> Chat | Topic:
-    """The place of a message: in a forum its topic."""
-    return said.chat.topics.get(said.topic, said.chat)

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from scripts.experiments.checker import Checker, Scene, key_of
+from scripts.experiments.checker import Checker, Excuses, Scene
 from scripts.experiments.lives import BrokenError, Life, Lives
 from scripts.experiments.pace import Pace
 from scripts.experiments.people import Asked
+from scripts.experiments.spoken import key_of
+from scripts.experiments.stage import Key
 from scripts.experiments.strays import find_strays
 from scripts.experiments.tally import Tally
 from tests.acceptance.installation import until
@@ -37,14 +39,6 @@ class Terms:
     def chance(self, name: str) -> random.Random:
         """The same luck for the same name and seed, whatever else goes on beside."""
         return random.Random(f"{self.seed}/{name}")
-
-
-@dataclass(slots=True)
-class Excuses:
-    """The turns and promises that may have failed, because the model's server was away while they were open."""
-
-    turns: set[int] = field(default_factory=set[int])
-    promises: set[int] = field(default_factory=set[int])
 
 
 @dataclass(slots=True)
@@ -100,6 +94,7 @@ class Play:
         tally.outcomes += self.outcomes
         tally.messages += len(people.asked)
         tally.promises += people.promises
+        tally.presses += len(people.pressed)
         tally.appending += people.appending
         tally.requests += mind.requests
         tally.repeated += mind.repeated
@@ -135,7 +130,7 @@ class Play:
         await self.ensure()
         rested = await self._until_rest()
         self.scene.people.look()
-        checker = Checker(self.scene, self.excused.turns, self.excused.promises)
+        checker = Checker(self.scene, self.excused)
         wrong = checker.violations()
         self.outcomes = checker.counts
         self.tally.looks += 1
@@ -147,6 +142,7 @@ class Play:
         """Whether everything has come to its end; given up only when nothing has changed for long."""
         last, since, latest = None, time.monotonic(), time.monotonic() + self.pace(LONGEST_REST)
         while self.is_something_open() or self._is_one_missing():
+            self.scene.people.decide()
             state = (self.scene.tables.state(), self.scene.mind.requests, len(self._unseen))
             if state != last:
                 last, since = state, time.monotonic()
@@ -160,7 +156,7 @@ class Play:
         asked = self.scene.people.asked
         self._unseen += asked[self._heard :]
         self._heard = len(asked)
-        rows = self.scene.tables.keys_of_messages() if self._unseen else set[tuple[str, int]]()
+        rows = self.scene.tables.keys_of_messages() if self._unseen else set[Key]()
         self._unseen = [one for one in self._unseen if one.wanted and key_of(one.message, self.scene.cast) not in rows]
         return bool(self._unseen)
 

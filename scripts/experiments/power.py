@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.experiments.checker import said_by_valor
 from scripts.experiments.play import PARTS
+from scripts.experiments.spoken import said_by_us
 from scripts.experiments.stand import Stand
 
 LONGEST_TAIL = 6_000  # bytes of a write that did not reach its end
@@ -41,7 +41,7 @@ async def lose_power(stand: Stand) -> None:
     for one in living:
         one.stop()
     await stand.comes(lambda: all(one.is_halted for one in living))
-    keys = [one.random_id or 0 for one in said_by_valor(play.scene)]
+    keys = [one.random_id or 0 for one in said_by_us(play.scene.world, play.scene.cast) if not one.sender.is_bot]
     copy = copy_files(play.scene.home, play.scene.home.parent / "elsewhere", chance)
     for one in living:
         one.go_on()

@@ -18,7 +18,16 @@ from scripts.experiments.tally import Tally
 from scripts.experiments.wrappers import find_unreached, names_in_code
 
 MARKS = "<!-- run: begin -->", "<!-- run: end -->"
-LIBRARIES = ("telethon", "pydantic-ai-slim", "anthropic", "huey", "SQLAlchemy", "uvicorn", "fastapi")
+LIBRARIES = (
+    "telethon",
+    "python-telegram-bot",
+    "pydantic-ai-slim",
+    "anthropic",
+    "huey",
+    "SQLAlchemy",
+    "uvicorn",
+    "fastapi",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,7 @@ def count(tally: Tally) -> dict[str, str]:
         "ordeals": _list(tally.ordeals) + (f"; never: {', '.join(never)}" if never else ""),
         "looks at everything at rest": f"{tally.looks}, in {tally.plays} plays",
         "messages": str(tally.messages),
+        "buttons pressed": str(tally.presses),
         "promises asked for": f"{tally.promises}, {tally.share_appending:.0%} of them append a line",
         "outcomes": _list(tally.outcomes),
         "model requests": f"{tally.requests}, {tally.repeated} of them again after a death before the step was on disk",

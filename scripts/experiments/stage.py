@@ -12,6 +12,7 @@ from tests.acceptance.installation import Installation
 from tests.world.telegram import Chat, Person, TelegramWorld
 
 WRITERS = 8
+Key = tuple[str, str, int]  # front, chat and number of a message
 SETTINGS = {
     "ANSWERS_PER_MINUTE": "1000000",
     "API_RATE_LIMIT": "1000000",
@@ -21,12 +22,17 @@ SETTINGS = {
     "LOG_FILE_BYTES": "3000000",
     "LOG_FILE_COUNT": "2",
 }
-GROUPS = {"Dev": "dev", "Inner": "dev/inner"}
+BOTS = "Bot"  # how the names of the groups begin in which the bot answers
+GROUPS = {"Dev": "dev", "Inner": "dev/inner", f"{BOTS} Dev": "bot", "Yard": "yard", f"{BOTS} Yard": "bot_yard"}
+YARDS = ("Yard", f"{BOTS} Yard")  # groups of the old kind, which may become supergroups
+ASKED_ONLY = "Inner"  # the group that is answered only when it asks
 TOPICS = ("Bugs", "News")  # of the group that answers everything
 HALL = "hall"  # two people share this directory
+CONSENT = "write_file"  # the tool that waits for the owner's consent
 UNFINISHED = """
     SELECT (SELECT COUNT(*) FROM deliveries
-            WHERE status IN ('held', 'open', 'ready') AND front <> 'local' AND chat_id <> ?),
+            WHERE (status IN ('held', 'open', 'ready') OR (status = 'ambiguous' AND sends < 2))
+            AND front <> 'local' AND chat_id <> ?),
            (SELECT COUNT(*) FROM turns WHERE status IN ('open', 'running') AND front <> 'local' AND chat_id <> ?),
            (SELECT COUNT(*) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting'))
 """
@@ -38,27 +44,52 @@ STATE = """
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who takes part. `groups` by the name of their workspace; the first answers everything, the second if asked."""
+    """Who takes part: the account and the bot that answer, the people, of whom the first is the owner, and the groups
+    by the names of their workspaces."""
 
     valor: Person
+    bot: Person
     writers: tuple[Person, ...]
     groups: dict[str, Chat]
 
+    @property
+    def fronts(self) -> tuple[Person, Person]:
+        return self.valor, self.bot
+
+    @property
+    def owner(self) -> Person:
+        return self.writers[0]
+
+    def front_in(self, chat: Chat) -> Person:
+        """Which of the two answers there."""
+        is_bots = chat.title.startswith(BOTS) if chat.title else self.bot in chat.members
+        return self.bot if is_bots else self.valor
+
+
+def front_name(person: Person) -> str:
+    """How the tables call one of the two."""
+    return f"{'bot' if person.is_bot else 'account'}:{person.id}"
+
 
 def cast_in(world: TelegramWorld, size: int = WRITERS) -> Cast:
-    """At least five writers, who share the two groups among them."""
-    valor = world.person("Valor", "valor_ai")
+    """At least five writers, who share the groups among them: the owner is in all but one, both fronts in all but the
+    yards."""
+    valor, bot = world.person("Valor", "valor_ai"), world.bot("Valor's bot", "valor_bot")
     writers = tuple(world.person(f"Writer {number}", f"writer_{number}") for number in range(size))
-    groups = {name: world.group(name, [*writers[at * 2 : at * 2 + 3], valor]) for at, name in enumerate(GROUPS)}
+    groups: dict[str, Chat] = {}
+    for at, name in enumerate(GROUPS):
+        people = writers[2:5] if name == ASKED_ONLY else dict.fromkeys((writers[0], *writers[at : at + 3]))
+        ours = [bot if name.startswith(BOTS) else valor] if name in YARDS else [valor, bot]
+        groups[name] = world.group(name, [*people, *ours], supergroup=name not in YARDS)
     for title in TOPICS:
         world.topic(groups["Dev"], writers[0], title)
-    return Cast(valor, writers, groups)
+    return Cast(valor, bot, writers, groups)
 
 
-def furnish(installation: Installation, world: TelegramWorld, cast: Cast, model: str) -> None:
-    """Write everything that the installation needs to serve this cast."""
+def furnish(installation: Installation, world: TelegramWorld, cast: Cast, outside: dict[str, str]) -> None:
+    """Write everything that the installation needs to serve this cast. `outside`: where the model and the bot are."""
     home = installation.home
-    installation.configure(**SETTINGS, **world.environment, ANTHROPIC_BASE_URL=model, ANTHROPIC_API_KEY="dummy")
+    installation.configure(**SETTINGS, **world.environment, ANTHROPIC_API_KEY="dummy", **outside)
     for directory in directories(home, cast).values():
         directory.mkdir(parents=True, exist_ok=True)
     (home / "config" / "workspace_config.json").write_text(json.dumps(configuration(home, cast)))
@@ -77,7 +108,9 @@ def configuration(home: Path, cast: Cast) -> dict[str, Any]:
         name: {
             "working_directory": str(places[name]),
             "telegram_chat_ids": [str(chat.peer_id(cast.valor))],
-            "is_dev_group": name == "Dev",
+            "is_dev_group": name != ASKED_ONLY,
+            "consent": [CONSENT],
+            "front": "bot" if cast.front_in(chat) is cast.bot else "account",
         }
         for name, chat in cast.groups.items()
     }
@@ -90,7 +123,9 @@ def configuration(home: Path, cast: Cast) -> dict[str, Any]:
         for one in cast.writers
     }
     own = {
-        place.name.title(): {"working_directory": str(place)} for name, place in places.items() if name not in GROUPS
+        place.name.title(): {"working_directory": str(place), "consent": [CONSENT]}
+        for name, place in places.items()
+        if name not in GROUPS
     }
     return {"workspaces": groups | own, "dm_whitelist": {"allowed_users": people}}
 
@@ -131,9 +166,9 @@ class Tables:
         rows = self.query(STATE)
         return (*self.unfinished(), *(rows[0] if rows else ()))
 
-    def keys_of_messages(self) -> set[tuple[str, int]]:
-        """Chat and number of every message that has a row."""
-        return {(row[0], row[1]) for row in self.query("SELECT chat_id, message_id FROM messages")}
+    def keys_of_messages(self) -> set[Key]:
+        """Every message that has a row."""
+        return {(row[0], row[1], row[2]) for row in self.query("SELECT front, chat_id, message_id FROM messages")}
 
     def runs(self) -> list[str]:
         """Every run that ever was: what its tools carry in their environment."""

@@ -17,6 +17,7 @@ from scripts.experiments.people import People
 from scripts.experiments.play import Play, Terms
 from scripts.experiments.stage import WRITERS, Tables, cast_in, furnish
 from tests.world.anthropic import AnthropicWorld
+from tests.world.bot_api import BotApi
 from tests.world.telegram import Person, TelegramWorld
 
 PATIENCE = 5.0
@@ -31,6 +32,7 @@ class Stand:
     play: Play
     chance: random.Random
     world: TelegramWorld
+    api: BotApi
     stop_model: Callable[[], Awaitable[None]]
     start_model: Callable[[], Awaitable[None]]
 
@@ -38,11 +40,15 @@ class Stand:
     def valor(self) -> Person:
         return self.play.scene.cast.valor
 
-    def ask(self, kind: str, at: int = -1) -> str:
-        """Have a writer (any, or that one) ask in a DM; the nonce."""
+    @property
+    def bot(self) -> Person:
+        return self.play.scene.cast.bot
+
+    def ask(self, kind: str, at: int = -1, of: Person | None = None) -> str:
+        """Have a writer (any, or that one) ask in a DM, with the account unless told otherwise; the nonce."""
         writers = self.play.scene.cast.writers
         writer = writers[at] if at >= 0 else self.chance.choice(writers[2:])
-        return self.play.scene.people.ask(writer, self.valor, kind).nonce
+        return self.play.scene.people.ask(writer, of or self.valor, kind).nonce
 
     async def comes(self, condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
         """Whether it becomes true within the time, as this machine counts it."""
@@ -81,13 +87,14 @@ async def set_up(lives: Lives, terms: Terms, writers: int = WRITERS) -> AsyncGen
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(TelegramWorld(lives.installation.home.parent))
         model = await stack.enter_async_context(AnthropicWorld())
+        api = await stack.enter_async_context(BotApi(world))
         cast = cast_in(world, writers)
-        furnish(lives.installation, world, cast, model.url)
+        furnish(lives.installation, world, cast, api.environment(cast.bot) | {"ANTHROPIC_BASE_URL": model.url})
         tables = Tables(lives.installation, str(cast.valor.id))
         stack.callback(tables.close)
-        people = People(world, cast, terms.chance("people"), terms.pace)
+        people = People(world, api, cast, terms.chance("people"), terms.pace)
         mind = Mind(model, terms.chance("mind"), tables.is_on_disk)
-        play = Play(Scene(world, cast, lives.installation.home, tables, people, mind), lives, terms)
+        play = Play(Scene(world, api, cast, lives.installation.home, tables, people, mind), lives, terms)
         stack.push_async_callback(play.end_all)
         stack.push_async_callback(people.rest)
 
@@ -97,7 +104,7 @@ async def set_up(lives: Lives, terms: Terms, writers: int = WRITERS) -> AsyncGen
         async def start_model() -> None:
             await model.__aenter__()
 
-        yield Stand(play, terms.chance("ordeals"), world, stop_model, start_model)
+        yield Stand(play, terms.chance("ordeals"), world, api, stop_model, start_model)
 
 
 async def be_up(play: Play) -> None:

@@ -26,6 +26,7 @@ class Tally:
     messages: int = 0
     promises: int = 0
     appending: int = 0
+    presses: int = 0
     plays: int = 0
     looks: int = 0
     requests: int = 0

@@ -240,3 +240,13 @@ async def test_b8_both_ends_of_a_kill_between_two_pages(stage: Stage) -> None:
     async with opened(stage.again()) as following:
         await caught_up(following)
         assert following.front.texts("1") == ["re: 0\n1\n2"]
+
+
+async def test_a8_a_front_that_has_no_list_of_its_chats_has_lost_none_of_them(stage: Stage) -> None:
+    stage.front.lists_chats = False
+    await stage.say(DEV, MAX, "hello")
+    await stage.quiet()
+    await caught_up(stage)
+    assert [row.gone_at for row in await stage.rows("chats")] == [None]
+    assert [row.text for row in await stage.rows("deliveries")] == ["re: hello"]
+    assert "dialogs" not in [name for name, _ in stage.front.calls]

@@ -13,14 +13,16 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, insert, text
 
 from core.schema import deliveries, messages, metadata, promises, turns
-from scripts.experiments.checker import Checker, Scene, key_of
+from scripts.experiments.checker import Checker, Excuses, Scene
 from scripts.experiments.mind import LINES, Mind
 from scripts.experiments.pace import Pace
 from scripts.experiments.people import Asked, People
+from scripts.experiments.spoken import key_of
 from scripts.experiments.stage import Tables, cast_in, directories
 from tests.acceptance.installation import Installation
 from tests.world.anthropic import AnthropicWorld
-from tests.world.telegram import SentMessage, TelegramWorld
+from tests.world.bot_api import BotApi
+from tests.world.telegram import Chat, Person, SentMessage, TelegramWorld
 from tests.world.telegram.society import Draft
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,12 +35,12 @@ class Quiet:
     scene: Scene
     engine: Engine
 
-    def look(self, turns: tuple[int, ...] = (), promises: tuple[int, ...] = ()) -> list[str]:
-        return Checker(self.scene, turns, promises).violations()
+    def look(self, **excused: set[int]) -> list[str]:
+        return Checker(self.scene, Excuses(**excused)).violations()
 
-    def change(self, sql: str) -> None:
+    def change(self, sql: str, **values: object) -> None:
         with self.engine.begin() as connection:
-            connection.execute(text(sql))
+            connection.execute(text(sql), values)
 
     def add(self, table: Any, **row: Any) -> int:
         with self.engine.begin() as connection:
@@ -47,21 +49,23 @@ class Quiet:
 
     # -- what people and Valor say
 
-    def ask(self, kind: str, nonce: str) -> Asked:
+    def ask(self, kind: str, nonce: str, place: Chat | Person | None = None) -> Asked:
         people, cast = self.scene.people, self.scene.cast
-        asked = people.say(cast.writers[3], cast.valor, f"{kind}:{nonce}", kind)
+        person = place.members[0] if isinstance(place, Chat) else cast.writers[3]
+        asked = people.say(person, place or cast.valor, f"{kind}:{nonce}", kind)
         asked.nonce = nonce
         return asked
 
     def say(self, said: str, to: SentMessage) -> SentMessage:
-        """Valor replies, whatever its tables hold."""
-        post = self.scene.world.society.send(Draft(to.chat, self.scene.cast.valor, said, reply_to=to.post))
-        return SentMessage.of(post)
+        """The account or the bot replies, whatever its tables hold; in a group that has moved, there, to nothing."""
+        front, there = self.scene.cast.front_in(to.chat), to.chat.moved_to
+        draft = Draft(there or to.chat, front, said, reply_to=None if there else to.post)
+        return SentMessage.of(self.scene.world.society.send(draft))
 
     def answer(self, asked: Asked, status: str = "done") -> int:
         """A turn that answered; its number."""
-        (chat, number), cast = key_of(asked.message, self.scene.cast), self.scene.cast
-        place = {"front": "account", "chat_id": chat}
+        front, chat, number = key_of(asked.message, self.scene.cast)
+        place = {"front": front, "chat_id": chat}
         turn = self.add(
             turns,
             **place,
@@ -75,17 +79,17 @@ class Quiet:
         )
         self.join(asked, turn)
         said = self.say(f"Here it is: re:{asked.nonce}", asked.message)
-        self.deliver(said, kind="answer", reply_to=number, turn_id=turn, key=said.id_for(cast.valor))
+        self.deliver(said, kind="answer", reply_to=number, turn_id=turn)
         return turn
 
-    def join(self, asked: Asked, turn: int) -> None:
-        """The row of a message, which that turn answers."""
-        chat, number = key_of(asked.message, self.scene.cast)
+    def join(self, asked: Asked, turn: int, number: int = 0) -> None:
+        """The row of a message (or of a press, by its number), which that turn answers."""
+        front, chat, own = key_of(asked.message, self.scene.cast)
         self.add(
             messages,
-            front="account",
+            front=front,
             chat_id=chat,
-            message_id=number,
+            message_id=number or own,
             sender_id=asked.person.id,
             sent_at=NOW,
             received_at=NOW,
@@ -97,27 +101,27 @@ class Quiet:
             turn_id=turn,
         )
 
-    def deliver(self, said: SentMessage, key: int, **row: Any) -> None:
-        """The row of what Valor said."""
-        place = {"front": "account", "chat_id": key_of(said, self.scene.cast)[0]}
+    def deliver(self, said: SentMessage, **row: Any) -> None:
+        """The row of what was said."""
+        front, chat, number = key_of(said, self.scene.cast)
         told: dict[str, Any] = {
             "text": said.text,
             "entities": [],
             "status": "sent",
-            "message_id": key,
+            "message_id": number,
             "random_id": said.number,
         }
-        self.add(deliveries, **place, **told, created_at=NOW, **row)
+        self.add(deliveries, front=front, chat_id=chat, created_at=NOW, **told | row)
 
-    def keep(self, asked: Asked) -> int:
+    def keep(self, asked: Asked, task: str = "append") -> int:
         """A promise that was kept and told; its number."""
-        chat, number = key_of(asked.message, self.scene.cast)
+        front, chat, number = key_of(asked.message, self.scene.cast)
         promise = self.add(
             promises,
-            front="account",
+            front=front,
             chat_id=chat,
             message_id=number,
-            task_description=f"append:{asked.nonce}",
+            task_description=f"{task}:{asked.nonce}",
             task_type="code",
             status="completed",
             created_at=NOW,
@@ -128,10 +132,20 @@ class Quiet:
             run_id=f"kept_{asked.nonce}",
         )
         said = self.say(f"Here it is: kept:{asked.nonce}", asked.message)
-        self.deliver(said, said.id_for(self.scene.cast.valor), kind="result", promise_id=promise, reply_to=number)
+        self.deliver(said, kind="result", promise_id=promise, reply_to=number)
+        if task == "append":
+            self._append(asked)
+        return promise
+
+    def _append(self, asked: Asked) -> None:
         with self.lines.open("a") as lines:
             lines.write(f"{asked.nonce}\n")
-        return promise
+
+    def press(self, under: SentMessage, words: str, data: str) -> str:
+        """Somebody presses a button that stands there now; the number of the press."""
+        self.scene.api.markups[under.number] = {"inline_keyboard": [[{"text": words, "callback_data": data}]]}
+        self.scene.people.press(self.scene.cast.writers[3], under, words)
+        return self.scene.people.pressed[-1].query
 
     @property
     def lines(self) -> Path:
@@ -142,16 +156,17 @@ class Quiet:
 def quiet(folder: Path) -> Generator[Quiet]:
     installation = Installation(folder / "home", {})
     world, model = TelegramWorld(folder), AnthropicWorld()
+    api = BotApi(world)
     cast = cast_in(world)
     tables = Tables(installation, str(cast.valor.id))
     for place in directories(installation.home, cast).values():
         place.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{installation.home / 'system.db'}")
     metadata.create_all(engine)
-    people = People(world, cast, random.Random(1), Pace())
+    people = People(world, api, cast, random.Random(1), Pace())
     mind = Mind(model, random.Random(1), tables.is_on_disk)
     try:
-        yield Quiet(Scene(world, cast, installation.home, tables, people, mind), engine)
+        yield Quiet(Scene(world, api, cast, installation.home, tables, people, mind), engine)
     finally:
         tables.close()
         engine.dispose()

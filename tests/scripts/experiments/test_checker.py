@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.experiments.mind import STAMPS
+from conversations.typeset import REPEAT
+from integrations.telegram.presses import number_of
+from scripts.experiments.mind import STAMPS, permitted
+from scripts.experiments.spoken import key_of
+from scripts.experiments.stage import YARDS
 from tests.scripts.experiments.scene import Quiet, quiet
 from tests.world.telegram import SentMessage
 
@@ -168,7 +172,141 @@ def test_what_failed_while_the_model_was_away_is_excused(scene: Quiet) -> None:
     fail_turn(scene)
     fail_promise(scene)
     assert any(line.startswith("failed") for line in scene.look())
-    assert not any(line.startswith("failed") for line in scene.look(turns=(1,), promises=(1,)))
+    assert not any(line.startswith("failed") for line in scene.look(turns={1}, promises={1}))
+
+
+# -- the bot, which has no key for a send
+
+
+@pytest.fixture
+def bots(tmp_path: Path) -> Iterator[Quiet]:
+    """One question to the bot that was answered."""
+    with quiet(tmp_path) as made:
+        made.answer(made.ask("ask", ASK, made.scene.cast.bot))
+        yield made
+
+
+def repeat(scene: Quiet, text: str, **row: object) -> SentMessage:
+    """The answer is said again; the row is the repeat's, or nobody's."""
+    again = scene.say(text, scene.scene.people.asked[0].message)
+    scene.change("UPDATE deliveries SET message_id = NULL WHERE id = 1")
+    values = {"text": text, "message_id": key_of(again, scene.scene.cast)[2], "status": "sent", **row}
+    scene.change(
+        "UPDATE deliveries SET text = :text, message_id = :message_id, status = :status WHERE id = 1", **values
+    )
+    return again
+
+
+def test_what_the_bot_was_asked_and_answered_is_as_it_should_be(bots: Quiet) -> None:
+    assert bots.look() == []
+
+
+@pytest.mark.parametrize("row", [{}, {"status": "ambiguous", "message_id": None}])
+def test_a_possible_repeat_of_the_bots_that_says_so_is_none(bots: Quiet, row: dict[str, object]) -> None:
+    repeat(bots, f"{REPEAT}Here it is: re:{ASK}", **row)
+    assert bots.look() == []
+
+
+def test_an_answer_of_the_bots_that_does_not_say_it_may_be_a_repeat_is_one_too_many(bots: Quiet) -> None:
+    repeat(bots, f"Here it is: re:{ASK}")
+    told = bots.look()
+    assert f"answered 2 times: ask {ASK}" in told
+    assert f"not in the table: 'Here it is: re:{ASK}'" in told
+
+
+def test_a_second_possible_repeat_is_one_too_many(bots: Quiet) -> None:
+    repeat(bots, f"{REPEAT}Here it is: re:{ASK}")
+    bots.say(f"{REPEAT}Here it is: re:{ASK}", bots.scene.people.asked[0].message)
+    assert f"answered 3 times: ask {ASK}" in bots.look()
+
+
+def test_the_account_may_not_say_that_it_repeats_itself(scene: Quiet) -> None:
+    repeat(scene, f"{REPEAT}Here it is: re:{ASK}")
+    assert f"answered 2 times: ask {ASK}" in scene.look()
+
+
+def test_what_the_bot_had_begun_to_say_belongs_to_the_row_that_it_repeated(bots: Quiet) -> None:
+    """A beginning that nobody knew of stays behind."""
+    bots.scene.world.edit(said(bots, f"re:{ASK}"), "Here it")
+    repeat(bots, f"{REPEAT}Here it is: re:{ASK}")
+    assert bots.look() == []
+
+
+@pytest.mark.parametrize(("row", "told", "lost"), [(True, "", []), (False, "Pressed already.", []), (False, "", [1])])
+def test_a_press_has_its_row_or_is_told_why_not(bots: Quiet, row: bool, told: str, lost: list[int]) -> None:
+    asked = bots.scene.people.asked[0]
+    query = bots.press(said(bots, f"re:{ASK}"), "Cancel", "/cancel 1")
+    bots.scene.api.hub(bots.scene.cast.bot).answered[query] = told
+    if row:
+        bots.join(asked, 1, number=number_of(query))
+    assert [line for line in bots.look() if line.startswith("lost")] == [
+        f"lost: a press of 'Cancel' under 'Here it is: re:{ASK}'" for _ in lost
+    ]
+
+
+# -- consent
+
+
+def permit(scene: Quiet, *, allowed: bool, written: bool) -> None:
+    """A turn that asked for consent, and the promise that it became, which was kept."""
+    asked = scene.ask("permit", "dddddddd")
+    turn = scene.answer(asked)
+    scene.scene.world.delete(said(scene, "re:dddddddd"))
+    scene.change(f"DELETE FROM deliveries WHERE turn_id = {turn}")
+    scene.keep(asked, "permit")
+    if allowed:
+        scene.scene.people.owner.allowed.add(asked.nonce)
+    if written:
+        (scene.lines.parent / permitted(asked.nonce)).write_text("")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "written", "wrong"),
+    [
+        (True, True, []),
+        (False, True, ["done without consent: permit dddddddd"]),
+        (True, False, ["not done: permit dddddddd"]),
+    ],
+)
+def test_what_needs_consent_is_done_with_it_alone(scene: Quiet, allowed: bool, written: bool, wrong: list[str]) -> None:
+    permit(scene, allowed=allowed, written=written)
+    assert scene.look() == wrong
+
+
+@pytest.mark.parametrize(("refused", "excused"), [(True, False), (False, True), (False, False)])
+def test_a_promise_fails_only_because_it_was_refused_or_nobody_could_allow_it(
+    scene: Quiet, refused: bool, excused: bool
+) -> None:
+    reason = "Olivia refused `write_file`." if refused else "Nobody allowed `write_file` in time."
+    permit(scene, allowed=False, written=False)
+    scene.scene.world.delete(said(scene, "kept:dddddddd"))
+    scene.change(f"UPDATE promises SET status = 'failed', error_message = '{reason}' WHERE id = 2")
+    scene.change("DELETE FROM deliveries WHERE promise_id = 2 AND kind <> 'result'")
+    if refused:
+        scene.scene.people.owner.refused.add("dddddddd")
+    failed = [line for line in scene.look(unallowed={2} if excused else set()) if line.startswith("failed")]
+    assert bool(failed) is not (refused or excused)
+
+
+# -- groups that move
+
+
+@pytest.mark.parametrize("yard", YARDS)
+def test_what_was_asked_before_a_group_moved_is_answered_where_it_went(tmp_path: Path, yard: str) -> None:
+    with quiet(tmp_path) as scene:
+        group = scene.scene.cast.groups[yard]
+        told, asked = scene.ask("ask", ASK, group), scene.ask("ask", KEEP, group)
+        stopped = scene.ask("ask", "cccccccc", group)
+        scene.answer(told)
+        there = scene.scene.world.upgrade(group)
+        scene.answer(asked)
+        scene.answer(stopped, "failed")
+        scene.scene.world.edit(said(scene, "re:cccccccc"), "That failed.")
+        scene.change("UPDATE deliveries SET text = 'That failed.' WHERE text LIKE '%re:cccccccc'")
+        assert said(scene, f"re:{KEEP}").chat is there
+        assert scene.look(turns={3}) == []
+        scene.scene.world.delete(said(scene, "That failed."))
+        assert "answered 0 times: ask cccccccc (failed)" in scene.look(turns={3})
 
 
 def said(scene: Quiet, words: str) -> SentMessage:

@@ -9,9 +9,10 @@ def write(*rows: dict[str, Any], told: str) -> list[str]:
     """What is found when rows were written in this order and told, or changed, in the order of `told` (their ids)."""
     keys = ("turn_id", "promise_id")
     written = [
-        {"chat_id": "7", "message_id": row["id"], **dict.fromkeys(keys), "kind": "answer", **row} for row in rows
+        {"front": "account:1", "chat_id": "7", "message_id": row["id"], **dict.fromkeys(keys), "kind": "answer", **row}
+        for row in rows
     ]
-    spans = {("7", int(number)): (100 + told.index(number), 100 + told.rindex(number)) for number in told}
+    spans = {("account:1", "7", int(number)): (100 + told.index(number), 100 + told.rindex(number)) for number in told}
     return list(find_disorder(written, spans))
 
 

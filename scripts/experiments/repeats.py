@@ -1,0 +1,39 @@
+"""Which rows the bot's messages belong to that it sent without ever hearing so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from conversations.typeset import REPEAT
+from scripts.experiments.mind import ANSWERS
+from tests.world.telegram import SentMessage
+
+
+def match_originals(said: Sequence[SentMessage], rows: Sequence[Any]) -> Iterator[tuple[SentMessage, Any]]:
+    """Pairs of such a message and its row.
+
+    A row accounts for one message that was sent before its repeat; one of whose repeat nobody knows either, for both.
+    """
+    free = [row for row in rows if row["front"].startswith("bot:") and _is_doubtful(row)]
+    left = {row["id"]: 2 if row["status"] == "ambiguous" else 1 for row in free}
+    for one in said:
+        row = next((row for row in free if left[row["id"]] and _is_it(one, row)), None)
+        if row is not None:
+            left[row["id"]] -= 1
+            yield one, row
+
+
+def _is_doubtful(row: Any) -> bool:
+    return row["status"] == "ambiguous" or row["text"].startswith(REPEAT)
+
+
+def _is_it(said: SentMessage, row: Any) -> bool:
+    """What has grown or changed since has another text by now; what gives a nonce back is held to every letter."""
+    number = int(row["chat_id"].partition("/")[0])
+    if number != said.chat.peer_id(said.sender):
+        return False
+    if said.text.removeprefix(REPEAT).strip() == row["text"].removeprefix(REPEAT).strip():
+        return True
+    replied = said.post.reply_to.id_for(said.sender) if said.post.reply_to else None
+    return not ANSWERS.search(said.text) and replied == row["reply_to"]
