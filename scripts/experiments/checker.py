@@ -141,7 +141,8 @@ class Checker:
     def _of_message(self, asked: Asked) -> Iterator[str]:
         row = self._rows.get(key_of(asked.message, self._scene.cast))
         what = f"{asked.kind} {asked.nonce or asked.message.number}"
-        answers = self._given_back.get(f"re:{asked.nonce}", []) if asked.nonce else []
+        mark = "kept" if asked.kind == "permit" else "re"
+        answers = self._given_back.get(f"{mark}:{asked.nonce}", []) if asked.nonce else []
         if not asked.wanted:
             if answers:
                 yield f"answered unasked: {what}"
@@ -152,14 +153,17 @@ class Checker:
             yield f"lost: {what} was not to be answered ({row['reason']})"
         elif row["status"] != "done" or not asked.nonce:
             yield from self._of_other_end(asked, row, what)
+        elif asked.kind == "permit" and row["parked"] is None:
+            yield f"lost: {what} asked for no consent"
         elif row["parked"] in {None, "completed"}:
-            yield from self._of_answer(asked, answers, what)
+            yield from self._of_answer(asked, answers, what, parked=row["parked"])
         elif len(answers) > 1:
             yield f"answered {len(answers)} times: {what}, whose turn became a promise that is {row['parked']}"
 
-    def _of_answer(self, asked: Asked, answers: list[SentMessage], what: str) -> Iterator[str]:
+    def _of_answer(self, asked: Asked, answers: list[SentMessage], what: str, parked: str | None) -> Iterator[str]:
+        """`parked`: what became of the promise that its turn was made into, if it was; such a one promises nothing."""
         self.counts["answered"] += 1
-        if asked.kind != "permit" and not stand_once(answers):
+        if not stand_once(answers):
             yield f"answered {len(answers)} times: {what}"
         for answer in answers:
             replied = answer.reply_to and self._scene.world.ledger.message(answer.reply_to)
@@ -167,7 +171,7 @@ class Checker:
                 yield f"answered elsewhere: {what}"
             elif replied and self._turn_of(replied) != self._turn_of(asked.message):
                 yield f"answered to another message: {what} replies to {replied.text!r}"
-        if asked.kind in {*PROMISED, "permit"} and asked.nonce not in self._promises:
+        if asked.kind in PROMISED and asked.nonce not in self._promises and not parked:
             yield f"lost: {what} is no promise"
 
     def _turn_of(self, message: SentMessage) -> int | None:
@@ -266,10 +270,9 @@ class Checker:
 
     def _of_permission(self, asked: Asked, is_written: bool) -> Iterator[str]:
         """What needs consent is not done without it, and done when the promise is kept."""
-        row, owner = self._promises.get(asked.nonce), self._scene.people.owner
-        if is_written and asked.nonce not in owner.allowed:
+        if is_written and asked.nonce not in self._scene.people.owner.allowed:
             yield f"done without consent: {asked.kind} {asked.nonce}"
-        if row is not None and row["status"] == "completed" and not is_written:
+        if self._given_back.get(f"kept:{asked.nonce}") and not is_written:
             yield f"not done: {asked.kind} {asked.nonce}"
         self.counts["allowed"] += is_written
 

@@ -28,6 +28,7 @@ PROMISED = {
 WRITING = ("work", "append", "nap")
 KEPT = ("append", "muse", "nap", "permit")
 PERMITTED = ("permit", "vow")  # these need the owner's consent, and write a file of their own
+NOW = "do this work now"  # what a run is told that wants to promise something and is a promise itself
 LINES, STAMPS = "lines.txt", "stamps.txt"
 SENTENCE = "This is a long answer of the scripted model, one sentence after the other. "
 FILLER = SENTENCE * 90
@@ -82,6 +83,8 @@ def think(asked: Asked) -> Reply:
 
 
 def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
+    if word.kind in PROMISED and results and NOW in results[0].text:
+        return _next_step(Word(PROMISED[word.kind][0], word.nonce), results[1:])
     if results and not (word.kind in WRITING and INTERRUPTED in results[-1].text):
         return None
     if word.kind in WRITING:
@@ -99,7 +102,8 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
 
 def _answer(word: Word, asked: Asked) -> str:
     given = f"{'kept' if word.kind in KEPT else 're'}:{word.nonce}"
-    refused = any(one.is_error for one in asked.all_results if word.nonce in json.dumps(one.args))
+    results = [one for one in asked.all_results if word.nonce in json.dumps(one.args)]
+    refused = any(one.is_error and NOW not in one.text for one in results)
     long = FILLER if word.kind == "long" else ""
     return f"{long}{'Not done. ' if refused else ''}Here it is: {given}"
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from conversations.typeset import REPEAT
+from core.schema import consents
 from integrations.telegram.presses import number_of
 from scripts.experiments.mind import STAMPS, permitted
 from scripts.experiments.spoken import key_of
 from scripts.experiments.stage import YARDS
-from tests.scripts.experiments.scene import Quiet, quiet
+from tests.scripts.experiments.scene import NOW, Quiet, quiet
 from tests.world.telegram import SentMessage
 
 ASK, KEEP = "aaaaaaaa", "bbbbbbbb"
@@ -247,13 +248,18 @@ def test_a_press_has_its_row_or_is_told_why_not(bots: Quiet, row: bool, told: st
 # -- consent
 
 
+ASKED_FOR = {"arguments": {}, "digest": "", "asked_at": NOW, "expires_at": NOW}
+
+
 def permit(scene: Quiet, *, allowed: bool, written: bool) -> None:
     """A turn that asked for consent, and the promise that it became, which was kept."""
     asked = scene.ask("permit", "dddddddd")
     turn = scene.answer(asked)
     scene.scene.world.delete(said(scene, "re:dddddddd"))
     scene.change(f"DELETE FROM deliveries WHERE turn_id = {turn}")
-    scene.keep(asked, "permit")
+    promise = scene.keep(asked, "permit")
+    scene.change("UPDATE promises SET run_id = 'run_dddddddd' WHERE id = :promise", promise=promise)
+    scene.add(consents, run_id="run_dddddddd", key="1", promise_id=promise, tool="write_file", **ASKED_FOR)
     if allowed:
         scene.scene.people.owner.allowed.add(asked.nonce)
     if written:
@@ -271,6 +277,8 @@ def permit(scene: Quiet, *, allowed: bool, written: bool) -> None:
 def test_what_needs_consent_is_done_with_it_alone(scene: Quiet, allowed: bool, written: bool, wrong: list[str]) -> None:
     permit(scene, allowed=allowed, written=written)
     assert scene.look() == wrong
+    scene.change("DELETE FROM consents")
+    assert scene.look() == ["lost: permit dddddddd asked for no consent", *wrong]
 
 
 @pytest.mark.parametrize(("refused", "excused"), [(True, False), (False, True), (False, False)])
