@@ -100,7 +100,7 @@ def _name(row: Row) -> str:
 
 
 def _place_in(written: Sequence[Row]) -> Callable[[Row], int]:
-    """By number, but an answer that had grown stands for the acknowledgement that its change covers."""
+    """By number; an answer that had grown stands for an earlier acknowledgement that its change covers."""
     first: dict[object, int] = {}
     for row in written:
         if row["kind"] == ACKNOWLEDGEMENT:
@@ -108,7 +108,7 @@ def _place_in(written: Sequence[Row]) -> Callable[[Row], int]:
 
     def place(row: Row) -> int:
         own = int(row["id"])
-        return first.get(row["turn_id"], own) if _covers(row) else own
+        return min(own, first.get(row["turn_id"], own)) if _covers(row) else own
 
     return place
 

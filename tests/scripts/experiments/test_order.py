@@ -67,3 +67,9 @@ def test_whatever_speaks_of_promises_waits_for_an_answer_that_had_grown_and_ackn
     assert write(ack, answer, other | {"promise_id": None}, {"id": 4}, told="2423") == [
         "out of order: notice 3 after answer 4 in 7"
     ]
+
+
+def test_an_answer_that_acknowledges_what_was_promised_after_it_had_begun_stands_where_it_began() -> None:
+    answer, result = {"id": 1, "promise_id": 5, "turn_id": 1}, {"id": 2, "kind": "result", "promise_id": 4}
+    ack = {"id": 3, "kind": "ack", "promise_id": 5, "turn_id": 1}
+    assert write(answer, result, ack, told="12") == []
