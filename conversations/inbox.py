@@ -137,7 +137,8 @@ class Inbox:
 
     def _store(self, connection: Connection, message: Message, via: str) -> Receipt:
         replied = message.pressed is not None or store.is_reply_to_us(connection, message)
-        verdict = self._judge(connection, message, replied)
+        config = self._config_for(connection, message)
+        verdict = self._judge(connection, message, replied, config)
         if isinstance(verdict, Refusal):
             return self._refuse(connection, message, verdict)
         if message.pressed:
@@ -145,7 +146,8 @@ class Inbox:
             if spelled is None:
                 return Receipt(message, NOT_ASKED)
             message, verdict = spelled, replace(verdict, prompt=spelled.text)
-        since = store.since_of(connection, self._entries(message)) or self._clock.now()
+        entries = entries_for(message.kind, message.chat.key, message.sender, config)
+        since = store.since_of(connection, entries) or self._clock.now()
         chat = store.chat_of(connection, message, since)
         known = store.find_message(connection, message)
         is_below = message.id <= chat.floor and not message.pressed
@@ -153,11 +155,18 @@ class Inbox:
             return _again(message, verdict.reason, known)
         return self._file(connection, _Case(message, verdict, chat, via, known))
 
-    def _entries(self, message: Message) -> list[str]:
-        return entries_for(message.kind, message.chat.key, message.sender, self._config())
+    def _config_for(self, connection: Connection, message: Message) -> WorkspaceConfig:
+        """The configuration, with the move of the message's group that was noted a moment ago, perhaps in this very
+        transaction: `config` learns of it after the commit, and a bot is never told again what was said meanwhile."""
+        config, key = self._config(), message.chat.key.partition("/")[0]
+        if message.kind is not ChatKind.GROUP or config.entry_of(key) is not None:
+            return config
+        former = move_store.former_of(connection, key)
+        return config if former is None else replace(config, moved={**config.moved, key: former})
 
-    def _judge(self, connection: Connection, message: Message, replied: bool) -> Admission | Refusal:
-        config = self._config()
+    def _judge(
+        self, connection: Connection, message: Message, replied: bool, config: WorkspaceConfig
+    ) -> Admission | Refusal:
         if message.kind is ChatKind.SELF and any(nonce in message.text for nonce in self._nonces):
             return Admission(config.default_workspace(), Role.OWNER, True, "self-ping", message.text)
         if message.kind is ChatKind.GROUP and store.knows_any(connection, config.twins_of(message.chat.key)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from conversations.turn import Turn
 from core.errors import Unreachable
 from core.message import Chat, Message
 from core.protocols import Call
+from tests.conversations.bot import as_bot
 from tests.conversations.stage import CONFIG, DEV, DM, FRONT, GUS, MAX, OLGA, Stage, make_promise, opened
 
 THERE = Chat(FRONT, "-1005")
@@ -60,6 +62,31 @@ async def test_b8_a_move_while_away_is_found_and_both_sides_are_read(stage: Stag
     assert stage.front.texts(DEV.key) == []
     await caught_up(stage)
     assert len(stage.front.texts(THERE.key)) == 1
+
+
+@pytest.mark.parametrize("side", [0, 1])
+async def test_b8_what_a_bot_is_told_of_a_supergroup_together_with_the_move_is_answered(
+    stage: Stage, side: int
+) -> None:
+    """It has no history to read it in later."""
+    as_bot(stage)
+    stage.front.lists_chats = False
+    stage.accounts = replace(stage.accounts, fronts=frozenset({"bot"}))
+    told = moved(stage)
+    told.append(stage.front.say(THERE.key, MAX, "first words"))
+    await asyncio.gather(
+        stage.reception.receive_waiting(told[:1] if side == 0 else told[:0]), stage.reception.receive_waiting(told[1:])
+    )
+    await stage.reception.catch_up(stage.front.name)
+    await stage.quiet()
+    assert stage.front.texts(THERE.key) == ["re: first words"]
+
+
+async def test_b8_a_move_counts_from_the_transaction_that_notes_it(stage: Stage) -> None:
+    here, _ = moved(stage)
+    await stage.inbox.receive(here)
+    receipt = await stage.inbox.receive(stage.front.say(THERE.key, MAX, "first words"))
+    assert receipt.turn_id is not None
 
 
 async def test_a3_the_owner_is_told_the_line_to_change_once(stage: Stage) -> None:
