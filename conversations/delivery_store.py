@@ -225,11 +225,14 @@ def last_id(connection: Connection) -> int:
 def mark_sent(connection: Connection, delivery: Delivery, shown: Shown, now: datetime) -> None:
     """The front shows it. Where that is not the row's text (any more) it stays ready: the message is edited next.
 
-    One that was sent while its group became a supergroup stays with the group; an edit of it there counts no more.
+    One that was sent while its group became a supergroup stays with the group, unless it has to say something else by
+    now; an edit of it there counts no more.
     """
     values = {"number": delivery.id, "message": shown.message_id, "now": now}
     values |= {"chat": shown.chat.key, "stood": delivery.message_id}
     connection.execute(MARK_SENT, {**values, "shown_version": delivery.version, "is_current": shown.is_current})
+    if shown.chat != delivery.chat:
+        move_store.leave_behind(connection, shown.chat.key, delivery.chat.key)
 
 
 def begin_send(connection: Connection, delivery: Delivery) -> Delivery:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, insert, null, or_, select, update
 
-from conversations.delivery import new_key
+from conversations.delivery import ANSWER, new_key
 from core.message import Chat, ChatKind
 from core.schema import chat_moves, chats, deliveries, promises, turns
 from core.workspaces import is_basic_group
 
 OWED = ("held", "open", "ready", "ambiguous")
+CHANGING = ("progress", ANSWER)  # what may say something else once it has been told
+# As if it had never been told; what stands in the group must not be found as this row's.
+FRESH = {
+    **dict.fromkeys(("message_id", "sent_at", "reply_to", "former_chat")),
+    "former": null(),
+    "status": "ready",
+    "sends": 0,
+}
 
 
 def note(connection: Connection, former: str, key: str, now: datetime) -> bool:
@@ -70,17 +78,22 @@ def _carry_chat(connection: Connection, chat: Chat, key: str) -> None:
 
 
 def _carry_deliveries(connection: Connection, former: str, key: str) -> None:
-    """What may have been sent already is looked for in the group first; what stands there is told anew instead."""
-    owed = (deliveries.c.chat_id == former, deliveries.c.status.in_(OWED))
-    stands = deliveries.c.message_id.is_not(None)
-    going = {"chat_id": key, "reply_to": None}
-    connection.execute(update(deliveries).where(*owed, ~stands).values(**going, former_chat=former))
-    anew = connection.execute(
-        select(deliveries.c.id).where(deliveries.c.chat_id == former, stands, or_(owed[1], _is_live()))
-    )
-    for number in anew.scalars().all():
-        fresh = {**going, "message_id": None, "sent_at": None, "status": "ready", "random_id": new_key(), "sends": 0}
+    """What may have been sent already is looked for in the group first."""
+    owed = (deliveries.c.chat_id == former, deliveries.c.status.in_(OWED), deliveries.c.message_id.is_(None))
+    connection.execute(update(deliveries).where(*owed).values(chat_id=key, reply_to=None, former_chat=former))
+    leave_behind(connection, former, key)
+
+
+def leave_behind(connection: Connection, former: str, key: str) -> None:
+    """What stands in the group can be changed no more: what is to say something else is told anew in the supergroup,
+    the line of a promise that is still at work as well; from all other messages at most buttons were to be taken."""
+    stands = (deliveries.c.chat_id == former, deliveries.c.message_id.is_not(None))
+    is_owed = deliveries.c.status.in_(OWED)
+    changing = select(deliveries.c.id).where(*stands, deliveries.c.kind.in_(CHANGING), or_(is_owed, _is_live()))
+    for number in connection.execute(changing).scalars().all():
+        fresh = {**FRESH, "chat_id": key, "random_id": new_key()}
         connection.execute(update(deliveries).where(deliveries.c.id == number).values(**fresh))
+    connection.execute(update(deliveries).where(*stands, is_owed).values(status="sent"))
 
 
 def _carry_turns(connection: Connection, former: str, key: str) -> None:

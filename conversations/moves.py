@@ -64,12 +64,14 @@ def follow(connection: Connection, move: Move, config: WorkspaceConfig, now: dat
         return False
     if store.knows_any(connection, config.twins_of(move.old.key)):
         return False
-    if move_store.note(connection, move.old.key, move.new.key, now):
-        move_store.carry_over(connection, move.old.key, move.new.key)
-        if entry is not None:
-            sentence = _sentence(move, entry, config)
-            log.warning(sentence)
-            write_alert(connection, Alert(sentence), now)
+    if not move_store.note(connection, move.old.key, move.new.key, now):
+        move_store.leave_behind(connection, move.old.key, move.new.key)
+        return True
+    move_store.carry_over(connection, move.old.key, move.new.key)
+    if entry is not None:
+        sentence = _sentence(move, entry, config)
+        log.warning(sentence)
+        write_alert(connection, Alert(sentence), now)
     return True
 
 

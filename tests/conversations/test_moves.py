@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from conversations import delivery_store as rows
+from conversations.buttons import cancel_button
 from conversations.delivery import Draft
 from conversations.turn import Turn
 from core.errors import Unreachable
 from core.message import Chat, Message
 from core.protocols import Call
-from tests.conversations.bot import as_bot
+from tests.conversations.bot import as_bot, become_bot
 from tests.conversations.stage import CONFIG, DEV, DM, FRONT, GUS, MAX, OLGA, Stage, make_promise, opened
 
 THERE = Chat(FRONT, "-1005")
@@ -210,6 +212,77 @@ async def test_p3_a_send_under_way_while_the_group_moves_is_not_sent_again(stage
     release.set()
     await stage.quiet()
     assert (stage.front.texts(DEV.key), stage.front.texts(THERE.key)) == (["once"], [])
+
+
+async def _gamma(stage: Stage) -> int:
+    """A promise that is made, and acknowledged, in the group."""
+    asker = (await _turn_of(stage, await stage.say(DEV, MAX, "go"))).asker
+    number = await make_promise(stage.database, stage.clock, asker, "gamma", Call("run", "1"))
+    stage.outbox.wake()
+    await stage.quiet()
+    return number
+
+
+async def _reword(stage: Stage, number: int, text: str) -> None:
+    await stage.database.write(
+        "reword", lambda connection: rows.reword(connection, number, "progress", text, stage.clock.now())
+    )
+    stage.outbox.wake()
+
+
+@pytest.mark.parametrize("is_at_work", [True, False])
+async def test_p3_a_line_that_had_arrived_before_the_move_and_says_more_by_now_is_told_anew(
+    stage: Stage, is_at_work: bool
+) -> None:
+    number = await _gamma(stage)
+    stage.front.lose_answers("send")
+    await stage.owe(Draft(DEV, "progress", "half", promise_id=number))
+    await stage.front.until(lambda: stage.front.texts(DEV.key)[-1:] == ["half"])
+    await _reword(stage, number, "nearly")
+    if not is_at_work:
+        await stage.put("promises", status="completed")
+    for message in moved(stage):
+        await stage.reception.receive(message)
+    await _past_the_wait(stage)
+    await stage.quiet()
+    assert (stage.front.texts(DEV.key)[-1], stage.front.texts(THERE.key)) == ("half", ["nearly"])
+    await _reword(stage, number, "whole")
+    await stage.quiet()
+    assert stage.front.texts(THERE.key) == ["whole"]
+
+
+async def test_p3_a_line_that_is_found_in_the_group_goes_on_in_the_supergroup(stage: Stage) -> None:
+    number = await _gamma(stage)
+    stage.front.lose_answers("send")
+    await stage.owe(Draft(DEV, "progress", "half", promise_id=number))
+    await stage.front.until(lambda: stage.front.texts(DEV.key)[-1:] == ["half"])
+    for message in moved(stage):
+        await stage.reception.receive(message)
+    await _past_the_wait(stage)
+    await _reword(stage, number, "whole")
+    await stage.quiet()
+    assert stage.front.texts(THERE.key) == ["whole"]
+
+
+async def test_p3_what_a_decision_takes_from_a_message_in_the_group_is_let_go(stage: Stage) -> None:
+    """Buttons there can be taken away no more, and nothing is told anew for that."""
+    become_bot(stage.front)
+    stage.attach(stage.front)
+    stage.accounts = replace(stage.accounts, fronts=frozenset({"bot"}))
+    dev = Chat(stage.front.name, DEV.key)
+    await stage.say(dev, MAX, "go")
+    await stage.quiet()
+    asker = stage.agent.asked[-1][0].asker
+    number = await make_promise(stage.database, stage.clock, asker, "gamma", Call("run", "1"))
+    await stage.owe(Draft(dev, "question 1", "May I?", promise_id=number, buttons=cancel_button(number)))
+    await stage.quiet()
+    for message in moved(stage):
+        await stage.reception.receive(message)
+    await stage.database.write("decide", lambda connection: rows.take_buttons(connection, number, "question"))
+    stage.outbox.wake()
+    await stage.quiet()
+    assert stage.front.texts(THERE.key) == []
+    assert [row.status for row in await stage.rows("deliveries", kind="question 1")] == ["sent"]
 
 
 async def test_p3_a_restart_looks_on_both_sides(stage: Stage) -> None:
