@@ -123,6 +123,11 @@ class Inbox:
         asked = await self._database.read(lambda connection: question_store.open_on(connection, front))
         return {one.chat: [other.message_id for other in asked if other.chat == one.chat] for one in asked}
 
+    async def is_question(self, chat: Chat, message_id: int) -> bool:
+        """Whether one of our messages asks for a consent which nobody has given or refused."""
+        asked = await self._database.read(lambda connection: question_store.asked_in(connection, chat, message_id))
+        return asked is not None
+
     def _take(self, connection: Connection, message: Message, via: str) -> Receipt:
         if not self._follow(connection, message):
             return self._store(connection, message, via)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import structlog
 
 from conversations.catchup import CatchUp
+from conversations.decisions import Decisions
 from conversations.inbox import Inbox, Receipt
 from conversations.moves import Moves
 from conversations.pairing import Pairing
 from conversations.signs import Signs
 from conversations.turn import TurnKind
 from conversations.turns import Turns
-from core.errors import DatabaseError, FloodWait, Undeliverable
+from core.errors import DatabaseError
+from core.events import Events
 from core.message import Message, Sign
 from core.protocols import Front
 
@@ -37,6 +39,12 @@ class Reception:
     alert: Alert
     moves: Moves
     pairing: Pairing
+    events: Events
+
+    @property
+    def decisions(self) -> Decisions:
+        """What reactions say, handed in here."""
+        return Decisions(self.inbox, self.fronts, self.events, self.press)
 
     async def receive(self, message: Message) -> None:
         """Returns when the message is a row, however long the database cannot be written."""
@@ -93,22 +101,11 @@ class Reception:
 
         try:
             await _when_writable(lambda: self.catchup.read(self.fronts[front], arrived))
-            await self._reread_decisions(self.fronts[front])
+            await self.decisions.reread(self.fronts[front])
         finally:
             await self._go_on_there(front)
         for sentence in alerts:
             await self.alert(sentence)
-
-    async def _reread_decisions(self, front: Front) -> None:
-        """What reactions said to open questions while nobody listened. A chat that refuses holds up no other."""
-        for chat, numbers in (await self.inbox.open_questions(front.name)).items():
-            try:
-                decisions = await front.decisions(chat, numbers)
-            except (Undeliverable, FloodWait) as error:
-                log.warning("Reactions to a question cannot be read.", chat=chat.key, error=str(error))
-                continue
-            for decision in decisions:
-                await self.press(decision)
 
     async def _go_on_there(self, front: str) -> None:
         """Begin the turns of all chats, those that have become others included."""

@@ -157,7 +157,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         moves=moves,
     )
     turns, catchup = Turns(doors), CatchUp(CatchUpDoors(database, clock, inbox, moves, lambda: accounts.current))
-    reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves, pairing)
+    reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves, pairing, events)
     return Services(
         ground=ground,
         events=events,

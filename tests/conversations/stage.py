@@ -246,7 +246,7 @@ class Stage:
         self.catchup = CatchUp(doors)
         self.alerts = Alerts(database, clock, self.outbox)
         hearing = (self.inbox, self.turns, self.signs, self.catchup, self.fronts)
-        self.reception = Reception(*hearing, self.alerts.tell_owner, self.moves, self.pairing)
+        self.reception = Reception(*hearing, self.alerts.tell_owner, self.moves, self.pairing, self.events)
 
     async def change(self, edit: Edit) -> None:
         """What the product writes into the configuration file, taken up."""
