@@ -19,7 +19,7 @@ from conversations.buttons import (
 from conversations.commands import read_command
 from conversations.delivery import Draft
 from conversations.diffs import MEMBERS_ONLY
-from core.errors import Undeliverable, Unreachable
+from core.errors import Undeliverable
 from core.message import Chat, ChatKind, Message, Person
 from core.protocols import Asker
 from core.schema import consents
@@ -253,38 +253,6 @@ async def test_p11_reactions_are_read_again_after_a_reconnect(stage: Stage) -> N
     ]
     stage.front.refuse("decisions", Undeliverable("The chat is closed."))
     await stage.reception.catch_up(FRONT)
-
-
-@pytest.mark.parametrize("parked", [False, True])
-async def test_p11_a_reaction_counts_that_came_before_anybody_knew_of_the_message(stage: Stage, parked: bool) -> None:
-    """The question is in the chat, and the process that sent it died before it heard so."""
-    number = await Asked(stage).put(DEV, parked=parked)
-    await stage.put("deliveries", message_id=None, status="ready", attempts=1)
-    early = reacted(stage, DEV, OLGA, "/approve", number)
-    stage.front.decided = [early]
-    await stage.reception.press(early)
-    assert await stage.rows("messages") == []
-    watching = asyncio.create_task(stage.reception.decisions.run())
-    await asyncio.sleep(0)
-    stage.outbox.wake()
-    await stage.front.until(lambda: any("goes on" in text for text in stage.front.texts("-20")))
-    watching.cancel()
-    assert [row.text for row in await stage.rows("messages")] == ["/approve 1?1"]
-
-
-async def read_so_often(stage: Stage, times: int) -> None:
-    await stage.front.until(lambda: [name for name, _ in stage.front.calls].count("decisions") == times)
-
-
-async def test_p11_reactions_that_cannot_be_read_now_stop_nothing(stage: Stage) -> None:
-    watching = asyncio.create_task(stage.reception.decisions.run())
-    await asyncio.sleep(0)
-    stage.front.refuse("decisions", Unreachable("gone"))
-    for times in (1, 2):
-        await Asked(stage).put(DEV)
-        await read_so_often(stage, times)
-    assert not watching.done()
-    watching.cancel()
 
 
 async def test_p11_a_button_names_its_question(stage: Stage) -> None:

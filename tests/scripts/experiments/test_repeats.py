@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conversations.typeset import REPEAT
+from scripts.experiments.repeats import match_originals
+from tests.scripts.experiments.scene import quiet
+
+ANSWER = "Here it is: re:aaaaaaaa"
+
+
+@pytest.mark.parametrize(
+    ("said", "row", "matched"),
+    [
+        ([ANSWER], {"text": REPEAT + ANSWER}, 1),
+        ([ANSWER], {"text": ANSWER}, 0),
+        ([ANSWER, ANSWER], {"text": REPEAT + ANSWER}, 1),
+        ([ANSWER, REPEAT + ANSWER], {"text": REPEAT + ANSWER, "status": "ambiguous"}, 2),
+        ([ANSWER], {"text": f"{REPEAT}Here it is: re:bbbbbbbb"}, 0),
+        (["Here it"], {"text": REPEAT + ANSWER}, 1),
+        (["Here it"], {"text": REPEAT + ANSWER, "reply_to": 4711}, 0),
+        ([ANSWER], {"text": REPEAT + ANSWER, "front": "account:1"}, 0),
+        ([ANSWER], {"text": REPEAT + ANSWER, "chat_id": "4711"}, 0),
+    ],
+)
+def test_what_was_said_unheard_belongs_to_the_row_that_said_it_again(
+    tmp_path: Path, said: list[str], row: dict[str, Any], matched: int
+) -> None:
+    with quiet(tmp_path) as scene:
+        cast = scene.scene.cast
+        asked = scene.ask("ask", "aaaaaaaa", cast.bot).message
+        told = [scene.say(text, asked) for text in said]
+        written = {"id": 1, "front": f"bot:{cast.bot.id}", "chat_id": str(cast.writers[3].id), "status": "sent"}
+        rows = [{**written, "reply_to": asked.id_for(cast.bot), **row}]
+        assert [one.number for one, _ in match_originals(told, rows)] == [one.number for one in told[:matched]]
