@@ -18,6 +18,7 @@ STOPPED, TOGETHER = 0.2, 0.2  # shares of the kills
 STILL, LONG_STILL = 0.7, 1.5  # a life that has reached nothing new for so long is not waited for any more
 PATIENCE, LONG_PATIENCE = 2.0, 4.0
 UNTOUCHED = 0.4  # in which share of the choices one is taken that nobody died at yet
+VAIN = 5  # after so many waits in vain for each of those, in half of that share
 GRACE = 4.0
 
 
@@ -95,11 +96,16 @@ class Fate:
         if not mine:
             return ""
         untouched = [name for name in mine if not self._tally.died_at[name]]
-        candidates = untouched if untouched and self._chance.random() < UNTOUCHED else mine
+        candidates = untouched if self._chance.random() < self._share_of(untouched) else mine
         (name,) = self._chance.choices(candidates, weights=[self._weight(name) for name in candidates])
         often = self._tally.points[name] // max(self._tally.lives_with[name], 1)
         arrival = self._chance.randint(1, max(1, min(often, 3)))
         return f"{name.partition(' ')[2]}#{arrival}"
+
+    def _share_of(self, untouched: list[str]) -> float:
+        """How often one is taken that nobody died at yet: what is hardly ever reached must not cost most of the time."""
+        vain = sum(self._tally.missed[name] for name in untouched) / max(len(untouched), 1)
+        return UNTOUCHED / (1 + vain / VAIN) if untouched else 0.0
 
     def _weight(self, name: str) -> float:
         """Those that are easily reached come first, and where few died or were waited for in vain."""
