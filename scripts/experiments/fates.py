@@ -103,7 +103,7 @@ class Fate:
         return f"{name.partition(' ')[2]}#{arrival}"
 
     def _share_of(self, untouched: list[str]) -> float:
-        """How often one is taken that nobody died at yet: what is hardly ever reached must not cost most of the time."""
+        """How often one is taken that nobody died at yet: what is hardly ever reached costs little time."""
         vain = sum(self._tally.missed[name] for name in untouched) / max(len(untouched), 1)
         return UNTOUCHED / (1 + vain / VAIN) if untouched else 0.0
 
