@@ -100,6 +100,15 @@ class Checker:
         return {key_of(one, self._scene.cast): row for one, row in match_originals(unknown, self._deliveries)}
 
     @cached_property
+    def _doubtful(self) -> list[sqlite3.Row]:
+        """What the bot said twice without ever hearing that it had: listed, and perhaps in the chat, perhaps not."""
+        return [row for row in self._deliveries if _is_doubtful(row)]
+
+    @cached_property
+    def _perhaps_given(self) -> set[str]:
+        return {f"{mark}:{nonce}" for row in self._doubtful for mark, nonce in ANSWERS.findall(row["text"])}
+
+    @cached_property
     def _spans(self) -> dict[int, Span]:
         """When each message was accepted, and last changed, by its number in the world."""
         spans: dict[int, Span] = {}
@@ -141,8 +150,7 @@ class Checker:
     def _of_message(self, asked: Asked) -> Iterator[str]:
         row = self._rows.get(key_of(asked.message, self._scene.cast))
         what = f"{asked.kind} {asked.nonce or asked.message.number}"
-        mark = "kept" if asked.kind == "permit" else "re"
-        answers = self._given_back.get(f"{mark}:{asked.nonce}", []) if asked.nonce else []
+        answers = self._given_back.get(_given(asked), []) if asked.nonce else []
         if not asked.wanted:
             if answers:
                 yield f"answered unasked: {what}"
@@ -163,7 +171,7 @@ class Checker:
     def _of_answer(self, asked: Asked, answers: list[SentMessage], what: str, parked: str | None) -> Iterator[str]:
         """`parked`: what became of the promise that its turn was made into, if it was; such a one promises nothing."""
         self.counts["answered"] += 1
-        if not stand_once(answers):
+        if not self._stands_once(answers, _given(asked)):
             yield f"answered {len(answers)} times: {what}"
         for answer in answers:
             replied = answer.reply_to and self._scene.world.ledger.message(answer.reply_to)
@@ -189,8 +197,13 @@ class Checker:
         replies = [one for number in self._asking[row["turn_id"]] for one in self._replies.get(number, [])]
         if asked.chat.moved_to and not replies:  # what a message of before is answered with there replies to nothing
             replies = [self._said[key] for key in self._answers_of(row["turn_id"])]
-        if not stand_once(replies):
+        is_in_doubt = not replies and row["turn_id"] in {one["turn_id"] for one in self._doubtful}
+        if not (stand_once(replies) or is_in_doubt):
             yield f"answered {len(replies)} times: {what} ({row['status']})"
+
+    def _stands_once(self, said: list[SentMessage], given: str) -> bool:
+        """Once, as far as anybody can know."""
+        return stand_once(said) or (not said and given in self._perhaps_given)
 
     def _answers_of(self, turn: int) -> list[Key]:
         rows = (self._told | self._originals).items()
@@ -217,7 +230,8 @@ class Checker:
                 continue
             if told[row["id"]] != 1:
                 yield f"told {told[row['id']]} times: {what} in the tables"
-            if not (stand_once(kept) if row["status"] == "completed" else not kept):
+            is_told = self._stands_once(kept, f"kept:{nonce}") if row["status"] == "completed" else not kept
+            if not is_told:
                 yield f"told {len(kept)} times: {what} is {row['status']}"
             if row["status"] == "failed" and not self._may_have_failed(row):
                 yield f"failed: {what}: {row['error_message']}"
@@ -241,10 +255,9 @@ class Checker:
             if self._said[key].text.strip() != self._told[key]["text"].strip():
                 yield f"another text in the chat: delivery {self._told[key]['id']}"
         for row in self._deliveries:
-            is_unknown = row["status"] == "ambiguous" and row["front"].startswith("bot:")
-            self.counts["sends of the bot's of which nobody knows"] += is_unknown
-            if row["status"] != "sent" and not is_unknown:
+            if row["status"] != "sent" and not _is_doubtful(row):
                 yield f"never delivered: {row['kind']} {row['id']} is {row['status']} ({row['error']})"
+        self.counts["sends of the bot's of which nobody knows"] = len(self._doubtful)
         self.counts["possible repeats of the bot's"] = sum(is_repeat(one) for one in self._said.values())
         self.counts["of them repeats indeed"] = len(self._originals)
         for row in self._scene.tables.query(TWICE):
@@ -290,6 +303,15 @@ class Checker:
 
 def _key_in(row: sqlite3.Row) -> Key:
     return row["front"], row["chat_id"], row["message_id"]
+
+
+def _is_doubtful(row: sqlite3.Row) -> bool:
+    return row["status"] == "ambiguous" and row["front"].startswith("bot:")
+
+
+def _given(asked: Asked) -> str:
+    """What the answer gives back."""
+    return f"{'kept' if asked.kind == 'permit' else 're'}:{asked.nonce}"
 
 
 def _is_end(row: sqlite3.Row) -> bool:

@@ -206,10 +206,10 @@ async def _be_away(server: TelegramWorld | BotApi, seconds: float) -> None:
 def open_within(stand: Stand) -> Generator[list[tuple[str, int]]]:
     """The turns and promises that are open at any time within the block; known when it is over."""
     query, found = stand.play.scene.tables.query, list[tuple[str, int]]()
-    found += query(UNFINISHED_WORK)
+    found += ((kind, number) for kind, number in query(UNFINISHED_WORK))
     newest = query(NEWEST)[0]
     yield found
-    found += query(NEWER_WORK, newest[0] or 0, newest[1] or 0)
+    found += ((kind, number) for kind, number in query(NEWER_WORK, newest[0] or 0, newest[1] or 0))
 
 
 async def model_away(stand: Stand) -> None:

@@ -67,7 +67,7 @@ class _Chat:
         covering = [self.spans[one["id"]] for one in self.written if _covers(one) and one["id"] in self.spans]
         return [(-1, released), *(covering if row["promise_id"] is not None else ())]
 
-    def _released(self) -> dict[int, int]:
+    def _released(self) -> dict[object, int]:
         """When what a promise says was let go: with its acknowledgement, or with what covers that in its turn."""
         acknowledgements = [row for row in self.written if row["kind"] == ACKNOWLEDGEMENT]
         first: dict[object, int] = {}

@@ -208,6 +208,18 @@ def test_a_possible_repeat_of_the_bots_that_says_so_is_none(bots: Quiet, row: di
     assert bots.look() == []
 
 
+def test_what_the_bot_said_twice_without_ever_hearing_so_is_in_doubt_but_not_lost(bots: Quiet) -> None:
+    bots.scene.world.delete(said(bots, f"re:{ASK}"))
+    assert f"answered 0 times: ask {ASK}" in bots.look()
+    bots.change(
+        "UPDATE deliveries SET status = 'ambiguous', message_id = NULL, text = :text",
+        text=f"{REPEAT}Here it is: re:{ASK}",
+    )
+    assert bots.look() == []
+    bots.change("UPDATE deliveries SET text = 'something else'")
+    assert f"answered 0 times: ask {ASK}" in bots.look()
+
+
 def test_an_answer_of_the_bots_that_does_not_say_it_may_be_a_repeat_is_one_too_many(bots: Quiet) -> None:
     repeat(bots, f"Here it is: re:{ASK}")
     told = bots.look()
@@ -248,7 +260,7 @@ def test_a_press_has_its_row_or_is_told_why_not(bots: Quiet, row: bool, told: st
 # -- consent
 
 
-ASKED_FOR = {"arguments": {}, "digest": "", "asked_at": NOW, "expires_at": NOW}
+ASKED_FOR: dict[str, object] = {"arguments": {}, "digest": "", "asked_at": NOW, "expires_at": NOW}
 
 
 def permit(scene: Quiet, *, allowed: bool, written: bool) -> None:
