@@ -119,12 +119,14 @@ class Checker:
 
     @cached_property
     def _given_back(self) -> dict[str, list[SentMessage]]:
-        """Each nonce with its mark, and the messages that hold it."""
-        found: defaultdict[str, list[SentMessage]] = defaultdict(list)
+        """Each nonce with its mark, and the messages that hold it; a file holds what was too long for messages."""
+        in_texts, in_files = defaultdict[str, list[SentMessage]](list), defaultdict[str, list[SentMessage]](list)
         for one in self._said.values():
-            for mark, nonce in ANSWERS.findall(one.text):
-                found[f"{mark}:{nonce}"].append(one)
-        return found
+            carried = one.media.content.decode(errors="replace") if one.media else ""
+            for text, found in ((one.text, in_texts), (carried, in_files)):
+                for mark, nonce in ANSWERS.findall(text):
+                    found[f"{mark}:{nonce}"].append(one)
+        return in_files | in_texts
 
     @cached_property
     def _replies(self) -> dict[int, list[SentMessage]]:

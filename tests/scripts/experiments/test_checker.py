@@ -60,6 +60,20 @@ def answer_unasked(scene: Quiet) -> None:
     scene.scene.people.asked[0].wanted = False
 
 
+def answer_in_a_file(scene: Quiet) -> None:
+    """As what is too long for messages is: its beginning stands before it."""
+    answer = said(scene, f"re:{ASK}")
+    text, whole = "Here it", scene.scene.world.media("document", "answer.md", answer.text.encode(), "text/markdown")
+    answer.post.media = whole
+    scene.scene.world.edit(answer, text)
+    scene.change("UPDATE deliveries SET text = :text WHERE id = 1", text=text)
+
+
+def test_an_answer_may_stand_in_a_file(scene: Quiet) -> None:
+    answer_in_a_file(scene)
+    assert scene.look() == []
+
+
 def fail_turn(scene: Quiet) -> None:
     scene.change("UPDATE turns SET status = 'failed' WHERE id = 1")
 
