@@ -25,7 +25,7 @@ PROMISED = {
     "doze": ("nap", "code"),
     "vow": ("permit", "code"),
 }
-WRITING = ("work", "append", "nap")
+WRITING = ("work", "append", "nap", "permit")
 KEPT = ("append", "muse", "nap", "permit")
 PERMITTED = ("permit", "vow")  # these need the owner's consent, and write a file of their own
 NOW = "do this work now"  # what a run is told that wants to promise something and is a promise itself
@@ -87,14 +87,14 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
         return _next_step(Word(PROMISED[word.kind][0], word.nonce), results[1:])
     if results and not (word.kind in WRITING and INTERRUPTED in results[-1].text):
         return None
+    if word.kind == "permit":
+        return Call("write_file", {"path": permitted(word.nonce), "text": word.nonce})
     if word.kind in WRITING:
         command = append_if_missing if results else doze if word.kind == "nap" else append
         return Call("run_command", {"command": command(word.nonce)})
     if word.kind in PROMISED:
         task, kind = PROMISED[word.kind]
         return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind})
-    if word.kind == "permit":
-        return Call("write_file", {"path": permitted(word.nonce), "text": word.nonce})
     if word.kind == "peek":
         return Call("search_files", {"text": word.nonce})
     return Call("report_progress", {"line": f"Thinking of {word.nonce}"}) if word.kind == "muse" else None
