@@ -38,7 +38,7 @@ class Decisions:
     async def _look_at(self, told: Told) -> None:
         """What is not read now is read at the next catch-up."""
         front = self.fronts.get(told.chat.front)
-        if front is None or told.message_id is None or not front.lists_chats:
+        if front is None or told.message_id is None:
             return
         try:
             if await self.inbox.is_question(told.chat, told.message_id):

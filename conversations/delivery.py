@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from conversations.typeset import LOCAL, typeset
 from core.attachment import tell_size
@@ -157,3 +158,8 @@ class Shown:
 def new_key() -> int:
     """The key of a send: 64 bits, signed, not 0."""
     return secrets.randbits(64) - (1 << 63) or 1
+
+
+def untold() -> dict[str, Any]:
+    """The columns of a row that is to be told as if it had never been."""
+    return {"message_id": None, "sent_at": None, "status": "ready", "random_id": new_key(), "sends": 0}

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from conversations import file_store, move_store
-from conversations.delivery import ANSWER, FILE, Delivery, Draft, Shown, new_key
+from conversations.delivery import ANSWER, FILE, Delivery, Draft, Shown, new_key, untold
 from conversations.typeset import repeated
 from core.message import Button, Chat, Entity, Piece
 from core.schema import Moment, deliveries, files, turns
@@ -270,8 +270,7 @@ def bury(connection: Connection, delivery: Delivery, error: str) -> None:
 
 def tell_anew(connection: Connection, delivery: Delivery) -> None:
     """Its message is gone, or can be changed no more: another one is sent."""
-    fresh = {"message_id": None, "sent_at": None, "random_id": new_key(), "sends": 0}
-    connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(status="ready", **fresh))
+    connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(untold()))
 
 
 def claimed(connection: Connection, chat: Chat, message_ids: Iterable[int]) -> set[int]:

@@ -7,20 +7,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, insert, null, or_, select, update
 
-from conversations.delivery import ANSWER, new_key
+from conversations.delivery import ANSWER, untold
 from core.message import Chat, ChatKind
 from core.schema import chat_moves, chats, deliveries, promises, turns
 from core.workspaces import is_basic_group
 
 OWED = ("held", "open", "ready", "ambiguous")
 CHANGING = ("progress", ANSWER)  # what may say something else once it has been told
-# As if it had never been told; what stands in the group must not be found as this row's.
-FRESH = {
-    **dict.fromkeys(("message_id", "sent_at", "reply_to", "former_chat")),
-    "former": null(),
-    "status": "ready",
-    "sends": 0,
-}
 
 
 def note(connection: Connection, former: str, key: str, now: datetime) -> bool:
@@ -90,9 +83,10 @@ def leave_behind(connection: Connection, former: str, key: str) -> None:
     stands = (deliveries.c.chat_id == former, deliveries.c.message_id.is_not(None))
     is_owed = deliveries.c.status.in_(OWED)
     changing = select(deliveries.c.id).where(*stands, deliveries.c.kind.in_(CHANGING), or_(is_owed, _is_live()))
+    # What stands in the group must not be found there as this row's.
+    going = {"chat_id": key, "reply_to": None, "former_chat": None, "former": null()}
     for number in connection.execute(changing).scalars().all():
-        fresh = {**FRESH, "chat_id": key, "random_id": new_key()}
-        connection.execute(update(deliveries).where(deliveries.c.id == number).values(**fresh))
+        connection.execute(update(deliveries).where(deliveries.c.id == number).values(**untold(), **going))
     connection.execute(update(deliveries).where(*stands, is_owed).values(status="sent"))
 
 

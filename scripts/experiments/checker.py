@@ -110,23 +110,33 @@ class Checker:
 
     @cached_property
     def _spans(self) -> dict[int, Span]:
-        """When each message was accepted, and last changed, by its number in the world."""
-        spans: dict[int, Span] = {}
-        for moment, deed in enumerate(self._scene.world.ledger.deeds):
+        """When each message was accepted, and last changed or found to be as wanted, by its number in the world."""
+        ledger, spans = self._scene.world.ledger, dict[int, Span]()
+        for moment, deed in enumerate(ledger.deeds):
             if deed.number and deed.kind in {"message", "edit"}:
                 spans[deed.number] = spans.get(deed.number, (moment, moment))[0], moment
-        return spans
+        return {number: (at, max(last, ledger.unchanged.get(number, 0))) for number, (at, last) in spans.items()}
 
     @cached_property
     def _given_back(self) -> dict[str, list[SentMessage]]:
-        """Each nonce with its mark, and the messages that hold it; a file holds what was too long for messages."""
-        in_texts, in_files = defaultdict[str, list[SentMessage]](list), defaultdict[str, list[SentMessage]](list)
-        for one in self._said.values():
+        """Each nonce with its mark, and the messages that hold it: in its text, or in the file that goes with it."""
+        found: defaultdict[str, list[SentMessage]] = defaultdict(list)
+        owners: set[tuple[str, object]] = set()
+        for key, one in sorted(self._said.items(), key=lambda item: item[1].media is not None):
             carried = one.media.content.decode(errors="replace") if one.media else ""
-            for text, found in ((one.text, in_texts), (carried, in_files)):
-                for mark, nonce in ANSWERS.findall(text):
-                    found[f"{mark}:{nonce}"].append(one)
-        return in_files | in_texts
+            for mark, nonce in dict.fromkeys(ANSWERS.findall(f"{one.text}\n{carried}")):
+                given, owner = f"{mark}:{nonce}", self._owner_of(key)
+                if not one.media or (given, owner) not in owners:  # a file repeats the beginning that stands before it
+                    found[given].append(one)
+                    owners.add((given, owner))
+        return found
+
+    def _owner_of(self, key: Key) -> object:
+        """The turn or promise that a message was told for; the message itself where no row tells."""
+        row = self._told.get(key)
+        if row is None:
+            return key
+        return ("turn", row["turn_id"]) if row["turn_id"] else ("promise", row["promise_id"])
 
     @cached_property
     def _replies(self) -> dict[int, list[SentMessage]]:

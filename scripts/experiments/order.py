@@ -12,16 +12,15 @@ from scripts.experiments.stage import Key
 ACKNOWLEDGEMENT, ANSWER = "ack", "answer"
 Row = Mapping[str, Any] | Any  # a row of `deliveries`, by column name
 Span = tuple[int, int]
-FULL, NEVER = 3_900, 10**12  # characters, of 4,096 that fit; a moment after all others
 
 
 def find_disorder(rows: Iterable[Row], told: Mapping[Key, Span]) -> Iterator[str]:
     """Deliveries, in order of writing, that came later than one written after them.
 
-    `told` says when each message was accepted and when it was changed for the last time, by front, chat and number. An
-    acknowledgement is held until its turn ends and holds back what speaks of the same promise; an answer that has grown
-    and acknowledges promises holds back whatever speaks of promises until it is changed: those may come late by that
-    much, and no more.
+    `told` says when each message was accepted, and when it was changed for the last time, or was to read what it read
+    already; by front, chat and number. An acknowledgement is held until its turn ends and holds back what speaks of the
+    same promise; an answer that has grown and acknowledges promises holds back whatever speaks of promises until it is
+    changed: those may come late by that much, and no more.
     """
     chats: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -65,13 +64,8 @@ class _Chat:
 
     def _waited(self, row: Row, released: int) -> list[Span]:
         """When a row had to wait for another one."""
-        covering = [self._span(one) for one in self.written if self._is_told_cover(one)]
+        covering = [self.spans[one["id"]] for one in self.written if self._is_told_cover(one)]
         return [(-1, released), *(covering if row["promise_id"] is not None else ())]
-
-    def _span(self, covering: Row) -> Span:
-        """A message that was full before its turn ended is changed to what it says already, which nobody sees."""
-        begin, end = self.spans[covering["id"]]
-        return begin, NEVER if len(covering["text"]) >= FULL else end
 
     def _released(self) -> dict[object, int]:
         """When what a promise says was let go: with its acknowledgement, or with what covers that in its turn."""
@@ -80,7 +74,7 @@ class _Chat:
         for row in acknowledgements:
             if row["id"] in self.spans:
                 first.setdefault(row["turn_id"], self._at(row))
-        covered = {row["turn_id"]: self._span(row)[1] for row in self.written if self._is_told_cover(row)}
+        covered = {row["turn_id"]: self.spans[row["id"]][1] for row in self.written if self._is_told_cover(row)}
         last = covered | first
         return {
             row["promise_id"]: self._at(row) if row["id"] in self.spans else last.get(row["turn_id"], 0)

@@ -14,14 +14,13 @@ from tests.conversations.test_buttons import Asked, reacted
 @pytest.mark.parametrize("parked", [False, True])
 async def test_p11_a_reaction_counts_that_came_before_anybody_knew_of_the_message(stage: Stage, parked: bool) -> None:
     """The question is in the chat, and the process that sent it died before it heard so."""
+    watching = asyncio.create_task(stage.reception.decisions.run())
     number = await Asked(stage).put(DEV, parked=parked)
     await stage.put("deliveries", message_id=None, status="ready", attempts=1)
     early = reacted(stage, DEV, OLGA, "/approve", number)
     stage.front.decided = [early]
     await stage.reception.press(early)
     assert await stage.rows("messages") == []
-    watching = asyncio.create_task(stage.reception.decisions.run())
-    await asyncio.sleep(0)
     stage.outbox.wake()
     await stage.front.until(lambda: any("goes on" in text for text in stage.front.texts("-20")))
     watching.cancel()
@@ -34,7 +33,6 @@ async def read_so_often(stage: Stage, times: int) -> None:
 
 async def test_p11_reactions_that_cannot_be_read_now_stop_nothing(stage: Stage) -> None:
     watching = asyncio.create_task(stage.reception.decisions.run())
-    await asyncio.sleep(0)
     stage.front.refuse("decisions", Unreachable("gone"))
     for times in (1, 2):
         await Asked(stage).put(DEV)

@@ -22,7 +22,7 @@ from scripts.experiments.stage import Tables, cast_in, directories
 from tests.acceptance.installation import Installation
 from tests.world.anthropic import AnthropicWorld
 from tests.world.bot_api import BotApi
-from tests.world.telegram import Chat, Person, SentMessage, TelegramWorld
+from tests.world.telegram import Chat, Media, Person, SentMessage, TelegramWorld
 from tests.world.telegram.society import Draft
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,10 +56,10 @@ class Quiet:
         asked.nonce = nonce
         return asked
 
-    def say(self, said: str, to: SentMessage) -> SentMessage:
+    def say(self, said: str, to: SentMessage, media: Media | None = None) -> SentMessage:
         """The account or the bot replies, whatever its tables hold; in a group that has moved, there, to nothing."""
         front, there = self.scene.cast.front_in(to.chat), to.chat.moved_to
-        draft = Draft(there or to.chat, front, said, reply_to=None if there else to.post)
+        draft = Draft(there or to.chat, front, said, reply_to=None if there else to.post, media=media)
         return SentMessage.of(self.scene.world.society.send(draft))
 
     def answer(self, asked: Asked, status: str = "done") -> int:

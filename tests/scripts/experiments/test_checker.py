@@ -10,11 +10,12 @@ import pytest
 from conversations.typeset import REPEAT
 from core.schema import consents
 from integrations.telegram.presses import number_of
+from scripts.experiments.checker import Checker, Excuses
 from scripts.experiments.mind import STAMPS, permitted
 from scripts.experiments.spoken import key_of
 from scripts.experiments.stage import YARDS
 from tests.scripts.experiments.scene import NOW, Quiet, quiet
-from tests.world.telegram import SentMessage
+from tests.world.telegram import RefusalError, SentMessage
 
 ASK, KEEP = "aaaaaaaa", "bbbbbbbb"
 
@@ -72,6 +73,25 @@ def answer_in_a_file(scene: Quiet) -> None:
 def test_an_answer_may_stand_in_a_file(scene: Quiet) -> None:
     answer_in_a_file(scene)
     assert scene.look() == []
+
+
+def test_a_file_repeats_its_own_beginning_and_nobody_elses(scene: Quiet) -> None:
+    answer = said(scene, f"re:{ASK}")
+    file = scene.say(
+        "", scene.scene.people.asked[0].message, scene.scene.world.media("document", "answer.md", answer.text.encode())
+    )
+    scene.deliver(file, kind="answer", part=1, turn_id=1)
+    assert scene.look() == []
+    scene.change("UPDATE deliveries SET turn_id = 2, kind = 'file' WHERE part = 1")
+    assert f"answered 2 times: ask {ASK}" in scene.look()
+
+
+def test_a_change_that_changes_nothing_is_a_moment_too(scene: Quiet) -> None:
+    answer = said(scene, f"re:{ASK}")
+    with pytest.raises(RefusalError):
+        scene.scene.world.edit(answer, answer.text)
+    ledger = scene.scene.world.ledger
+    assert Checker(scene.scene, Excuses())._spans[answer.number][1] == len(ledger.deeds)
 
 
 def fail_turn(scene: Quiet) -> None:

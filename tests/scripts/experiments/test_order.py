@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.experiments.order import FULL, find_disorder
+from scripts.experiments.order import find_disorder
 
 
 def write(*rows: dict[str, Any], told: str) -> list[str]:
@@ -81,10 +81,3 @@ def test_an_answer_that_acknowledges_what_was_promised_after_it_had_begun_stands
     answer, result = {"id": 1, "promise_id": 5, "turn_id": 1}, {"id": 2, "kind": "result", "promise_id": 4}
     ack = {"id": 3, "kind": "ack", "promise_id": 5, "turn_id": 1}
     assert write(answer, result, ack, told="12") == []
-
-
-def test_nobody_knows_when_an_answer_that_was_full_let_its_promises_go() -> None:
-    ack, result = {"id": 1, "kind": "ack", "promise_id": 5, "turn_id": 1}, {"id": 2, "kind": "result", "promise_id": 5}
-    answer = {"id": 3, "promise_id": 5, "turn_id": 1, "text": "x" * FULL}
-    assert write(ack, result, answer, {"id": 4}, told="3342") == []
-    assert write(ack, result, answer | {"text": "x"}, {"id": 4}, told="3342") != []

@@ -103,6 +103,7 @@ class Ledger:
         self._reactions: dict[int, list[str]] = {}
         self.requests: deque[Request] = deque(maxlen=100_000)
         self.unknown: list[str] = []
+        self.unchanged: dict[int, int] = {}  # which messages were to read what they read, and after how many deeds last
         self._waiting: list[asyncio.Future[None]] = []
 
     def messages(self, chat: Chat | None = None, sender: Person | None = None) -> list[SentMessage]:

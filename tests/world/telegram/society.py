@@ -191,6 +191,7 @@ class Society:
             raise RefusalError("PEER_ID_INVALID")
         text, entities = texts.accept(text, entities, texts.CAPTION_LIMIT if post.media else texts.LIMIT)
         if (text, entities) == (post.text, post.entities):
+            self.ledger.unchanged[post.number] = len(self.ledger.deeds)
             raise RefusalError("MESSAGE_NOT_MODIFIED")
         now = self.clock().replace(microsecond=0)
         post.edits.append(Edit(post.text, post.entities, now, time.perf_counter()))
