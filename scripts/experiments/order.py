@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts.experiments.stage import Key
 
-ACKNOWLEDGEMENT, ANSWER = "ack", "answer"
+ANSWER = "answer"
 Row = Mapping[str, Any] | Any  # a row of `deliveries`, by column name
 Span = tuple[int, int]
 
@@ -41,7 +41,7 @@ class _Chat:
     def late(self) -> Iterator[str]:
         told = sorted((row for row in self.written if row["id"] in self.spans), key=_place_in(self.written))
         released, last = self._released(), dict[object, int]()
-        speaking = [row for row in told if row["kind"] != ACKNOWLEDGEMENT]
+        speaking = [row for row in told if not _acknowledges(row)]
         earliest = self._earliest_after(speaking)
         for row in told:
             moment, promise = self._at(row), row["promise_id"]
@@ -69,7 +69,7 @@ class _Chat:
 
     def _released(self) -> dict[object, int]:
         """When what a promise says was let go: with its acknowledgement, or with what covers that in its turn."""
-        acknowledgements = [row for row in self.written if row["kind"] == ACKNOWLEDGEMENT]
+        acknowledgements = [row for row in self.written if _acknowledges(row)]
         first: dict[object, int] = {}
         for row in acknowledgements:
             if row["id"] in self.spans:
@@ -103,7 +103,7 @@ def _place_in(written: Sequence[Row]) -> Callable[[Row], int]:
     """By number; an answer that had grown stands for an earlier acknowledgement that its change covers."""
     first: dict[object, int] = {}
     for row in written:
-        if row["kind"] == ACKNOWLEDGEMENT:
+        if _acknowledges(row):
             first.setdefault(row["turn_id"], row["id"])
 
     def place(row: Row) -> int:
@@ -111,6 +111,11 @@ def _place_in(written: Sequence[Row]) -> Callable[[Row], int]:
         return min(own, first.get(row["turn_id"], own)) if _covers(row) else own
 
     return place
+
+
+def _acknowledges(row: Row) -> bool:
+    """Whether a row may be held until its turn ends: it says that something is promised, or promised once more."""
+    return row["kind"] == "ack" or row["kind"].startswith("retry ")
 
 
 def _covers(row: Row) -> bool:

@@ -175,11 +175,12 @@ class Tables:
         return [row[0] for row in self.query("SELECT id FROM runs")]
 
     def is_on_disk(self, responses: list[str]) -> bool:
-        """Whether one of these answers of the model is a finished step."""
+        """Whether one of these answers of the model is a finished step of a run that has not been begun anew since."""
         marks = ", ".join("?" * len(responses))
         found = f"""
             SELECT 1 FROM steps WHERE kind = 'model' AND status = 'done'
-            AND json_extract(response, '$.provider_response_id') IN ({marks})"""
+            AND json_extract(response, '$.provider_response_id') IN ({marks})
+            AND run_id NOT IN (SELECT former.value FROM promises, json_each(metadata, '$.former_runs') former)"""
         return bool(self.query(found, *responses))
 
     def close(self) -> None:

@@ -81,3 +81,11 @@ def test_an_answer_that_acknowledges_what_was_promised_after_it_had_begun_stands
     answer, result = {"id": 1, "promise_id": 5, "turn_id": 1}, {"id": 2, "kind": "result", "promise_id": 4}
     ack = {"id": 3, "kind": "ack", "promise_id": 5, "turn_id": 1}
     assert write(answer, result, ack, told="12") == []
+
+
+def test_what_says_that_a_promise_is_taken_up_again_is_held_as_its_acknowledgement_was() -> None:
+    retry = {"id": 1, "kind": "retry 1", "promise_id": 5, "turn_id": 2}
+    assert write(retry, {"id": 2}, told="21") == []
+    assert write(retry, {"id": 2, "kind": "result", "promise_id": 5}, told="21") == [
+        "out of order: result 2 before something of its promise in 7"
+    ]
