@@ -176,13 +176,15 @@ class Outbox:
 
     def _keep_pace(self, delivery: Delivery) -> None:
         """Counted from before a call and from behind it, so that what the chat sees is never closer."""
-        if delivery.may_grow:
-            self.pace.mark(delivery.chat)
+        if _is_growth(delivery):
+            self.pace.change(delivery.chat)
+        elif delivery.may_grow:
+            self.pace.begin(delivery.chat, delivery.id)
 
     def _seconds_until(self, delivery: Delivery) -> float:
         """What grows keeps its pace, too."""
         own = self._seconds_left(delivery)
-        return max(own, self.pace.seconds_until(delivery.chat)) if _is_growth(delivery) else own
+        return max(own, self.pace.seconds_until(delivery.chat, delivery.id)) if _is_growth(delivery) else own
 
     def _seconds_left(self, delivery: Delivery) -> float:
         """By the boot clock, so that a changed wall clock holds nothing up; an old process's time within reason."""

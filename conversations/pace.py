@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.clock import Clock
 from core.message import Chat
 
-IDLE_CHATS = 1_000
+IDLE_MARKS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,15 @@ class _Refusals:
 
 
 class Pace:
-    """`seconds_until` is the time that every change keeps from the one before it; `gap` what partial ones leave."""
+    """`seconds_until` is the time that every change keeps from the one before it; `gap` what partial ones leave.
+
+    A message that is new is no change: it begins the pace of its own changes, and puts off no other's.
+    """
 
     def __init__(self, clock: Clock, paces: Paces) -> None:
         self._clock = clock
         self._paces = paces
-        self._changed: dict[tuple[str, str], float] = {}
+        self._marks: dict[tuple[str, str, int], float] = {}
         self._refusals: dict[str, _Refusals] = {}
 
     @property
@@ -46,17 +49,24 @@ class Pace:
         """Twice as long for every refusal that the chat's front remembers."""
         return min(self._paces.slowest, self._usual(chat) * 2 ** self._level(chat.front))
 
-    def seconds_until(self, chat: Chat) -> float:
-        """How long until what stands in a chat may change again."""
-        changed = self._changed.get(_place(chat))
-        return 0.0 if changed is None else changed + self._usual(chat) - self._clock.boot()
+    def seconds_until(self, chat: Chat, row: int) -> float:
+        """How long until the message of that row, which stands in a chat already, may change again."""
+        marks = [self._marks[of] for of in (_place(chat), _place(chat, row)) if of in self._marks]
+        return max(marks) + self._usual(chat) - self._clock.boot() if marks else 0.0
 
-    def mark(self, chat: Chat) -> None:
-        """Something changes there now."""
-        if len(self._changed) > IDLE_CHATS:
+    def begin(self, chat: Chat, row: int) -> None:
+        """A row's message appears there now."""
+        self._mark(_place(chat, row))
+
+    def change(self, chat: Chat) -> None:
+        """Something that stands there changes now."""
+        self._mark(_place(chat))
+
+    def _mark(self, place: tuple[str, str, int]) -> None:
+        if len(self._marks) > IDLE_MARKS:
             recent = self._clock.boot() - max(self._paces.person, self._paces.group)
-            self._changed = {place: at for place, at in self._changed.items() if at > recent}
-        self._changed[_place(chat)] = self._clock.boot()
+            self._marks = {known: at for known, at in self._marks.items() if at > recent}
+        self._marks[place] = self._clock.boot()
 
     def refused(self, chat: Chat, seconds: float) -> None:
         """The service wants to wait that long; all who are told so meanwhile are told of the same refusal."""
@@ -74,6 +84,6 @@ class Pace:
         return max(0, known.count - int((self._clock.boot() - known.at) / self._paces.calm))
 
 
-def _place(chat: Chat) -> tuple[str, str]:
-    """The topics of a forum share its pace."""
-    return chat.front, chat.key.partition("/")[0]
+def _place(chat: Chat, row: int = 0) -> tuple[str, str, int]:
+    """The topics of a forum share its pace; 0 is all rows."""
+    return chat.front, chat.key.partition("/")[0], row

@@ -62,6 +62,20 @@ async def test_b3_changes_keep_their_pace_the_last_one_too(
     assert writer.changed[0] - begun >= 1
 
 
+async def test_b3_newer_answers_put_off_no_change_of_an_older_one(stage: Stage, writer: Writer) -> None:
+    await stage.say(DM, OLGA, "one")
+    await writer.shows("First")
+    await writer.ends("First, all of it")
+    stage.clock.advance(0.75)
+    await stage.say(DM, OLGA, "two")
+    await writer.ends("Second")
+    await stage.front.until(lambda: stage.front.texts("1")[-1] == "Second")
+    await writer.told()
+    begun, newer, changed = writer.changed
+    assert stage.front.texts("1") == ["First, all of it", "Second"]
+    assert (newer - begun, changed - begun) == (0.75, 1)
+
+
 async def test_b5_what_has_shown_something_is_joined_by_nothing(stage: Stage, writer: Writer) -> None:
     await stage.say(DM, OLGA, "one")
     await writer.shows("Begun")
