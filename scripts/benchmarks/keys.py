@@ -66,6 +66,9 @@ KEYS = (
     Key("recovery_worker_s_p50", "s", "kill -9 of a worker → another worker has claimed its promise", 0.5),
     Key("recovery_worker_cold_s", "s", "kill -9 of the only worker and start of a new one → claimed again", 3),
     Key("recovery_server_s", "s", "kill -9 of the server in a turn and start of a new one → answer in the chat", 5),
+    Key("catchup_10k_s", "s", "Telegram is back → 10,000 messages missed in 100 chats (half DMs) are all stored", 20),
+    Key("catchup_10k_answered_s", "s", "the same → every DM among them is answered"),
+    Key("catchup_10k_pss_ratio", "", "highest PSS of the product meanwhile, against that before", 1.2),
     Key("cli_list_ms_p50", "ms", "`valor promises list` against a running server, exec → exit", 300),
     Key("scale_ratio_max", "", "worst query with 100,000 promises and 1,000,000 messages, against one page of each", 2),
 )

@@ -45,7 +45,7 @@ async def measure_pickup(folder: Path, samples: int, idle: float) -> dict[str, f
     commits = Commits()
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(beside("model_process"))
-        product = Product(furnish(folder / "home", await reach(model), []))
+        product = Product(furnish(folder / "home", await reach(model)))
         ground = await stack.enter_async_context(open_ground(product.home, commits))
         await stack.enter_async_context(running(product))
         await product.start_worker()

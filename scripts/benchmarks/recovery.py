@@ -72,7 +72,7 @@ def find_claim(log: Path, promise_id: int, after: float) -> float | None:
 async def measure_workers(folder: Path, samples: int) -> dict[str, float]:
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(beside("model_process"))
-        product = Product(furnish(folder / "home", await reach(model), []))
+        product = Product(furnish(folder / "home", await reach(model)))
         ground = await stack.enter_async_context(open_ground(product.home))
         await stack.enter_async_context(running(product))
         await product.start_worker()

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.benchmarks.away import measure_return
 from scripts.benchmarks.command_line import measure_command_line
 from scripts.benchmarks.crowd import measure_crowd
 from scripts.benchmarks.ledger_speed import measure_lives, measure_making
@@ -30,10 +31,11 @@ class Effort:
     deaths: int
     promises: int
     messages: int
+    missed: int  # in each chat
 
 
-FULL = Effort(200, 600, 300, 3000, 500, 10, 3, 100_000, 1_000_000)
-QUICK = Effort(20, 60, 20, 300, 50, 2, 1, 50_000, 200_000)
+FULL = Effort(200, 600, 300, 3000, 500, 10, 3, 100_000, 1_000_000, 100)
+QUICK = Effort(20, 60, 20, 300, 50, 2, 1, 50_000, 200_000, 5)
 Wanted = frozenset[str]
 Measure = Callable[[Path, Effort, Wanted], Awaitable[dict[str, float]]]
 
@@ -89,6 +91,10 @@ async def measure_lists(folder: Path, effort: Effort, _wanted: Wanted) -> dict[s
     return await measure_command_line(folder / "home", effort.pickups)
 
 
+async def measure_away(folder: Path, effort: Effort, _wanted: Wanted) -> dict[str, float]:
+    return await measure_return(folder, effort.missed)
+
+
 async def measure_recovery(folder: Path, effort: Effort, wanted: Wanted) -> dict[str, float]:
     server = {} if SERVER.isdisjoint(wanted) else await measure_server(folder / "server", effort.deaths)
     workers = {} if WORKERS.isdisjoint(wanted) else await measure_workers(folder / "workers", effort.deaths)
@@ -104,6 +110,7 @@ SUITES = (
     Suite("worker", frozenset({"pickup_idle_ms_p50", "pickup_idle_ms_p99", "worker_idle_cpu_pct"}), measure_worker),
     Suite("stores", frozenset({"promises_per_s", "promise_create_ms_p99"}), measure_stores),
     Suite("command line", frozenset({"cli_list_ms_p50"}), measure_lists),
+    Suite("away", frozenset({"catchup_10k_s", "catchup_10k_answered_s", "catchup_10k_pss_ratio"}), measure_away),
     Suite("recovery", SERVER | WORKERS, measure_recovery, once=True),
     Suite("scale", frozenset({"scale_ratio_max"}), measure_growth, once=True),
 )
