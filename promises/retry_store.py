@@ -10,7 +10,7 @@ from sqlalchemy import Connection, null, select, update
 from conversations import delivery_store
 from core.schema import promise_dependencies, promises
 from promises import store
-from promises.promise import SETTLED, Promise, Status, WaitingFor
+from promises.promise import DEATHS, SETTLED, Promise, Status, WaitingFor
 from promises.store import read
 from runtime import trace_store
 
@@ -36,7 +36,8 @@ def open_again(connection: Connection, ended: Promise, by: str | None, now: date
     come to it again. The chat is told its next end as it was told the first: what is told makes room.
     """
     number = ended.metadata.get(RETRIES, 0) + 1
-    is_anew = trace_store.is_spent(connection, ended.run_id)
+    was_judged = ended.status is Status.FAILED and ended.deaths < DEATHS
+    is_anew = trace_store.is_spent(connection, ended.run_id, was_judged=was_judged)
     former = [*ended.metadata.get(FORMER_RUNS, ()), *([ended.run_id] if is_anew else ())]
     waiting_for, not_before = _waits(connection, ended, now)
     row = connection.execute(

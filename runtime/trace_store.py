@@ -103,15 +103,17 @@ def _named(row: Row[Any], kind: type[Any]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in kind.__slots__}
 
 
-def is_spent(connection: Connection, run_id: str) -> bool:
+def is_spent(connection: Connection, run_id: str, *, was_judged: bool) -> bool:
     """Whether the run came to an end of its own, to which it would only come again if it were to go on.
+
+    One that was done has what is wanted, unless that `was_judged` and found wanting.
 
     One that failed goes on where a tool call or a request to the model was left without an answer; where all were
     answered, what failed was the run itself.
     """
     status = connection.execute(select(runs.c.status).where(runs.c.id == run_id)).scalar()
     if status != "failed":
-        return status == "done"
+        return status == "done" and was_judged
     last = select(func.max(steps.c.ended_at)).where(steps.c.run_id == run_id).scalar_subquery()
     is_lost = exists().where(llm_calls.c.run == run_id, or_(last.is_(None), llm_calls.c.started_at > last))
     is_open = exists().where(steps.c.run_id == run_id, steps.c.status == StepStatus.INTENT)

@@ -90,6 +90,17 @@ async def test_p9_a_run_that_came_to_its_own_end_is_not_repeated_but_begun_anew(
     assert (await told(stage))[-1][1].endswith("It begins anew: its run had come to its end.")
 
 
+@pytest.mark.parametrize("end", ["status = 'cancelled'", "status = 'failed', deaths = 3"])
+async def test_p9_a_run_that_was_done_before_its_promise_could_be_told_is_not_repeated(stage: Stage, end: str) -> None:
+    number = await stage.make()
+    run_id = (await stage.row(number)).run_id
+    await add_run(stage, run_id, "done")
+    await stage.run_sql(f"UPDATE promises SET {end}")
+    await stage.service.retry(number, OWNER, None)
+    assert (await stage.row(number)).run_id == run_id
+    assert (await told(stage))[-1][1].endswith("It goes on from where it stopped.")
+
+
 async def test_p12_its_former_runs_are_forgotten_with_it(stage: Stage) -> None:
     number = await stage.make()
     await add_run(stage, (await stage.row(number)).run_id, "done")

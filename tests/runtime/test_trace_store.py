@@ -46,4 +46,9 @@ async def test_p9_a_run_is_spent_when_going_on_would_end_it_the_same_way(
     if status is not None:
         rows.append(insert(runs).values(id="r", agent="v", workspace="w", status=status, started_at=START))
     await database.write("test", lambda connection: [connection.execute(row) for row in rows])
-    assert await database.read(lambda connection: trace_store.is_spent(connection, "r")) is is_spent
+
+    async def ask(*, was_judged: bool) -> bool:
+        return await database.read(lambda connection: trace_store.is_spent(connection, "r", was_judged=was_judged))
+
+    assert await ask(was_judged=True) is is_spent
+    assert await ask(was_judged=False) is (is_spent and status != "done")
