@@ -78,22 +78,17 @@ def holding(word: str) -> ColumnElement[bool]:
 
 def of_turn(connection: Connection, turn: Turn) -> list[Stored]:
     """What a turn is asked about: what its messages carry, and what the rest of their albums does."""
-    asked = messages.c.turn_id == turn.id
-    albums = connection.execute(select(messages.c.album).where(asked, messages.c.album.is_not(None))).scalars().all()
-    return _where(connection, or_(asked, _in_albums(turn, albums)))
+    return _with_albums(connection, turn, messages.c.turn_id == turn.id)
 
 
 def of_message(connection: Connection, turn: Turn, message_id: int) -> list[Stored]:
     """What a message of the turn's chat carries, with the rest of its album: what is replied to."""
-    here = (messages.c.front == turn.chat.front, messages.c.chat_id == turn.chat.key)
-    own = and_(*here, messages.c.message_id == message_id)
-    albums = connection.execute(select(messages.c.album).where(own, messages.c.album.is_not(None))).scalars().all()
-    return _where(connection, or_(own, _in_albums(turn, albums)))
+    return _with_albums(connection, turn, and_(*_in(turn.chat), messages.c.message_id == message_id))
 
 
 def of_chat(connection: Connection, chat: Chat, workspace: str, number: int) -> Stored | None:
     """An attachment by its number, where it was sent in this chat to this workspace."""
-    here = (messages.c.front == chat.front, messages.c.chat_id == chat.key, messages.c.workspace == workspace)
+    here = (*_in(chat), messages.c.workspace == workspace)
     found = _where(connection, and_(*here, attachments.c.id == number))
     return found[0] if found else None
 
@@ -109,9 +104,8 @@ def album_turn(connection: Connection, message: Message) -> int | None:
     """The turn that answers another message of this one's album."""
     if message.album is None:
         return None
-    same = (messages.c.front == message.chat.front, messages.c.chat_id == message.chat.key)
     query = select(messages.c.turn_id).where(
-        *same,
+        *_in(message.chat),
         messages.c.album == message.album,
         messages.c.sender_id == message.sender.id,
         messages.c.turn_id.is_not(None),
@@ -136,9 +130,13 @@ def _where(connection: Connection, which: ColumnElement[bool]) -> list[Stored]:
     return [_stored(row) for row in rows]
 
 
-def _in_albums(turn: Turn, albums: Sequence[int]) -> ColumnElement[bool]:
-    here = (messages.c.front == turn.chat.front, messages.c.chat_id == turn.chat.key)
-    return and_(*here, messages.c.album.in_(albums))
+def _with_albums(connection: Connection, turn: Turn, own: ColumnElement[bool]) -> list[Stored]:
+    albums = connection.execute(select(messages.c.album).where(own, messages.c.album.is_not(None))).scalars().all()
+    return _where(connection, or_(own, and_(*_in(turn.chat), messages.c.album.in_(albums))) if albums else own)
+
+
+def _in(chat: Chat) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return messages.c.front == chat.front, messages.c.chat_id == chat.key
 
 
 def _of_rows(message_rows: Iterable[int]) -> Any:

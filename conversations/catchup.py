@@ -169,8 +169,7 @@ class CatchUp:
             if found is not None:
                 return found
             since: datetime = store.since_of(connection, entries) or now
-            store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
-            return ChatRow(dialog.chat, since, 0, 0, None, None)
+            return store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
 
         return await self._doors.database.write("chat", find_or_add)
 

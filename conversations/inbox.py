@@ -151,14 +151,17 @@ class Inbox:
             if spelled is None:
                 return Receipt(message, NOT_ASKED)
             message, verdict = spelled, replace(verdict, prompt=spelled.text)
-        entries = entries_for(message.kind, message.chat.key, message.sender, config)
-        since = store.since_of(connection, entries) or self._clock.now()
-        chat = store.chat_of(connection, message, since)
+        chat = store.find_chat(connection, message.chat) or self._first_seen(connection, message, config)
         known = store.find_message(connection, message)
         is_below = message.id <= chat.floor and not message.pressed
         if is_below or store.is_told(connection, message) or (known and _is_old_news(known, message)):
             return _again(message, verdict.reason, known)
         return self._file(connection, _Case(message, verdict, chat, via, known))
+
+    def _first_seen(self, connection: Connection, message: Message, config: WorkspaceConfig) -> ChatRow:
+        entries = entries_for(message.kind, message.chat.key, message.sender, config)
+        since = store.since_of(connection, entries) or self._clock.now()
+        return store.add_chat(connection, message.chat, message.kind, message.title, since)
 
     def _config_for(self, connection: Connection, message: Message) -> WorkspaceConfig:
         """The configuration, with the move of the message's group that was noted a moment ago, perhaps in this very

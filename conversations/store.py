@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from conversations import attachment_store
@@ -23,6 +39,16 @@ OURS = "Valor"
 TOLD = ("sent", "ready", "open", "ambiguous")
 IS_WRITTEN = messages.c.message_id > 0  # presses of buttons are below
 NOT_STOPPED = {"stopped_at": None, "stopped_reason": None}
+# What every message asks is built once: building a statement costs more than running it.
+IN: dict[str, BindParameter[str]] = {"front": bindparam("front"), "chat_id": bindparam("chat")}
+CHAT = select(chats).filter_by(**IN)
+SAME_MESSAGE = (
+    select(messages)
+    .filter_by(**IN)
+    .where(
+        or_(messages.c.message_id == bindparam("number"), messages.c.inbound_key == bindparam("key")),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +103,15 @@ class Why:
     turn_status: str | None
 
 
-def chat_of(connection: Connection, message: Message, since: datetime) -> ChatRow:
-    """The chat's row, made on first sight; `since` is when the configuration first admitted it."""
-    row = find_chat(connection, message.chat)
-    if row is not None:
-        return row
-    add_chat(connection, message.chat, message.kind, message.title, since)
-    return ChatRow(message.chat, since, 0, 0, None, None)
-
-
-def add_chat(connection: Connection, chat: Chat, kind: str, title: str, since: datetime) -> None:
+def add_chat(connection: Connection, chat: Chat, kind: str, title: str, since: datetime) -> ChatRow:
+    """A chat's row, made on first sight; `since` is when the configuration first admitted it."""
     row = upsert(chats).values(front=chat.front, chat_id=chat.key, kind=kind, title=title, since=since)
     connection.execute(row.on_conflict_do_nothing())
+    return ChatRow(chat, since, 0, 0, None, None)
 
 
 def find_chat(connection: Connection, chat: Chat) -> ChatRow | None:
-    row = connection.execute(select(chats).where(*_is(chats, chat))).first()
+    row = connection.execute(CHAT, _named(chat)).first()
     return None if row is None else _chat_row(chat, row)
 
 
@@ -150,10 +169,8 @@ def since_of(connection: Connection, entries: Iterable[str]) -> datetime | None:
 
 
 def find_message(connection: Connection, message: Message) -> Known | None:
-    same = [messages.c.message_id == message.id]
-    if message.inbound_key is not None:
-        same.append(messages.c.inbound_key == message.inbound_key)
-    row = connection.execute(select(messages).where(*_is(messages, message.chat), or_(*same))).first()
+    same = {"number": message.id, "key": message.inbound_key}
+    row = connection.execute(SAME_MESSAGE, _named(message.chat) | same).first()
     if row is None:
         return None
     return Known(row.id, row.message_id, row.reason, row.text, row.prompt, row.edited_at, row.turn_id)
@@ -259,23 +276,25 @@ def recent(connection: Connection, chat: Chat, before: int, limit: int, workspac
 
     With a `workspace` only what was said in it: configuration may have moved the chat.
     """
-    said = (
-        select(messages.c.id, messages.c.message_id, messages.c.sender_name, messages.c.sent_at, messages.c.text)
-        .where(*_is(messages, chat), messages.c.message_id.between(1, before - 1), *_said_in(workspace))
-        .order_by(messages.c.message_id.desc())
-        .limit(limit)
-    )
-    told = (
-        select(deliveries.c.message_id, deliveries.c.sent_at, deliveries.c.text, files.c.name.label("file"))
-        .outerjoin(files, files.c.id == deliveries.c.file_id)
-        .where(*_is(deliveries, chat), deliveries.c.message_id < before, *_told_in(workspace))
-        .where(deliveries.c.kind != "progress")
-        .order_by(deliveries.c.message_id.desc())
-        .limit(limit)
-    )
-    theirs = _said(connection, connection.execute(said).all())
-    ours = [Said(row.message_id, OURS, row.sent_at, _told(row)) for row in connection.execute(told)]
+    said, told = _past(workspace is not None)
+    where = {**_named(chat), "before": before, "most": limit, "workspace": workspace}
+    theirs = _said(connection, connection.execute(said, where).all())
+    ours = [Said(row.message_id, OURS, row.sent_at, _told(row)) for row in connection.execute(told, where)]
     return sorted(_merged(theirs, ours), key=_number)[-limit:]
+
+
+@cache
+def _past(is_within: bool) -> tuple[Select[Any, Any, Any, Any, Any], Select[Any, Any, Any, Any]]:
+    """What others and what we said before a message; `is_within` a workspace."""
+    said = select(messages.c.id, messages.c.message_id, messages.c.sender_name, messages.c.sent_at, messages.c.text)
+    told = select(deliveries.c.message_id, deliveries.c.sent_at, deliveries.c.text, files.c.name.label("file"))
+    told = told.filter_by(**IN).outerjoin(files, files.c.id == deliveries.c.file_id)
+    number, own = messages.c.message_id, deliveries.c.message_id
+    said = said.filter_by(**IN).where(IS_WRITTEN, number < bindparam("before")).order_by(number.desc())
+    told = told.where(deliveries.c.kind != "progress", own < bindparam("before")).order_by(own.desc())
+    if is_within:
+        said, told = said.where(messages.c.workspace == bindparam("workspace")), told.where(_told_in())
+    return said.limit(bindparam("most")), told.limit(bindparam("most"))
 
 
 def line(connection: Connection, chat: Chat, message_id: int) -> tuple[Said, int | None] | None:
@@ -341,18 +360,12 @@ def _told(row: Any) -> str:
     return f"[file {row.file}] {row.text}".strip() if row.file and not row.text.startswith("[file ") else row.text
 
 
-def _said_in(workspace: str | None) -> list[ColumnElement[bool]]:
-    return [] if workspace is None else [messages.c.workspace == workspace]
-
-
-def _told_in(workspace: str | None) -> list[ColumnElement[bool]]:
+def _told_in() -> ColumnElement[bool]:
     """What a turn or a promise of the workspace told, and what neither did."""
-    if workspace is None:
-        return []
-    turn = exists().where(turns.c.id == deliveries.c.turn_id, turns.c.workspace == workspace)
-    promise = exists().where(promises.c.id == deliveries.c.promise_id, promises.c.workspace == workspace)
+    turn = exists().where(turns.c.id == deliveries.c.turn_id, turns.c.workspace == bindparam("workspace"))
+    promise = exists().where(promises.c.id == deliveries.c.promise_id, promises.c.workspace == bindparam("workspace"))
     by_neither = and_(deliveries.c.turn_id.is_(None), deliveries.c.promise_id.is_(None))
-    return [or_(turn, promise, by_neither)]
+    return or_(turn, promise, by_neither)
 
 
 def _merged(theirs: list[Said], ours: list[Said]) -> list[Said]:
@@ -367,6 +380,10 @@ def _chat_row(chat: Chat, row: Row[Any]) -> ChatRow:
 
 def _group_of(key: str) -> str:
     return key.partition("/")[0]
+
+
+def _named(chat: Chat) -> dict[str, Any]:
+    return {"front": chat.front, "chat": chat.key}
 
 
 def _number(said: Said) -> int:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from conversations.delivery_store import IS_GIVEN_UP, IS_OWED
 from conversations.turn import Asked, Ending, Turn, TurnEnd, TurnKind
@@ -18,6 +31,41 @@ from core.workspaces import Role
 from runtime.steer_store import steers
 
 UNFINISHED = ("open", "running")
+# What every turn asks is built once: building a statement costs more than running it.
+IN = (turns.c.front == bindparam("front"), turns.c.chat_id == bindparam("chat"))
+BY_ID = select(turns).where(turns.c.id == bindparam("turn"))
+OF_CHAT = select(turns).where(*IN, turns.c.kind == TurnKind.AGENT).limit(1)
+OLDEST_OPEN = OF_CHAT.where(turns.c.status == "open").order_by(turns.c.id)
+LAST_OPEN = OF_CHAT.where(turns.c.status == "open", turns.c.stop_requested_by.is_(None)).order_by(turns.c.id.desc())
+RUNNING = OF_CHAT.where(turns.c.status == "running")
+WANTED = OF_CHAT.where(turns.c.status.in_(UNFINISHED), turns.c.stop_requested_by.is_(None))
+ASKING = (
+    select(messages, steers(bindparam("run")).label("steers"))
+    .where(messages.c.turn_id == bindparam("turn"))
+    .order_by(messages.c.message_id)
+)
+COUNT_SINCE = (
+    select(func.count())
+    .select_from(turns)
+    .where(*IN, turns.c.created_at >= bindparam("since"), turns.c.status != "stopped")
+)
+STATUS = select(turns.c.status).where(turns.c.id == bindparam("turn"))
+LEFT = (
+    select(deliveries.c.status, and_(IS_OWED, ~IS_GIVEN_UP).label("is_owed"))
+    .where(deliveries.c.turn_id == bindparam("turn"))
+    .distinct()
+)
+BEGIN = (
+    update(turns)
+    .where(turns.c.id == bindparam("turn"), turns.c.status == "open")
+    .values(
+        status="running",
+        owner=bindparam("by"),
+        epoch=turns.c.epoch + 1,
+        attempts=turns.c.attempts + 1,
+        started_at=bindparam("now"),
+    )
+)
 
 
 def open_turn(connection: Connection, message: Message, admission: Admission, kind: TurnKind, now: datetime) -> int:
@@ -45,28 +93,22 @@ def new_run_id() -> str:
 
 def last_open(connection: Connection, chat: Chat) -> Turn | None:
     """The newest turn of a chat that waits to begin, and is wanted still."""
-    query = select(turns).where(*_in(chat), turns.c.status == "open", turns.c.kind == TurnKind.AGENT)
-    return _first(connection, query.where(turns.c.stop_requested_by.is_(None)).order_by(turns.c.id.desc()))
+    return _first(connection, LAST_OPEN, _in(chat))
 
 
 def running(connection: Connection, chat: Chat) -> Turn | None:
     """The turn that answers a chat now."""
-    query = select(turns).where(*_in(chat), turns.c.status == "running", turns.c.kind == TurnKind.AGENT)
-    return _first(connection, query)
+    return _first(connection, RUNNING, _in(chat))
 
 
 def unfinished(connection: Connection, chat: Chat, turn_id: int) -> Turn | None:
     """The agent's turn of that number in a chat, as long as it waits or runs, and is wanted."""
-    is_wanted = (turns.c.status.in_(UNFINISHED), turns.c.stop_requested_by.is_(None))
-    query = select(turns).where(*_in(chat), turns.c.id == turn_id, turns.c.kind == TurnKind.AGENT, *is_wanted)
-    return _first(connection, query)
+    return _first(connection, WANTED.where(turns.c.id == turn_id), _in(chat))
 
 
 def begun(connection: Connection, chat: Chat) -> Turn | None:
     """The agent's turn of a chat that has begun and not ended: it runs, or will go on; None when it is to stop."""
-    has_begun = (turns.c.status.in_(UNFINISHED), turns.c.started_at.is_not(None))
-    query = select(turns).where(*_in(chat), turns.c.kind == TurnKind.AGENT, turns.c.stop_requested_by.is_(None))
-    return _first(connection, query.where(*has_begun).order_by(turns.c.id))
+    return _first(connection, WANTED.where(turns.c.started_at.is_not(None)).order_by(turns.c.id), _in(chat))
 
 
 def may_join(connection: Connection, turn: Turn, now: datetime, seconds: float) -> bool:
@@ -111,26 +153,15 @@ def request_stop(connection: Connection, turn: Turn, by: str) -> None:
 
 def claim(connection: Connection, chat: Chat, owner: str, now: datetime) -> Turn | None:
     """Begin the chat's oldest open turn, unless one runs; None when there is nothing to begin."""
-    if running(connection, chat) is not None:
+    if connection.execute(RUNNING, _in(chat)).first() is not None:
         return None
-    query = select(turns.c.id).where(*_in(chat), turns.c.status == "open", turns.c.kind == TurnKind.AGENT)
-    oldest = connection.execute(query.order_by(turns.c.id).limit(1)).scalar()
-    return None if oldest is None else begin(connection, oldest, owner, now)
+    oldest = connection.execute(OLDEST_OPEN, _in(chat)).first()
+    return None if oldest is None else begin(connection, oldest.id, owner, now)
 
 
 def begin(connection: Connection, turn_id: int, owner: str, now: datetime) -> Turn | None:
     """Open to running, with a new epoch; None when it is not open any more."""
-    begun = connection.execute(
-        update(turns)
-        .where(turns.c.id == turn_id, turns.c.status == "open")
-        .values(
-            status="running",
-            owner=owner,
-            epoch=turns.c.epoch + 1,
-            attempts=turns.c.attempts + 1,
-            started_at=now,
-        )
-    )
+    begun = connection.execute(BEGIN, {"turn": turn_id, "by": owner, "now": now})
     return find(connection, turn_id) if begun.rowcount else None
 
 
@@ -246,8 +277,7 @@ def open_turns(connection: Connection, fronts: Iterable[str]) -> list[tuple[int,
 
 def count_since(connection: Connection, chat: Chat, since: datetime) -> int:
     """How many answers a chat was given, or is to be given, since then."""
-    query = select(func.count()).where(*_in(chat), turns.c.created_at >= since, turns.c.status != "stopped")
-    return connection.execute(query.select_from(turns)).scalar() or 0
+    return connection.execute(COUNT_SINCE, {**_in(chat), "since": since}).scalar() or 0
 
 
 def count_unfinished(connection: Connection) -> dict[str, int]:
@@ -257,35 +287,31 @@ def count_unfinished(connection: Connection) -> dict[str, int]:
 
 def told_end(connection: Connection, turn_id: int) -> TurnEnd | None:
     """How an ended turn went, once nothing more of it is to be told; None before."""
-    row = connection.execute(select(turns.c.status).where(turns.c.id == turn_id)).first()
-    if row is None or row.status in UNFINISHED:
+    status = connection.execute(STATUS, {"turn": turn_id}).scalar()
+    if status is None or status in UNFINISHED:
         return None
-    is_owed = and_(IS_OWED, ~IS_GIVEN_UP).label("is_owed")
-    query = select(deliveries.c.status, is_owed).where(deliveries.c.turn_id == turn_id).distinct()
-    left = connection.execute(query).all()
+    left = connection.execute(LEFT, {"turn": turn_id}).all()
     if any(part.is_owed for part in left):
         return None
     has_arrived = not any(part.status in {"dead", "ambiguous"} for part in left)
-    return TurnEnd(row.status, numbers_of(connection, turn_id), has_arrived)
+    return TurnEnd(status, numbers_of(connection, turn_id), has_arrived)
 
 
 def is_ended(connection: Connection, turn_id: int) -> bool:
-    query = select(turns.c.status).where(turns.c.id == turn_id)
-    return connection.execute(query).scalar() not in UNFINISHED
+    return connection.execute(STATUS, {"turn": turn_id}).scalar() not in UNFINISHED
 
 
 def find(connection: Connection, turn_id: int) -> Turn | None:
-    return _first(connection, select(turns).where(turns.c.id == turn_id))
+    return _first(connection, BY_ID, {"turn": turn_id})
 
 
-def _first(connection: Connection, query: Any) -> Turn | None:
-    row = connection.execute(query.limit(1)).first()
+def _first(connection: Connection, query: Select[Any], which: Mapping[str, Any]) -> Turn | None:
+    row = connection.execute(query, which).first()
     return None if row is None else _turn(connection, row)
 
 
 def _turn(connection: Connection, row: Row[Any]) -> Turn:
-    query = select(messages, steers(row.run_id).label("steers")).where(messages.c.turn_id == row.id)
-    asking = connection.execute(query.order_by(messages.c.message_id)).all()
+    asking = connection.execute(ASKING, {"turn": row.id, "run": row.run_id}).all()
     return Turn(
         id=row.id,
         chat=Chat(row.front, row.chat_id),
@@ -310,8 +336,8 @@ def _asked(row: Row[Any], is_here: bool) -> Asked:
     return Asked(row.message_id, row.sender_name, row.prompt, reply_to, row.sent_at, is_here)
 
 
-def _in(chat: Chat) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return turns.c.front == chat.front, turns.c.chat_id == chat.key
+def _in(chat: Chat) -> dict[str, str]:
+    return {"front": chat.front, "chat": chat.key}
 
 
 def _still(turn: Turn) -> tuple[ColumnElement[bool], ...]:

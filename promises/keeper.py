@@ -34,6 +34,7 @@ from promises.promise import CONSENT_PATIENCE, RELEASED, Ending, Evidence, Promi
 from promises.rings import Rings
 from promises.settle_store import Settled
 from runtime import store as run_store
+from runtime.accounts import IS_OURS
 from runtime.store import Step
 
 BUSY_SECONDS = 5  # how long work waits at most that found its directory taken
@@ -86,12 +87,24 @@ class Terms:
 
 
 @dataclass(slots=True)
+class _Hold:
+    """Until when the work is kept for this process, as far as it knows; by the boot clock."""
+
+    clock: Clock
+    until: float
+
+    def is_ours(self) -> bool:
+        return self.clock.boot() < self.until
+
+
+@dataclass(slots=True)
 class _Held:
     """A promise under work here."""
 
     promise: Promise
     task: asyncio.Task[Outcome]
     progress: ProgressLine
+    hold: _Hold
     why: Why | None = None
 
     def stop(self, why: Why) -> None:
@@ -143,12 +156,12 @@ class Keeper:
         if not asked:
             return
         numbers = [promise_id for promise_id, _ in asked]
-        now = self._terms.clock.now()
+        now, lease = self._terms.clock.now(), self._lease()
         still = await self._database.write(
-            "promise-renew",
-            lambda connection: lease_store.renew(connection, numbers, self._lease(), now),
-            is_synced=False,
+            "promise-renew", lambda connection: lease_store.renew(connection, numbers, lease, now), is_synced=False
         )
+        for key in still & asked.keys():
+            asked[key].hold.until = lease.until
         for key in asked.keys() - still:
             log.warning("promise lost: its lease ran out", promise=key[0], epoch=key[1])
             asked[key].stop(Why.LOST)
@@ -185,7 +198,8 @@ class Keeper:
 
     def _hold(self, promise: Promise) -> _Held:
         progress = ProgressLine(lambda line: self._tell(promise, line), self._terms.clock)
-        held = _Held(promise, asyncio.create_task(self._run(promise, progress)), progress)
+        hold = _Hold(self._terms.clock, promise.lease_until or 0)
+        held = _Held(promise, asyncio.create_task(self._run(promise, progress, hold)), progress, hold)
         self._held[promise.id, promise.epoch] = held
         self.idle.clear()
         self.busy.set()
@@ -197,7 +211,8 @@ class Keeper:
             self.busy.clear()
             self.idle.set()
 
-    async def _run(self, promise: Promise, progress: ProgressLine) -> Outcome:
+    async def _run(self, promise: Promise, progress: ProgressLine, hold: _Hold) -> Outcome:
+        IS_OURS.set(hold.is_ours)
         progress.resume(await self._steps_before(promise))
         async with asyncio.timeout(self._terms.limit):
             return await self._work(promise, progress)

@@ -75,6 +75,7 @@ class Promise:
     attempts: int
     deaths: int
     epoch: int
+    lease_until: float | None
     progress: str | None
     cancel_requested_by: str | None
     evidence: tuple[Evidence, ...]

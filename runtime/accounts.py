@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import structlog
 
 from core.clock import Clock
 from core.database import Database
-from core.errors import ModelError, RequestError
+from core.errors import ModelError, ModelUnavailable, RequestError
 from runtime import store
 from runtime.store import CallEnd, CallOpening
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
 
 log = structlog.get_logger("agents.calls")
+SLEPT = "This process slept longer than its work was kept for it: it asks again once that is known to be its own still."
 REQUEST_ID_HEADERS = ("request-id", "x-request-id")
 
 
@@ -55,6 +56,16 @@ class CallRecord:
 
 
 _current: ContextVar[CallRecord | None] = ContextVar("model_call", default=None)
+
+# Whether the work of this task is its own still; set by who holds a lease.
+IS_OURS: ContextVar[Callable[[], bool]] = ContextVar("is_ours", default=lambda: True)
+
+
+async def ask_whose(_request: httpx2.Request) -> None:
+    """A hook of HTTP clients, the last moment before a request is paid: after a long sleep another process may have
+    gone on with the work. Raises ModelUnavailable; meanwhile the lease is renewed, or the work stopped."""
+    if not IS_OURS.get()():
+        raise ModelUnavailable(SLEPT)
 
 
 async def note_response(response: httpx2.Response) -> None:

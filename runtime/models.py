@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from core.errors import ConfigurationError
 from core.settings import Settings
-from runtime.accounts import note_response
+from runtime.accounts import ask_whose, note_response
 from runtime.manifest import ModelKind
 from runtime.offline import build_offline_model
 
@@ -112,7 +112,7 @@ def open_http(*, is_own_address: bool) -> httpx2.AsyncClient:
         follow_redirects=True,
         trust_env=not is_own_address,
         limits=httpx2.Limits(max_connections=200, max_keepalive_connections=50),
-        event_hooks={"response": [note_response]},
+        event_hooks={"request": [ask_whose], "response": [note_response]},
     )
 
 

@@ -9,7 +9,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Text, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from core.schema import messages, steps
 from runtime.store import Run, Step, StepStatus, step_of, write_step
@@ -95,14 +107,14 @@ def drop_waiting(connection: Connection, run_id: str) -> None:
     connection.execute(delete(steps).where(*_waiting(run_id)))
 
 
-def steers(run_id: str, *, waiting_only: bool = False) -> ColumnElement[bool]:
+def steers(run_id: str | BindParameter[str], *, waiting_only: bool = False) -> ColumnElement[bool]:
     """Whether a row of `messages` reaches that run as a steer."""
     key = f"{STEER}:" + messages.c.chat_id + ":" + func.cast(messages.c.message_id, Text)
     status = _waiting(run_id) if waiting_only else (steps.c.run_id == run_id,)
     return exists().where(steps.c.key == key, *status)
 
 
-def _waiting(run_id: str) -> tuple[ColumnElement[bool], ...]:
+def _waiting(run_id: str | BindParameter[str]) -> tuple[ColumnElement[bool], ...]:
     return steps.c.run_id == run_id, steps.c.kind == STEER, steps.c.status == StepStatus.INTENT
 
 

@@ -21,6 +21,7 @@ WINDOW = timedelta(seconds=60)
 
 STEP_COLUMNS = ("key", "parent", "kind", "name", "status", "request", "response", "content", "digest")
 # Statements on the way of every step are built once: building one costs more than running it.
+CALLS_SINCE = select(func.count()).select_from(llm_calls).where(llm_calls.c.started_at > bindparam("since"))
 ADD_STEP = upsert(steps)
 WRITE_STEP = ADD_STEP.on_conflict_do_update(
     index_elements=["run_id", "key"],
@@ -229,11 +230,10 @@ def is_current(connection: Connection, run: Run) -> bool:
 
 def open_call(connection: Connection, opening: CallOpening) -> int:
     """The row of a model call that starts; its number."""
-    since = opening.started_at - WINDOW
-    recent = select(func.count()).select_from(llm_calls).where(llm_calls.c.started_at > since).scalar_subquery()
-    values = {name: getattr(opening, name) for name in CallOpening.__slots__}
-    row = insert(llm_calls).values(**values, outcome="open", calls_last_60s=recent + 1)
-    key: Any = connection.execute(row).inserted_primary_key
+    lately = connection.execute(CALLS_SINCE, {"since": opening.started_at - WINDOW}).scalar() or 0
+    row = {name: getattr(opening, name) for name in CallOpening.__slots__}
+    row |= {"outcome": "open", "calls_last_60s": lately + 1}
+    key: Any = connection.execute(insert(llm_calls), row).inserted_primary_key
     return int(key[0])
 
 

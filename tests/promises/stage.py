@@ -25,6 +25,7 @@ from promises.promise import Promise, Retry
 from promises.reconciler import Reconciler
 from promises.rings import Rings
 from promises.service import Promises
+from runtime.accounts import IS_OURS
 from runtime.store import Run, Step, StepStatus, write_step
 
 CHAT = Chat("local", "page")
@@ -61,9 +62,10 @@ class ScriptedWork:
         self.begun: asyncio.Queue[Promise] = asyncio.Queue()
         self.stopped: list[int] = []
         self.progress: Progress | None = None
+        self.is_ours: Callable[[], bool] = bool
 
     async def __call__(self, promise: Promise, progress: Progress) -> Outcome:
-        self.progress = progress
+        self.progress, self.is_ours = progress, IS_OURS.get()
         self.begun.put_nowait(promise)
         try:
             end = await self.ends.get()

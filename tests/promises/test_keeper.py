@@ -137,6 +137,19 @@ async def test_p3_a_lease_is_renewed_while_work_goes_on(stage: Stage) -> None:
     await keeping
 
 
+async def test_p9_work_that_slept_past_its_lease_knows_that_it_may_be_anothers(stage: Stage) -> None:
+    keeper = stage.keeper()
+    keeping = await stage.begin(await stage.make(), keeper)
+    seen = [stage.work.is_ours()]
+    for seconds in (29.5, 0.5):
+        stage.time.advance(seconds)
+        seen.append(stage.work.is_ours())
+    await keeper.renew()
+    assert [*seen, stage.work.is_ours()] == [True, True, False, True]
+    stage.work.ends.put_nowait(Outcome("done"))
+    await keeping
+
+
 @pytest.mark.parametrize(
     ("error", "seconds"),
     [

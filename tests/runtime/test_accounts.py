@@ -11,7 +11,7 @@ from pydantic_ai.messages import ModelResponse, TextPart
 
 from core.schema import llm_calls
 from runtime import store
-from runtime.accounts import note_response, price
+from runtime.accounts import IS_OURS, note_response, price
 from tests.runtime.stage import Stage
 from tests.world.anthropic import Fail, Hang, Say
 
@@ -53,6 +53,16 @@ async def test_each_attempt_is_a_row(stage: Stage) -> None:
     assert (failed["outcome"], failed["error_type"], failed["wait"]) == ("error", "overloaded_error", None)
     assert failed["request_id"] == stage.model.calls[0].id
     assert (done["outcome"], done["kind"], done["calls_last_60s"]) == ("ok", "turn", 2)
+
+
+async def test_p9_who_slept_past_the_lease_pays_nothing_until_the_work_is_known_to_be_its_own(stage: Stage) -> None:
+    stage.model.answer(Say("Hello"))
+    kept = iter((False, True))
+    former = IS_OURS.set(lambda: next(kept))
+    await stage.runner().run(stage.manifest(), "go", stage.deps())
+    IS_OURS.reset(former)
+    assert [row["outcome"] for row in await stage.rows(llm_calls)] == ["error", "ok"]
+    assert len(stage.model.calls) == 1
 
 
 async def test_a_call_under_way_has_its_row_already(stage: Stage) -> None:
