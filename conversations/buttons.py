@@ -84,10 +84,11 @@ def why_not(connection: Connection, message: Message, command: Command | None, r
 
 
 def _why_not_stopped(connection: Connection, message: Message, command: Command, role: Role) -> str | None:
-    turn = turn_store.unfinished(connection, message.chat, command.number or 0)
-    if turn is None:
+    found = turn_store.wanted(connection, message.chat, command.number or 0)
+    if not found:
         return ENDED
-    return None if may_stop(turn, message.sender.id, role) else f"Only {turn.requester_name} or an owner may stop that."
+    may_they = may_stop(found[0], message.sender.id, role)
+    return None if may_they else f"Only {found[0].requester_name} or an owner may stop that."
 
 
 def may_stop(turn: Turn, person_id: int, role: Role) -> bool:

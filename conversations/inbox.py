@@ -30,7 +30,9 @@ ALBUM = "part of an album that asks"
 NOT_ASKED = "a reaction to what asks nothing"
 TOO_MANY = "stopped: more than {limit} answers in a minute"
 LIVE, HISTORY = "live", "history"
+STOP = Command("stop")
 LIMITED = (ChatKind.DM, ChatKind.GROUP)
+DECIDING = frozenset({"stop", "cancel", "approve", "refuse"})  # what is under way can be ended and allowed at any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +210,12 @@ class Inbox:
         return receipt
 
     def _note_edit(self, connection: Connection, case: _Case, known: Known, turn_id: int) -> Receipt:
-        """The new text of a message that has its answer, or will: its turn reads it as long as it has not ended."""
+        """The new text of a message that has its answer, or will: its turn reads it as long as it has not ended, or
+        ends when it says so."""
         turn = turn_store.find(connection, turn_id) if case.verdict.answer else None
+        if turn is not None and read_command(case.verdict.prompt) == STOP and self._may_end(connection, case, turn):
+            store.change_text(connection, known, case.message, None)
+            return self._end(connection, case, turn)
         is_read, joined = (False, 0) if turn is None else self._correct(connection, turn, case, known)
         store.change_text(connection, known, case.message, case.verdict.prompt if is_read else None)
         return Receipt(case.message, known.reason, turn_id=turn_id, joined=joined)
@@ -233,7 +239,7 @@ class Inbox:
         command = read_command(case.verdict.prompt)
         if command is not None and command.name == "lift" and may(case.verdict.role, Action.ADMINISTER):
             return self._begin(connection, case, TurnKind.COMMAND)
-        if case.chat.stopped_reason:
+        if case.chat.stopped_reason and not message.pressed and (command is None or command.name not in DECIDING):
             return Receipt(message, case.chat.stopped_reason)
         if case.via == HISTORY and message.sent_at < case.chat.since:
             return Receipt(message, BEFORE)
@@ -259,7 +265,8 @@ class Inbox:
 
     def _open(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:
         message, now = case.message, self._clock.now()
-        if message.kind not in LIMITED or not self._is_too_much(connection, case.chat, now):
+        is_limited = message.kind in LIMITED and not message.pressed  # no two programs press each other's buttons
+        if not is_limited or not self._is_too_much(connection, case.chat, now):
             return self._begin(connection, case, kind)
         reason = TOO_MANY.format(limit=self._limits.answers_per_minute)
         store.set_stopped(connection, message.chat, reason, now)
@@ -303,18 +310,27 @@ class Inbox:
         return turn_store.may_join(connection, turn, self._clock.now(), self._limits.join_seconds)
 
     def _stop(self, connection: Connection, case: _Case, command: Command) -> Receipt:
-        """End what the chat is at, or the turn that is named, when the asker may; else a command says why not."""
+        """End the asker's own work, else what the chat is at, or the turn that is named, when the asker may; else a
+        command says why not."""
         message, role = case.message, case.verdict.role
-        if command.number is not None:
-            wanted = [turn_store.unfinished(connection, message.chat, command.number)]
-        else:
-            wanted = [turn_store.running(connection, message.chat), turn_store.last_open(connection, message.chat)]
-        turn = next((one for one in wanted if one and buttons.may_stop(one, message.sender.id, role)), None)
-        if turn is None:
-            return self._open(connection, case, TurnKind.COMMAND)
-        turn_store.request_stop(connection, turn, message.sender.name or str(message.sender.id))
-        turn_store.join(connection, turn, message, turn.role)
-        return Receipt(message, "command: stop", True, turn.id, stopped=True)
+        wanted = turn_store.wanted(connection, message.chat, command.number)
+        wanted.sort(key=lambda turn: turn.requester_id != message.sender.id)
+        turn = next((one for one in wanted if buttons.may_stop(one, message.sender.id, role)), None)
+        if turn is not None:
+            turn_store.join(connection, turn, message, turn.role)
+            return self._end(connection, case, turn)
+        if case.chat.stopped_reason:
+            return Receipt(message, case.chat.stopped_reason)
+        return self._open(connection, case, TurnKind.COMMAND)
+
+    def _may_end(self, connection: Connection, case: _Case, turn: Turn) -> bool:
+        """Whether it has not ended, and is theirs to end."""
+        is_theirs = buttons.may_stop(turn, case.message.sender.id, case.verdict.role)
+        return is_theirs and bool(turn_store.wanted(connection, turn.chat, turn.id))
+
+    def _end(self, connection: Connection, case: _Case, turn: Turn) -> Receipt:
+        turn_store.request_stop(connection, turn, case.message.sender.name or str(case.message.sender.id))
+        return Receipt(case.message, "command: stop", True, turn.id, stopped=True)
 
 
 @dataclass(frozen=True, slots=True)

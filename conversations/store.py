@@ -232,11 +232,12 @@ def change_text(connection: Connection, known: Known, message: Message, prompt: 
 
 
 def was_pressed(connection: Connection, message: Message, since: datetime) -> bool:
-    """Whether the same person has pressed the same button since then, and something came of it."""
-    same = (messages.c.reply_to == message.reply_to, messages.c.text == message.text)
+    """Whether the last button that the same person has pressed in the chat since then is the same, and something came
+    of it."""
     theirs = (messages.c.sender_id == message.sender.id, messages.c.message_id < 0, messages.c.answer)
-    query = select(messages.c.id).where(*_is(messages, message.chat), *same, *theirs, messages.c.received_at >= since)
-    return connection.execute(query.limit(1)).first() is not None
+    query = select(messages.c.reply_to, messages.c.text).where(*_is(messages, message.chat), *theirs)
+    last = query.where(messages.c.received_at >= since).order_by(messages.c.id.desc()).limit(1)
+    return connection.execute(last).first() == (message.reply_to, message.text)
 
 
 def is_reply_to_us(connection: Connection, message: Message) -> bool:

@@ -101,9 +101,12 @@ def running(connection: Connection, chat: Chat) -> Turn | None:
     return _first(connection, RUNNING, _in(chat))
 
 
-def unfinished(connection: Connection, chat: Chat, turn_id: int) -> Turn | None:
-    """The agent's turn of that number in a chat, as long as it waits or runs, and is wanted."""
-    return _first(connection, WANTED.where(turns.c.id == turn_id), _in(chat))
+def wanted(connection: Connection, chat: Chat, turn_id: int | None = None) -> list[Turn]:
+    """The agent's turns of a chat that run or wait, and are not to stop: what runs first, then the newest; with a
+    number only that one."""
+    query = WANTED if turn_id is None else WANTED.where(turns.c.id == turn_id)
+    rows = connection.execute(query.limit(None).order_by(turns.c.status.desc(), turns.c.id.desc()), _in(chat)).all()
+    return [_turn(connection, row) for row in rows]
 
 
 def begun(connection: Connection, chat: Chat) -> Turn | None:
@@ -178,10 +181,12 @@ def renew(connection: Connection, turn: Turn) -> Turn | None:
 
 
 def close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> bool:
-    """End it; False when something joined since it was read, or it is another's now: then nothing has changed."""
+    """End it, whether or not it has begun; False when something joined or began it since it was read, or it is
+    another's now: then nothing has changed."""
+    as_read = (turns.c.id == turn.id, turns.c.epoch == turn.epoch, turns.c.joined == turn.joined)
     ended = (
         update(turns)
-        .where(*_held(turn))
+        .where(*as_read, turns.c.status.in_(UNFINISHED))
         .values(status=ending.status, ended_at=now, error_id=ending.error_id, error=ending.error, joinable=False)
     )
     return connection.execute(ended).rowcount == 1

@@ -127,11 +127,16 @@ class Turns:
             running.work.cancel()
 
     def stop(self, turn_id: int) -> None:
-        """Somebody with the right asked for the end of this turn; the row says so already."""
+        """Somebody with the right asked for the end of this turn; the row says so already. One that has not begun waits
+        for no other to say so."""
         running = self._running.get(turn_id)
         if running is not None:
             running.stopped = True
             running.work.cancel()
+        elif not self._closing:
+            task = asyncio.create_task(self._stop_waiting(turn_id), name=f"stop {turn_id}")
+            self._commands.add(task)
+            task.add_done_callback(self._commands.discard)
 
     async def close(self) -> None:
         """Leave what runs for the next process to go on with, without counting it as a death."""
@@ -241,6 +246,15 @@ class Turns:
         async with self._doors.signs.working(turn.chat, turn.numbers):
             prompt = write_prompt(turn, context, await self._doors.media.words(turn))
             return await self._doors.answer_agent(turn, prompt, self._gate_of(turn))
+
+    async def _stop_waiting(self, turn_id: int) -> None:
+        """What goes wrong here is tried again when the turn's time comes."""
+        try:
+            turn = await self._read(lambda connection: turn_store.find(connection, turn_id))
+            if turn is not None:
+                await self._end(turn, await self._stopped(turn))
+        except DatabaseError as error:
+            log.warning("A turn that waits is not stopped yet.", turn=turn_id, error=str(error))
 
     def _gate_of(self, turn: Turn) -> Gate:
         sealed = False

@@ -198,6 +198,12 @@ class Asked:
         return stage.front.told(chat.key)[-1].id
 
 
+async def test_p11_a_button_counts_again_when_another_was_pressed_in_between(stage: Stage) -> None:
+    says = ("/cancel 7", "/cancel 7", "/retry 7", "/cancel 7")
+    told = [await press(stage, DEV, OLGA, one, str(number)) for number, one in enumerate(says)]
+    assert told == ["", PRESSED, "", ""]
+
+
 def reacted(stage: Stage, chat: Chat, who: Person, says: str, number: int) -> Message:
     return replace(pressed(stage, chat, who, says, f"reaction {number} {who.id} {says}"), reply_to=number)
 
