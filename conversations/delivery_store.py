@@ -235,10 +235,15 @@ def mark_sent(connection: Connection, delivery: Delivery, shown: Shown, now: dat
         move_store.leave_behind(connection, shown.chat.key, delivery.chat.key)
 
 
-def begin_send(connection: Connection, delivery: Delivery) -> Delivery:
-    """On disk before a send that has no key: from here on it may have happened. The second one says that it is."""
+def begin_send(connection: Connection, delivery: Delivery) -> Delivery | None:
+    """On disk before a send that has no key: from here on it may have happened. The second one says that it is.
+
+    None when its chat has become another one meanwhile: there it has to wait for its turn.
+    """
     this = WITH_FILE.where(deliveries.c.id == delivery.id)
-    row = connection.execute(this).one()
+    row = connection.execute(this.where(deliveries.c.chat_id == delivery.chat.key)).first()
+    if row is None:
+        return None
     piece = Piece(row.text, _entities(row))
     begun = {"status": "ambiguous", "sends": row.sends + 1, **content_of(repeated(piece) if row.sends else piece)}
     connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(begun))

@@ -158,7 +158,7 @@ class Outbox:
                 await self._let_end(due.came_from)
                 continue
             if await self._is_due(due, woken) and (front := self._fronts.get(chat.front)) is not None:
-                await self._deliver(front, due)
+                await self._begin(front, due)
 
     async def _let_end(self, chat: Chat) -> None:
         """Wait for the sender of a chat that has become another: what it is at belongs to nobody else meanwhile."""
@@ -204,9 +204,14 @@ class Outbox:
                 wait.cancel()
         return woken.is_set()
 
+    async def _begin(self, front: Front, delivery: Delivery) -> None:
+        """Where a front keeps no keys a send is written down first."""
+        if front.keeps_keys or delivery.message_id is not None or delivery.id in self._shown:
+            return await self._deliver(front, delivery)
+        begun = await self._database.write("intent", lambda connection: rows.begin_send(connection, delivery))
+        return None if begun is None else await self._deliver(front, begun)
+
     async def _deliver(self, front: Front, delivery: Delivery) -> None:
-        if delivery.message_id is None and not front.keeps_keys and delivery.id not in self._shown:
-            delivery = await self._database.write("intent", lambda connection: rows.begin_send(connection, delivery))
         try:
             shown = await self._show(front, delivery)
         except SlowMode as wait:

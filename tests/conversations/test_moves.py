@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, select
 
 from conversations import delivery_store as rows
 from conversations.buttons import cancel_button
 from conversations.delivery import Draft
 from conversations.turn import Turn
 from core.errors import Unreachable
-from core.message import Chat, Message
+from core.message import Chat, Message, Piece
 from core.protocols import Call
+from core.schema import deliveries
 from tests.conversations.bot import as_bot, become_bot
 from tests.conversations.stage import CONFIG, DEV, DM, FRONT, GUS, MAX, OLGA, Stage, make_promise, opened
 
@@ -212,6 +215,31 @@ async def test_p3_a_send_under_way_while_the_group_moves_is_not_sent_again(stage
     release.set()
     await stage.quiet()
     assert (stage.front.texts(DEV.key), stage.front.texts(THERE.key)) == (["once"], [])
+
+
+async def test_p3_a_bots_send_about_to_begin_as_the_group_moves_waits_for_its_turn_there(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = as_bot(stage).front
+    old, write = Chat(front, DEV.key), stage.database.write
+    await stage.owe(Draft(old, "progress", "half"))
+    await stage.quiet()
+
+    async def moving(name: str, *work: Any, **more: Any) -> Any:
+        if name == "intent" and not stage.front._moved:
+            await stage.reception.receive(stage.front.move(old.key, THERE.key, OLGA)[0])
+        return await write(name, *work, **more)
+
+    def reword_and_owe(connection: Connection) -> None:
+        (row,) = connection.execute(select(deliveries).where(deliveries.c.kind == "progress"))
+        rows.change(connection, row, Piece("whole"))
+        rows.owe(connection, Draft(old, "notice", "news"), stage.clock.now())
+
+    monkeypatch.setattr(stage.database, "write", moving)
+    await write("both", reword_and_owe)
+    stage.outbox.wake()
+    await stage.quiet()
+    assert (stage.front.texts(old.key), stage.front.texts(THERE.key)) == (["half"], ["whole", "news"])
 
 
 async def _gamma(stage: Stage) -> int:
