@@ -11,11 +11,15 @@ from sqlalchemy import func, insert, select
 from core.errors import ModelRefused, NotAllowed, RequestError, Unknown
 from core.message import Chat
 from core.schema import promises, runs, turns
+from promises import store
 from promises.keeper import Outcome
+from promises.wording import LONGEST_KEPT
 from tests.promises.stage import CHAT, GUEST, MEMBER, OWNER, STRANGER, Stage, call
 from tests.promises.test_retention import DAY, forget
 
 REFUSED = ModelRefused("The key is not accepted.")
+LONG = "x" * (LONGEST_KEPT + 1)
+RAN = ({"kind": "command", "command": "ls", "exit_code": 0},)
 ELSEWHERE = replace(OWNER, chat=Chat("local", "other"))
 
 
@@ -76,6 +80,17 @@ async def test_p5_what_was_cancelled_goes_on_and_can_be_cancelled_again(stage: S
     row = await stage.row(number)
     assert (row.status, row.cancel_requested_at, row.cancel_requested_by) == ("pending", None, None)
     assert (await stage.keep(number, Outcome("done"))).status == "completed"
+
+
+@pytest.mark.parametrize("said", ["short", LONG])
+async def test_p3_the_result_that_is_kept_whole_is_that_of_the_attempt_which_completed(stage: Stage, said: str) -> None:
+    number = await stage.make("count the files", task_type="code")
+    assert (await stage.keep(number, Outcome(f"I saw nothing. {LONG}"))).status == "failed"
+    await stage.service.retry(number, OWNER, None)
+    assert await stage.database.read(lambda connection: store.result_of(connection, number)) is None
+    row = await stage.keep(number, Outcome(said, RAN))
+    assert (row.status, row.error_message) == ("completed", None)
+    assert await stage.database.read(lambda connection: store.result_of(connection, number)) == said
 
 
 async def test_p9_a_run_that_came_to_its_own_end_is_not_repeated_but_begun_anew(stage: Stage) -> None:
