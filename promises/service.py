@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy import Connection
 
-from conversations import delivery_store
+from conversations import delivery_store, question_store
 from conversations.buttons import cancel_button, decide_buttons
 from conversations.delivery import Draft
 from core.access import Action, may
@@ -27,7 +27,6 @@ from promises.store import NewPromise
 
 LONGEST = 16_000  # characters of a description
 HIGHEST = 1_000
-UNDECIDED = (None, None)
 log = structlog.get_logger(__name__)
 
 
@@ -260,7 +259,7 @@ def _asked(connection: Connection, promise_id: int, asker: Asker, question: int 
         raise NotAllowed(f"A {asker.role} may not decide that in {asker.workspace}: ask an owner.")
     if promise.waiting_for is not WaitingFor.APPROVAL:
         raise RequestError(f"Promise #{promise_id} waits for nobody's approval: it is {promise.status}.")
-    if question is not None and consent_store.decision_of(connection, promise_id, question) != UNDECIDED:
+    if question is not None and question != question_store.newest(connection, promise_id):
         raise RequestError(f"Promise #{promise_id} asks something else by now: answer its newest question.")
 
 

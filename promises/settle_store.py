@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Text,
     and_,
@@ -23,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from conversations import delivery_store
+from conversations import delivery_store, question_store
 from conversations.delivery import Draft
 from core.schema import Moment, promise_dependencies, promises, results
 from promises import store, wording
@@ -123,52 +125,35 @@ def _let_next_write(connection: Connection, workspace: str, now: datetime) -> li
 
 def cancel_unstarted(connection: Connection, promise_id: int, by: str, now: datetime) -> Settled | None:
     """Cancel what nobody works on; None when it is under work or settled."""
-    row = connection.execute(
-        update(promises)
-        .where(promises.c.id == promise_id, promises.c.status.in_(UNSTARTED))
-        .values(
-            status=Status.CANCELLED,
-            error_message=f"Cancelled by {by}.",
-            cancel_requested_at=now,
-            cancel_requested_by=by,
-            completed_at=now,
-            updated_at=now,
-            waiting_for=None,
-            not_before=None,
-        )
-        .returning(promises)
-    ).first()
-    if row is None:
-        return None
-    settled = _conclude(connection, read(row), None, now)
-    follow(connection, settled, now)
-    return settled
+    cancelled = {
+        "status": Status.CANCELLED,
+        "error_message": f"Cancelled by {by}.",
+        "cancel_requested_at": now,
+        "cancel_requested_by": by,
+    }
+    return _end_unstarted(connection, promises.c.id == promise_id, cancelled, now)
 
 
 def fail_unapproved(connection: Connection, promise_id: int, reason: str, now: datetime) -> Settled | None:
     """End what waits for an approval that it did not get; None when it does not wait for one."""
-    row = connection.execute(
-        update(promises)
-        .where(
-            promises.c.id == promise_id,
-            promises.c.status == Status.WAITING,
-            promises.c.waiting_for == WaitingFor.APPROVAL,
-        )
-        .values(
-            status=Status.FAILED,
-            error_message=reason,
-            completed_at=now,
-            updated_at=now,
-            waiting_for=None,
-            not_before=None,
-        )
-        .returning(promises)
-    ).first()
+    which = and_(promises.c.id == promise_id, promises.c.waiting_for == WaitingFor.APPROVAL)
+    settled = _end_unstarted(connection, which, {"status": Status.FAILED, "error_message": reason}, now)
+    if settled is not None:
+        _repeat(connection, settled.promise, now)
+    return settled
+
+
+def _end_unstarted(
+    connection: Connection, which: ColumnElement[bool], values: Mapping[str, Any], now: datetime
+) -> Settled | None:
+    ended = {**values, "completed_at": now, "updated_at": now, "waiting_for": None, "not_before": None}
+    unstarted = update(promises).where(which, promises.c.status.in_(UNSTARTED))
+    row = connection.execute(unstarted.values(ended).returning(promises)).first()
     if row is None:
         return None
+    question_store.void(connection, row.id, now)
     settled = _conclude(connection, read(row), None, now)
     follow(connection, settled, now)
-    _repeat(connection, settled.promise, now)
     return settled
 
 
@@ -318,6 +303,7 @@ def _fail_followers(connection: Connection, promise_id: int, reason: str, now: d
     )
     followers = [read(row) for row in connection.execute(failed, {"after": promise_id}).all()]
     for follower in followers:
+        question_store.void(connection, follower.id, now)
         _tell(connection, follower, wording.tell_failed(follower, reason), now)
     return [follower.id for follower in followers]
 
