@@ -29,7 +29,7 @@ from conversations import delivery_store, question_store
 from conversations.delivery import Draft
 from core.schema import Moment, promise_dependencies, promises, results
 from promises import store, wording
-from promises.promise import Ending, Lease, Promise, Status, WaitingFor
+from promises.promise import DEATHS, Ending, Lease, Promise, Status, WaitingFor
 from promises.schedule import next_occurrence
 from promises.store import HAS_OPEN_DEPENDENCY, read
 from runtime import store as run_store
@@ -134,6 +134,19 @@ def cancel_unstarted(connection: Connection, promise_id: int, by: str, now: date
     return _end_unstarted(connection, promises.c.id == promise_id, cancelled, now)
 
 
+def free(connection: Connection, lease: Lease, deaths: int, now: datetime) -> Settled | None:
+    """Let go what a worker held that is dead or late: it fails when too many died over it, unless it was cancelled."""
+    settled = settle(connection, lease, Ending(Status.PENDING, deaths=deaths), now)
+    if settled is None or settled.promise.status is not Status.PENDING or settled.promise.deaths < DEATHS:
+        return settled
+    told = {"status": Status.FAILED, "error_message": f"Its worker died {DEATHS} times over it."}
+    failed = _end_unstarted(connection, promises.c.id == lease.promise_id, told, now)
+    assert failed is not None, "it was let go in this very transaction"
+    failed.ring += settled.ring
+    _repeat(connection, failed.promise, now)
+    return failed
+
+
 def fail_unapproved(connection: Connection, promise_id: int, reason: str, now: datetime) -> Settled | None:
     """End what waits for an approval that it did not get; None when it does not wait for one."""
     which = and_(promises.c.id == promise_id, promises.c.waiting_for == WaitingFor.APPROVAL)
@@ -218,7 +231,7 @@ def _conclude(connection: Connection, promise: Promise, draft: Draft | None, now
     if promise.status.is_settled:
         if draft is None:
             settled.promise = promise = _with_evidence(connection, promise)
-        _tell(connection, promise, draft or _told_by_default(promise), now)
+        _tell(connection, promise, wording.tell_late_cancel(promise, draft or _told_by_default(promise)), now)
         settled.told = True
     return settled
 
@@ -233,8 +246,9 @@ def _with_evidence(connection: Connection, promise: Promise) -> Promise:
 
 
 def _repeat(connection: Connection, promise: Promise, now: datetime) -> None:
-    """A repeated promise comes again, whatever became of it, unless somebody cancelled it."""
-    if promise.status in {Status.COMPLETED, Status.FAILED} and (fires := next_occurrence(promise, now)):
+    """A repeated promise comes again, whatever became of it, unless somebody cancelled it, also too late."""
+    is_wanted = promise.status is not Status.CANCELLED and promise.cancel_requested_by is None
+    if promise.status.is_settled and is_wanted and (fires := next_occurrence(promise, now)):
         store.repeat(connection, promise, fires, now)
 
 

@@ -168,7 +168,7 @@ def leases(connection: Connection) -> list[Lease]:
     """Who holds what."""
     query = select(promises).where(promises.c.status == Status.IN_PROGRESS)
     return [
-        Lease(row.id, row.run_id, row.epoch, row.owner, row.lease_until, row.updated_at, row.deaths)
+        Lease(row.id, row.run_id, row.epoch, row.owner, row.lease_until, row.updated_at)
         for row in connection.execute(query)
     ]
 
