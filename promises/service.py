@@ -189,9 +189,7 @@ class Promises:
         return settled
 
     def _cancel(self, connection: Connection, promise_id: int, asker: Asker) -> tuple[Promise, Settled | None]:
-        promise = _own(connection, promise_id, asker, "cancel")
-        if promise.every is not None:
-            promise = store.last_occurrence(connection, promise)
+        promise = _standing(connection, _own(connection, promise_id, asker, "cancel"))
         if promise.status is Status.CANCELLED:
             return promise, None  # also: this very wish, asked again after a restart
         if promise.status.is_settled:
@@ -233,6 +231,15 @@ def _check_can_be_retried(connection: Connection, promise: Promise) -> None:
         raise RequestError(f"Promise #{promise.id} is {promise.status}: only what failed or was cancelled is retried.")
     for lead in retry_store.broken_dependencies(connection, promise.id):
         raise RequestError(f"Promise #{promise.id} follows #{lead.id}, which is {lead.status}: retry that one first.")
+
+
+def _standing(connection: Connection, promise: Promise) -> Promise:
+    """Where a repeated promise stands now, by the number of any occurrence.
+
+    One that was retried by itself is repeated no more: a cancel means itself while it is open, and when it was that.
+    """
+    is_errand = promise.every is None and (not promise.status.is_settled or promise.cancel_requested_by is not None)
+    return promise if is_errand else store.last_occurrence(connection, promise)
 
 
 def _note(connection: Connection, call: Call | None, promise: Promise) -> None:

@@ -194,6 +194,22 @@ async def test_p7_an_occurrence_whose_next_one_waits_is_retried_by_itself(stage:
     assert ((following := await stage.row(number + 1)).former_id, following.every) == (number, "1d")
 
 
+async def test_p5_a_cancel_of_what_is_retried_by_itself_means_that_and_then_its_series(stage: Stage) -> None:
+    number = await stage.make("daily", every="1d")
+    stage.time.advance(DAY)
+    await stage.reconciler.reconcile()
+    await stage.keep(number, REFUSED)
+    for _ in range(2):
+        await stage.service.retry(number, OWNER, None)
+        for _ in range(2):  # the second time: this very wish, asked again after a restart
+            assert (await stage.service.cancel(number, OWNER)).id == number
+    await stage.service.retry(number, OWNER, None)
+    assert (await stage.keep(number, Outcome("done"))).status == "completed"
+    assert (await stage.row(number + 1)).status == "waiting"
+    view = await stage.service.cancel(number, OWNER)
+    assert (view.id, view.status) == (number + 1, "cancelled")
+
+
 async def test_a9_who_may_retry(stage: Stage) -> None:
     number = await stage.make("look", MEMBER, task_type="code")
     await stage.service.cancel(number, MEMBER)
