@@ -194,6 +194,19 @@ async def test_p7_an_occurrence_whose_next_one_waits_is_retried_by_itself(stage:
     assert ((following := await stage.row(number + 1)).former_id, following.every) == (number, "1d")
 
 
+async def test_p7_what_a_retry_notes_of_an_occurrence_is_nothing_to_the_next_one(stage: Stage) -> None:
+    number = await stage.make("daily", every="1d")
+    await add_run(stage, (await stage.row(number)).run_id, "done")
+    await stage.service.cancel(number, OWNER)
+    await stage.run_sql("UPDATE promises SET status = 'failed'")
+    await stage.service.retry(number, OWNER, call())
+    assert (await stage.row(number)).metadata["former_runs"]
+    stage.time.advance(DAY)
+    await stage.reconciler.reconcile()
+    await stage.keep(number, Outcome("done"))
+    assert (await stage.row(number + 1)).metadata == {"first": "2026-01-02T00:00:00+00:00"}
+
+
 async def test_p5_a_cancel_of_what_is_retried_by_itself_means_that_and_then_its_series(stage: Stage) -> None:
     number = await stage.make("daily", every="1d")
     stage.time.advance(DAY)
