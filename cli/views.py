@@ -70,8 +70,7 @@ def promise(found: Json) -> Facts:
 
 
 def cancelled(found: Json) -> View:
-    verdict = {"in_progress": "being cancelled", "cancelled": "cancelled"}.get(found["status"])
-    return Note(f"Promise #{found['id']} is {verdict or found['status'] + ' already'}.")
+    return Note(f"Promise #{found['id']} is {'' if found['status'] == 'cancelled' else 'being '}cancelled.")
 
 
 def retried(found: Json) -> View:

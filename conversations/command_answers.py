@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from conversations import delivery_store, store, turn_store
+from conversations import delivery_store, question_store, store, turn_store
 from conversations.commands import Command, read_command
 from conversations.diffs import Diffs
 from conversations.links import tell_link
@@ -119,10 +119,11 @@ class CommandAnswers:
 
     async def _decide(self, turn: Turn, command: Command) -> str:
         number = await self._number_of(turn, command)
+        question = command.question or await self._question_replied_to(turn, number)
         if command.name == "refuse":
-            view = await self.promises.refuse(number, turn.asker, command.question)
+            view = await self.promises.refuse(number, turn.asker, question)
             return f"Promise #{view.id} is {view.status}: what it asked for is refused."
-        view = await self.promises.grant(number, turn.asker, command.question)
+        view = await self.promises.grant(number, turn.asker, question)
         return f"Promise #{view.id} goes on: what it asked for is allowed, this once."
 
     async def _number_of(self, turn: Turn, command: Command) -> int:
@@ -142,6 +143,15 @@ class CommandAnswers:
         if replied is None:
             return []
         return await self.database.read(lambda connection: delivery_store.promises_in(connection, turn.chat, replied))
+
+    async def _question_replied_to(self, turn: Turn, promise_id: int) -> int | None:
+        """A word to the message that asks means that question, whatever was asked since."""
+        replied = turn.asked[-1].reply_to
+        if replied is None:
+            return None
+        return await self.database.read(
+            lambda connection: question_store.number_of(connection, turn.chat, replied, promise_id)
+        )
 
     async def _explain(self, turn: Turn, command: Command) -> str:
         if command.name == "diff":

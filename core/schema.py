@@ -207,7 +207,7 @@ consents = Table(
     Column("digest", Text, nullable=False),  # of tool and arguments: what is granted is exactly this
     Column("asked_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
-    Column("decision", Text),  # granted, refused, expired
+    Column("decision", Text),  # granted, refused, expired, void: it goes another way
     Column("decided_by", Text),
     Column("decided_at", Moment),
     Index("ix_consents_call", "run_id", "key", "id"),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from conversations import delivery_store, usage_store
+from conversations import delivery_store, question_store, usage_store
 from conversations.buttons import decide_buttons
 from conversations.delivery import Draft
 from core.errors import ConsentNeeded
@@ -95,13 +95,13 @@ def grant(connection: Connection, promise_id: int, by: str, now: datetime) -> Pr
     ).first()
     if freed is None:
         return None
-    _decide(connection, promise_id, GRANTED, by, now)
+    question_store.decide(connection, promise_id, GRANTED, by, now)
     return read(freed)
 
 
 def refuse(connection: Connection, promise_id: int, by: str, now: datetime) -> Settled | None:
     """The promise fails; None when it waits for no approval."""
-    tool = _decide(connection, promise_id, REFUSED, by, now)
+    tool = question_store.decide(connection, promise_id, REFUSED, by, now)
     return settle_store.fail_unapproved(connection, promise_id, f"{by} refused `{tool}`.", now)
 
 
@@ -114,19 +114,7 @@ def expire(connection: Connection, now: datetime) -> list[Settled]:
     )
     settled: list[Settled] = []
     for promise_id in connection.execute(query).scalars().all():
-        tool = _decide(connection, promise_id, EXPIRED, None, now)
+        tool = question_store.decide(connection, promise_id, EXPIRED, None, now)
         failed = settle_store.fail_unapproved(connection, promise_id, f"Nobody allowed `{tool}` in time.", now)
         settled += [failed] if failed else []
     return settled
-
-
-def _decide(connection: Connection, promise_id: int, decision: str, by: str | None, now: datetime) -> str:
-    """The tool that was asked for. There is nothing to press any more."""
-    delivery_store.take_buttons(connection, promise_id, "ack", "question")
-    decided = (
-        update(consents)
-        .where(consents.c.promise_id == promise_id, consents.c.decision.is_(None))
-        .values(decision=decision, decided_by=by, decided_at=now)
-        .returning(consents.c.tool)
-    )
-    return " and ".join(connection.execute(decided).scalars())

@@ -115,7 +115,6 @@ class Lease:
     owner: str
     until: float
     renewed_at: datetime
-    deaths: int
 
 
 @dataclass(frozen=True, slots=True)

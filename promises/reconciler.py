@@ -16,7 +16,7 @@ from core.database import Database
 from core.errors import DatabaseError
 from core.owner import Owner
 from promises import consent_store, lease_store, settle_store, store
-from promises.promise import DEATHS, Ending, Lease, Status
+from promises.promise import Lease
 from promises.rings import Rings
 from promises.settle_store import Settled
 from runtime.process import marker_of, sweep
@@ -112,10 +112,7 @@ class Reconciler:
     def _free(self, connection: Connection, lease: Lease, now: datetime) -> Settled | None:
         # A worker that slept past its lease, with its machine or alone, has not died over the work.
         deaths = 0 if Owner.parse(lease.owner).is_seen_alive() else 1
-        ending = Ending(Status.PENDING, deaths=deaths)
-        if lease.deaths + deaths >= DEATHS:
-            ending = Ending(Status.FAILED, deaths=deaths, error_message=f"Its worker died {DEATHS} times over it.")
-        settled = settle_store.settle(connection, lease, ending, now)
+        settled = settle_store.free(connection, lease, deaths, now)
         if settled is not None:
             log.warning("promise freed", promise=lease.promise_id, owner=lease.owner, status=settled.promise.status)
         return settled

@@ -57,7 +57,11 @@ class Retention:
                 after = await self._database.write(
                     "forget", lambda connection, page=page, step=step: step(connection, page)
                 )
-        await self._database.write("forget-strays", lambda connection: run_store.forget_strays(connection, before))
+        has_more = True
+        while has_more:
+            has_more = await self._database.write(
+                "forget-strays", lambda connection: run_store.forget_strays(connection, before, size)
+            )
         await self._database.write("forget-audit", lambda connection: told.forget_audit(connection, before))
         has_more = True
         while has_more:

@@ -8,7 +8,6 @@ from conversations import retention_store
 from conversations.retention_store import Page
 from core.schema import promise_dependencies, promises
 from promises.promise import SETTLED
-from promises.retry_store import FORMER_RUNS
 from runtime import store as run_store
 
 FREED_AT_ONCE = 2_000  # pages of the file that one transaction gives back
@@ -32,8 +31,8 @@ def forget_promises(connection: Connection, page: Page) -> int | None:
     links = promise_dependencies.c
     connection.execute(delete(promise_dependencies).where(or_(links.promise_id.in_(found), links.after_id.in_(found))))
     retention_store.forget_told(connection, found)
-    kept = connection.execute(select(promises.c.run_id, promises.c.metadata).where(promises.c.id.in_(found))).all()
-    run_store.forget_runs(connection, [run for row in kept for run in (row.run_id, *row[1].get(FORMER_RUNS, ()))])
+    runs = connection.execute(select(promises.c.run_id).where(promises.c.id.in_(found))).scalars().all()
+    run_store.forget_runs(connection, runs)
     connection.execute(delete(promises).where(promises.c.id.in_(found)))
     return last
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, null, select, update
+from sqlalchemy import Connection, delete, null, select, update
 
 from conversations import delivery_store
-from core.schema import promise_dependencies, promises
+from core.schema import promise_dependencies, promises, results
 from promises import store
 from promises.promise import DEATHS, SETTLED, Promise, Status, WaitingFor
 from promises.store import read
@@ -33,7 +33,8 @@ def open_again(connection: Connection, ended: Promise, by: str | None, now: date
     """Make an ended promise open again; `by` is the run that asks.
 
     It goes on with its run, whose finished steps are not paid again, unless that run had come to its own end and would
-    come to it again. The chat is told its next end as it was told the first: what is told makes room.
+    come to it again. The chat is told its next end as it was told the first: what is told makes room. A result that
+    was kept whole was the former attempt's.
     """
     number = ended.metadata.get(RETRIES, 0) + 1
     was_judged = ended.status is Status.FAILED and ended.deaths < DEATHS
@@ -55,6 +56,7 @@ def open_again(connection: Connection, ended: Promise, by: str | None, now: date
         )
         .returning(promises)
     ).one()
+    connection.execute(delete(results).where(results.c.promise_id == ended.id))
     delivery_store.make_room(connection, ended.id, ENDS, number)
     return Retried(read(row), number, is_anew, failed_with(connection, ended.id))
 

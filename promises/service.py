@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy import Connection
 
-from conversations import delivery_store
+from conversations import delivery_store, question_store
 from conversations.buttons import cancel_button, decide_buttons
 from conversations.delivery import Draft
 from core.access import Action, may
@@ -27,7 +27,6 @@ from promises.store import NewPromise
 
 LONGEST = 16_000  # characters of a description
 HIGHEST = 1_000
-UNDECIDED = (None, None)
 log = structlog.get_logger(__name__)
 
 
@@ -190,9 +189,7 @@ class Promises:
         return settled
 
     def _cancel(self, connection: Connection, promise_id: int, asker: Asker) -> tuple[Promise, Settled | None]:
-        promise = _own(connection, promise_id, asker, "cancel")
-        if promise.every is not None:
-            promise = store.last_occurrence(connection, promise)
+        promise = _standing(connection, _own(connection, promise_id, asker, "cancel"))
         if promise.status is Status.CANCELLED:
             return promise, None  # also: this very wish, asked again after a restart
         if promise.status.is_settled:
@@ -236,6 +233,15 @@ def _check_can_be_retried(connection: Connection, promise: Promise) -> None:
         raise RequestError(f"Promise #{promise.id} follows #{lead.id}, which is {lead.status}: retry that one first.")
 
 
+def _standing(connection: Connection, promise: Promise) -> Promise:
+    """Where a repeated promise stands now, by the number of any occurrence.
+
+    One that was retried by itself is repeated no more: a cancel means itself while it is open, and when it was that.
+    """
+    is_errand = promise.every is None and (not promise.status.is_settled or promise.cancel_requested_by is not None)
+    return promise if is_errand else store.last_occurrence(connection, promise)
+
+
 def _note(connection: Connection, call: Call | None, promise: Promise) -> None:
     """Let the tool call that had this effect have its step in the same transaction."""
     if call is not None and call.note is not None:
@@ -260,7 +266,7 @@ def _asked(connection: Connection, promise_id: int, asker: Asker, question: int 
         raise NotAllowed(f"A {asker.role} may not decide that in {asker.workspace}: ask an owner.")
     if promise.waiting_for is not WaitingFor.APPROVAL:
         raise RequestError(f"Promise #{promise_id} waits for nobody's approval: it is {promise.status}.")
-    if question is not None and consent_store.decision_of(connection, promise_id, question) != UNDECIDED:
+    if question is not None and question != question_store.newest(connection, promise_id):
         raise RequestError(f"Promise #{promise_id} asks something else by now: answer its newest question.")
 
 

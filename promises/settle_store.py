@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Text,
     and_,
@@ -23,11 +25,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from conversations import delivery_store
+from conversations import delivery_store, question_store
 from conversations.delivery import Draft
 from core.schema import Moment, promise_dependencies, promises, results
 from promises import store, wording
-from promises.promise import Ending, Lease, Promise, Status, WaitingFor
+from promises.promise import DEATHS, Ending, Lease, Promise, Status, WaitingFor
 from promises.schedule import next_occurrence
 from promises.store import HAS_OPEN_DEPENDENCY, read
 from runtime import store as run_store
@@ -123,52 +125,48 @@ def _let_next_write(connection: Connection, workspace: str, now: datetime) -> li
 
 def cancel_unstarted(connection: Connection, promise_id: int, by: str, now: datetime) -> Settled | None:
     """Cancel what nobody works on; None when it is under work or settled."""
-    row = connection.execute(
-        update(promises)
-        .where(promises.c.id == promise_id, promises.c.status.in_(UNSTARTED))
-        .values(
-            status=Status.CANCELLED,
-            error_message=f"Cancelled by {by}.",
-            cancel_requested_at=now,
-            cancel_requested_by=by,
-            completed_at=now,
-            updated_at=now,
-            waiting_for=None,
-            not_before=None,
-        )
-        .returning(promises)
-    ).first()
-    if row is None:
-        return None
-    settled = _conclude(connection, read(row), None, now)
-    follow(connection, settled, now)
-    return settled
+    cancelled = {
+        "status": Status.CANCELLED,
+        "error_message": f"Cancelled by {by}.",
+        "cancel_requested_at": now,
+        "cancel_requested_by": by,
+    }
+    return _end_unstarted(connection, promises.c.id == promise_id, cancelled, now)
+
+
+def free(connection: Connection, lease: Lease, deaths: int, now: datetime) -> Settled | None:
+    """Let go what a worker held that is dead or late: it fails when too many died over it, unless it was cancelled."""
+    settled = settle(connection, lease, Ending(Status.PENDING, deaths=deaths), now)
+    if settled is None or settled.promise.status is not Status.PENDING or settled.promise.deaths < DEATHS:
+        return settled
+    told = {"status": Status.FAILED, "error_message": f"Its worker died {DEATHS} times over it."}
+    failed = _end_unstarted(connection, promises.c.id == lease.promise_id, told, now)
+    assert failed is not None, "it was let go in this very transaction"
+    failed.ring += settled.ring
+    _repeat(connection, failed.promise, now)
+    return failed
 
 
 def fail_unapproved(connection: Connection, promise_id: int, reason: str, now: datetime) -> Settled | None:
     """End what waits for an approval that it did not get; None when it does not wait for one."""
-    row = connection.execute(
-        update(promises)
-        .where(
-            promises.c.id == promise_id,
-            promises.c.status == Status.WAITING,
-            promises.c.waiting_for == WaitingFor.APPROVAL,
-        )
-        .values(
-            status=Status.FAILED,
-            error_message=reason,
-            completed_at=now,
-            updated_at=now,
-            waiting_for=None,
-            not_before=None,
-        )
-        .returning(promises)
-    ).first()
+    which = and_(promises.c.id == promise_id, promises.c.waiting_for == WaitingFor.APPROVAL)
+    settled = _end_unstarted(connection, which, {"status": Status.FAILED, "error_message": reason}, now)
+    if settled is not None:
+        _repeat(connection, settled.promise, now)
+    return settled
+
+
+def _end_unstarted(
+    connection: Connection, which: ColumnElement[bool], values: Mapping[str, Any], now: datetime
+) -> Settled | None:
+    ended = {**values, "completed_at": now, "updated_at": now, "waiting_for": None, "not_before": None}
+    unstarted = update(promises).where(which, promises.c.status.in_(UNSTARTED))
+    row = connection.execute(unstarted.values(ended).returning(promises)).first()
     if row is None:
         return None
+    question_store.void(connection, row.id, now)
     settled = _conclude(connection, read(row), None, now)
     follow(connection, settled, now)
-    _repeat(connection, settled.promise, now)
     return settled
 
 
@@ -233,7 +231,7 @@ def _conclude(connection: Connection, promise: Promise, draft: Draft | None, now
     if promise.status.is_settled:
         if draft is None:
             settled.promise = promise = _with_evidence(connection, promise)
-        _tell(connection, promise, draft or _told_by_default(promise), now)
+        _tell(connection, promise, wording.tell_late_cancel(promise, draft or _told_by_default(promise)), now)
         settled.told = True
     return settled
 
@@ -248,8 +246,9 @@ def _with_evidence(connection: Connection, promise: Promise) -> Promise:
 
 
 def _repeat(connection: Connection, promise: Promise, now: datetime) -> None:
-    """A repeated promise comes again, whatever became of it, unless somebody cancelled it."""
-    if promise.status in {Status.COMPLETED, Status.FAILED} and (fires := next_occurrence(promise, now)):
+    """A repeated promise comes again, whatever became of it, unless somebody cancelled it, also too late."""
+    is_wanted = promise.status is not Status.CANCELLED and promise.cancel_requested_by is None
+    if promise.status.is_settled and is_wanted and (fires := next_occurrence(promise, now)):
         store.repeat(connection, promise, fires, now)
 
 
@@ -318,6 +317,7 @@ def _fail_followers(connection: Connection, promise_id: int, reason: str, now: d
     )
     followers = [read(row) for row in connection.execute(failed, {"after": promise_id}).all()]
     for follower in followers:
+        question_store.void(connection, follower.id, now)
         _tell(connection, follower, wording.tell_failed(follower, reason), now)
     return [follower.id for follower in followers]
 

@@ -15,6 +15,7 @@ from core.message import Chat
 from core.protocols import Asker, Call, PromiseOrder
 from core.schema import Moment, promise_dependencies, promises, results
 from promises.promise import Lease, Promise, Status, WaitingFor
+from promises.schedule import FIRST
 
 HIGHEST_NUMBER = 2**63 - 1  # that a table can hold
 AHEAD = timedelta(minutes=1)  # more than clocks are usually corrected by
@@ -87,13 +88,25 @@ def _values(new: NewPromise, now: datetime) -> dict[str, Any]:
 
 def repeat(connection: Connection, former: Promise, at: datetime, now: datetime) -> int:
     """Write the next occurrence of a repeated promise; its number."""
+    series = {name: value for name, value in former.metadata.items() if name in OF_A_SERIES}
     copied = select(
         *(promises.c[name] for name in COPIED),
         promises.c.id,
         *(literal(value) for value in (Status.WAITING.value, WaitingFor.SCHEDULE.value, new_run_id())),
         *(literal(moment, Moment()) for moment in (at, at, now, now)),
+        literal(series, promises.c.metadata.type),
     ).where(promises.c.id == former.id)
-    given = ("former_id", "status", "waiting_for", "run_id", "not_before", "due_at", "created_at", "updated_at")
+    given = (
+        "former_id",
+        "status",
+        "waiting_for",
+        "run_id",
+        "not_before",
+        "due_at",
+        "created_at",
+        "updated_at",
+        "metadata",
+    )
     made = insert(promises).from_select([*COPIED, *given], copied).returning(promises.c.id)
     return connection.execute(made).scalar_one()
 
@@ -168,7 +181,7 @@ def leases(connection: Connection) -> list[Lease]:
     """Who holds what."""
     query = select(promises).where(promises.c.status == Status.IN_PROGRESS)
     return [
-        Lease(row.id, row.run_id, row.epoch, row.owner, row.lease_until, row.updated_at, row.deaths)
+        Lease(row.id, row.run_id, row.epoch, row.owner, row.lease_until, row.updated_at)
         for row in connection.execute(query)
     ]
 
@@ -228,10 +241,11 @@ def _first(row: Row[Any] | None) -> Promise | None:
 PLAIN = tuple(
     name for name in Promise.__slots__ if name not in {"chat", "status", "role", "waiting_for", "evidence", "metadata"}
 )
-# What an occurrence has of the one before it.
+# What an occurrence has of the one before it; of its notes only these.
 COPIED = (
-    *("chat_id", "front", "message_id", "task_description", "task_type", "priority", "metadata", "every", "zone"),
+    *("chat_id", "front", "message_id", "task_description", "task_type", "priority", "every", "zone"),
     *("workspace", "requester_id", "requester_name", "role"),
 )
+OF_A_SERIES = (FIRST,)
 # A row's columns before anybody has worked on it.
 UNTOUCHED: Mapping[str, Any] = {**dict.fromkeys(PLAIN), "evidence": None, "attempts": 0, "deaths": 0, "epoch": 0}

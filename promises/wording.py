@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from conversations.buttons import cancel_button, diff_button, retry_button
@@ -101,6 +102,15 @@ def tell_cancelled(promise: Promise) -> Draft:
     text = _paragraphs(head, again, done, tell_evidence(promise.evidence))
     buttons = (*retry_button(promise.id), *_offer_diff(promise, promise.evidence))
     return _draft(promise, "notice", text, buttons=buttons)
+
+
+def tell_late_cancel(promise: Promise, draft: Draft) -> Draft:
+    """What came to another end although somebody had cancelled it is told with that."""
+    if promise.cancel_requested_by is None or promise.status is Status.CANCELLED:
+        return draft
+    again = " It is not repeated any more." if promise.every else ""
+    late = f"{promise.cancel_requested_by} cancelled it, but it was over by then.{again}"
+    return replace(draft, tail=_paragraphs(draft.tail, late))
 
 
 def tell_retried(promise: Promise, *, is_anew: bool, left: tuple[int, ...]) -> str:

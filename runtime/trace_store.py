@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from sqlalchemy import Connection, Row, exists, select
 
 from core.errors import Unknown
 from core.schema import llm_calls, promises, runs, steps, turns
@@ -114,7 +114,15 @@ def is_spent(connection: Connection, run_id: str, *, was_judged: bool) -> bool:
     status = connection.execute(select(runs.c.status).where(runs.c.id == run_id)).scalar()
     if status != "failed":
         return status == "done" and was_judged
-    last = select(func.max(steps.c.ended_at)).where(steps.c.run_id == run_id).scalar_subquery()
-    is_lost = exists().where(llm_calls.c.run == run_id, or_(last.is_(None), llm_calls.c.started_at > last))
     is_open = exists().where(steps.c.run_id == run_id, steps.c.status == StepStatus.INTENT)
-    return not connection.execute(select(is_lost | is_open)).scalar()
+    return not (_is_unanswered(connection, run_id) or connection.execute(select(is_open)).scalar())
+
+
+def _is_unanswered(connection: Connection, run_id: str) -> bool:
+    """Whether the last request to the model came to nothing, or its answer to no step: by the order of the rows, for
+    the clock may have been set meanwhile. Only an answer and the step next to it are compared by their times."""
+    of_run = select(llm_calls.c.outcome, llm_calls.c.started_at).where(llm_calls.c.run == run_id)
+    call = connection.execute(of_run.order_by(llm_calls.c.number.desc()).limit(1)).first()
+    ended = select(steps.c.ended_at).where(steps.c.run_id == run_id, steps.c.ended_at.is_not(None))
+    last = connection.execute(ended.order_by(steps.c.id.desc()).limit(1)).scalar()
+    return call is not None and (call.outcome != "ok" or last is None or call.started_at > last)

@@ -132,8 +132,7 @@ class LedgerPromises:
         )
 
     async def cancel(self, promise_id: int) -> PromiseView:
-        promise = await self._find(promise_id)
-        return promise.view if promise.status.is_settled else await self.promises.cancel(promise_id, _owner_of(promise))
+        return await self.promises.cancel(promise_id, _owner_of(await self._find(promise_id)))
 
     async def retry(self, promise_id: int) -> PromiseView:
         return await self.promises.retry(promise_id, _owner_of(await self._find(promise_id)), None)

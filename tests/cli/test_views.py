@@ -60,7 +60,6 @@ def test_a_result_is_shown_whole_in_place_of_its_beginning() -> None:
     [
         ("cancelled", "Promise #7 is cancelled."),
         ("in_progress", "Promise #7 is being cancelled."),
-        ("completed", "Promise #7 is completed already."),
     ],
 )
 def test_p5_a_cancel_says_what_became_of_it(status: str, sentence: str) -> None:

@@ -177,9 +177,14 @@ class Asked:
 
     async def put(self, chat: Chat, *, parked: bool = False) -> int:
         """The number of the message that asks."""
-        stage, now = self.stage, self.stage.clock.now()
+        stage = self.stage
         asker = Asker(chat, None, MAX.id, "Max", Role.MEMBER, "Dev")
-        promise = await make_promise(stage.database, stage.clock, asker, f"task {now}", None)
+        promise = await make_promise(stage.database, stage.clock, asker, f"task {stage.clock.now()}", None)
+        return await self.ask(chat, promise, parked=parked)
+
+    async def ask(self, chat: Chat, promise: int, *, parked: bool = False) -> int:
+        """One more question of the promise; the number of its message."""
+        stage, now = self.stage, self.stage.clock.now()
         row: dict[str, Any] = {
             "run_id": "r",
             "key": "1:c",
@@ -218,6 +223,28 @@ async def test_p11_a_reaction_to_an_open_question_decides_it(stage: Stage, parke
     assert told.text.startswith("Promise #1 goes on" if says == "/approve" else "Promise #1 is failed")
     assert told.reply_to == number
     assert [row.text for row in await stage.rows("messages")] == [f"{says} 1?1"]
+
+
+@pytest.mark.parametrize("parked", [False, True])
+@pytest.mark.parametrize(("says", "decided"), [("approve", "granted"), ("refuse 1", "refused")])
+async def test_p11_a_word_to_a_question_means_that_one_whatever_was_asked_since(
+    stage: Stage, parked: bool, says: str, decided: str
+) -> None:
+    asked = Asked(stage)
+    number = await asked.put(DEV, parked=parked)
+    await stage.put("consents", decision="void")
+    await asked.ask(DEV, 1)
+    await stage.say(DEV, OLGA, says, reply_to=number)
+    await stage.quiet()
+    assert stage.promises.decided == [(decided, 1, 1)]
+
+
+async def test_p11_a_word_that_names_another_promise_answers_no_question_of_this_one(stage: Stage) -> None:
+    number = await Asked(stage).put(DEV)
+    for says, replied in (("approve 7", number), ("approve 1", None), ("approve", number - 1)):
+        await stage.say(DEV, OLGA, says, reply_to=replied)
+        await stage.quiet()
+    assert stage.promises.decided == [("granted", 7, None), ("granted", 1, None), ("granted", 1, None)]
 
 
 async def test_p11_a_reaction_to_anything_else_is_nothing(stage: Stage) -> None:

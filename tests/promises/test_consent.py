@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from conversations import question_store
 from core.errors import ConsentNeeded, NotAllowed, RequestError, Unknown
 from core.message import Chat
 from core.protocols import Parked
@@ -127,6 +128,46 @@ async def test_p11_what_waits_for_approval_can_be_cancelled(stage: Stage) -> Non
     await stage.service.cancel(number, MEMBER)
     with pytest.raises(RequestError, match="it is cancelled"):
         await stage.service.grant(number, BOSS)
+
+
+async def test_p11_what_was_cancelled_asks_nothing_any_more(stage: Stage) -> None:
+    number = await stage.make("write it", replace(OWNER, chat=Chat("bot:7", "-10")))
+    await stage.keep(number, replace_tool(NEEDED, "write_file", {"path": "a", "text": "b"}))
+    await stage.run_sql("UPDATE deliveries SET status = 'sent', message_id = 100 + id")
+    run = (await stage.row(number)).run_id
+    await stage.service.cancel(number, OWNER)
+    assert [row.decision for row in await asked(stage)] == ["void"]
+    told = {row.kind: (row.status, row.buttons) for row in await stage.told()}
+    assert told["ack"] == told["question 1"] == ("ready", None)
+    assert await stage.database.read(lambda connection: question_store.open_on(connection, "bot:7")) == []
+    assert await stage.database.read(lambda connection: question_store.wanted_by(connection, run)) is None
+
+
+async def asks_twice(stage: Stage) -> int:
+    """A promise that was cancelled while it asked, and after a retry asks something else."""
+    number = await parked(stage)
+    await stage.service.cancel(number, MEMBER)
+    await stage.service.retry(number, MEMBER, None)
+    await stage.keep(number, ConsentNeeded("run_command", {"command": "rm -rf ."}, "1:b", "other"))
+    return number
+
+
+@pytest.mark.parametrize("left", ["'void'", "NULL"])
+async def test_p11_a_word_to_the_question_of_before_a_retry_allows_nothing(stage: Stage, left: str) -> None:
+    number = await asks_twice(stage)
+    await stage.run_sql(f"UPDATE consents SET decision = {left} WHERE id = 1")
+    for decide in (stage.service.grant, stage.service.refuse):
+        with pytest.raises(RequestError, match="asks something else by now"):
+            await decide(number, BOSS, 1)
+    assert (await stage.service.grant(number, BOSS)).status == "pending"
+    assert [row.decision for row in await asked(stage)] == ["void", "granted"]
+
+
+async def test_p11_a_refusal_names_what_was_asked_last_alone(stage: Stage) -> None:
+    number = await asks_twice(stage)
+    view = await stage.service.refuse(number, BOSS)
+    assert (view.status, view.error_message) == ("failed", "Bo refused `run_command`.")
+    assert [row.decision for row in await asked(stage)] == ["void", "refused"]
 
 
 async def test_p11_work_cancelled_before_it_asks_does_not_ask(stage: Stage) -> None:

@@ -337,7 +337,8 @@ async def test_p5_work_that_ended_before_it_heard_is_completed(stage: Stage) -> 
     stage.work.ends.put_nowait(Outcome("done"))
     await keeping
     assert (await stage.row(number)).status == "completed"
-    assert len(await stage.told("result", "notice")) == 1
+    [told] = await stage.told("result", "notice")
+    assert told.text.endswith("done\n\nOlga cancelled it, but it was over by then.")
 
 
 async def test_p5_cancelled_work_that_would_be_tried_again_is_cancelled(stage: Stage) -> None:

@@ -117,12 +117,18 @@ async def test_p3_a_worker_that_only_slept_past_its_lease_counts_as_no_death(sta
     assert ((row := await stage.row(number)).status, row.deaths) == ("pending", 0)
 
 
-async def test_p5_a_cancelled_promise_of_a_dead_worker_is_cancelled(stage: Stage) -> None:
-    number = await stage.make()
+@pytest.mark.parametrize("deaths", [0, 2])
+async def test_p5_a_cancelled_promise_of_a_dead_worker_is_cancelled(stage: Stage, deaths: int) -> None:
+    number = await stage.make("look", every="1h")
+    await stage.run_sql(f"UPDATE promises SET status = 'pending', not_before = NULL, deaths = {deaths}")
     await stage.begin(number, stage.keeper(str(DEAD)))
     await stage.service.cancel(number, OWNER)
     await stage.reconciler.reconcile()
-    assert (await stage.row(number)).status == "cancelled"
+    row = await stage.row(number)
+    assert (row.status, row.error_message, row.deaths) == ("cancelled", "Cancelled by Olga.", deaths + 1)
+    [notice] = await stage.told("notice", "result")
+    assert notice.text == "Promise #1 is cancelled: look\n\nIt is not repeated any more."
+    assert await stage.database.read(lambda connection: store.find(connection, number + 1)) is None
     assert len(await stage.told("notice")) == 1
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
+from conversations import turn_store
 from core.schema import (
     attachments,
     audit,
@@ -72,6 +73,29 @@ async def test_p12_after_ninety_days_all_that_is_settled_is_forgotten(told: Stag
     told.time.advance(1)
     await forget(told)
     assert {table: size for table, size in (await sizes(told)).items() if size} == {"chats": 1}
+
+
+async def test_p12_the_run_that_a_joining_message_superseded_is_forgotten_with_its_turn(stage: Stage) -> None:
+    await add_turn(stage, 1, message_id=41)
+    turn = await stage.database.read(lambda connection: turn_store.find(connection, 1))
+    assert turn is not None
+    await stage.database.write("join", lambda connection: turn_store.begin_anew(connection, turn))
+    again = await stage.database.read(lambda connection: turn_store.find(connection, 1))
+    assert again is not None
+    now = stage.clock.now()
+    await add(stage, runs, id=again.run_id, agent="v", workspace="psy", turn_id=1, status="done", started_at=now)
+    await stage.database.write(
+        "more", lambda connection: connection.execute(insert(runs), [stray(n, now) for n in range(5)])
+    )
+    stage.time.advance(91 * DAY)
+    await forget(stage, size=2)
+    assert {table for table, size in (await sizes(stage)).items() if size} == set()
+
+
+def stray(number: int, now: Any) -> dict[str, Any]:
+    """A run whose promise is gone."""
+    kept = {"agent": "v", "workspace": "psy", "status": "done", "started_at": now}
+    return {"id": f"run_{number}", "promise_id": 900 + number, **kept}
 
 
 async def test_p12_the_chats_floor_is_the_newest_that_was_forgotten(told: Stage) -> None:

@@ -11,11 +11,15 @@ from sqlalchemy import func, insert, select
 from core.errors import ModelRefused, NotAllowed, RequestError, Unknown
 from core.message import Chat
 from core.schema import promises, runs, turns
+from promises import store
 from promises.keeper import Outcome
+from promises.wording import LONGEST_KEPT
 from tests.promises.stage import CHAT, GUEST, MEMBER, OWNER, STRANGER, Stage, call
 from tests.promises.test_retention import DAY, forget
 
 REFUSED = ModelRefused("The key is not accepted.")
+LONG = "x" * (LONGEST_KEPT + 1)
+RAN = ({"kind": "command", "command": "ls", "exit_code": 0},)
 ELSEWHERE = replace(OWNER, chat=Chat("local", "other"))
 
 
@@ -76,6 +80,17 @@ async def test_p5_what_was_cancelled_goes_on_and_can_be_cancelled_again(stage: S
     row = await stage.row(number)
     assert (row.status, row.cancel_requested_at, row.cancel_requested_by) == ("pending", None, None)
     assert (await stage.keep(number, Outcome("done"))).status == "completed"
+
+
+@pytest.mark.parametrize("said", ["short", LONG])
+async def test_p3_the_result_that_is_kept_whole_is_that_of_the_attempt_which_completed(stage: Stage, said: str) -> None:
+    number = await stage.make("count the files", task_type="code")
+    assert (await stage.keep(number, Outcome(f"I saw nothing. {LONG}"))).status == "failed"
+    await stage.service.retry(number, OWNER, None)
+    assert await stage.database.read(lambda connection: store.result_of(connection, number)) is None
+    row = await stage.keep(number, Outcome(said, RAN))
+    assert (row.status, row.error_message) == ("completed", None)
+    assert await stage.database.read(lambda connection: store.result_of(connection, number)) == said
 
 
 async def test_p9_a_run_that_came_to_its_own_end_is_not_repeated_but_begun_anew(stage: Stage) -> None:
@@ -177,6 +192,35 @@ async def test_p7_an_occurrence_whose_next_one_waits_is_retried_by_itself(stage:
     assert (await stage.row(number)).every is None
     assert (await stage.keep(number, Outcome("done"))).status == "completed"
     assert ((following := await stage.row(number + 1)).former_id, following.every) == (number, "1d")
+
+
+async def test_p7_what_a_retry_notes_of_an_occurrence_is_nothing_to_the_next_one(stage: Stage) -> None:
+    number = await stage.make("daily", every="1d")
+    await add_run(stage, (await stage.row(number)).run_id, "done")
+    await stage.service.cancel(number, OWNER)
+    await stage.run_sql("UPDATE promises SET status = 'failed'")
+    await stage.service.retry(number, OWNER, call())
+    assert (await stage.row(number)).metadata["former_runs"]
+    stage.time.advance(DAY)
+    await stage.reconciler.reconcile()
+    await stage.keep(number, Outcome("done"))
+    assert (await stage.row(number + 1)).metadata == {"first": "2026-01-02T00:00:00+00:00"}
+
+
+async def test_p5_a_cancel_of_what_is_retried_by_itself_means_that_and_then_its_series(stage: Stage) -> None:
+    number = await stage.make("daily", every="1d")
+    stage.time.advance(DAY)
+    await stage.reconciler.reconcile()
+    await stage.keep(number, REFUSED)
+    for _ in range(2):
+        await stage.service.retry(number, OWNER, None)
+        for _ in range(2):  # the second time: this very wish, asked again after a restart
+            assert (await stage.service.cancel(number, OWNER)).id == number
+    await stage.service.retry(number, OWNER, None)
+    assert (await stage.keep(number, Outcome("done"))).status == "completed"
+    assert (await stage.row(number + 1)).status == "waiting"
+    view = await stage.service.cancel(number, OWNER)
+    assert (view.id, view.status) == (number + 1, "cancelled")
 
 
 async def test_a9_who_may_retry(stage: Stage) -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from core.errors import Busy, RequestError, Unknown
+from core.errors import Busy, ModelRefused, RequestError, Unknown
 from core.schema import promises
 from promises.bell import HueyBell
 from promises.keeper import Outcome
@@ -202,6 +202,25 @@ async def test_p7_cancelling_an_occurrence_ends_the_schedule(stage: Stage) -> No
     assert len(await _all(stage)) == 1
     [notice] = await stage.told("notice")
     assert notice.text == "Promise #1 is cancelled: look\n\nIt is not repeated any more."
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "told"),
+    [(Outcome("seen"), "completed", "is done: look\n\nseen"), (ModelRefused("No."), "failed", "failed: look\n\nNo.")],
+)
+async def test_p5_what_was_cancelled_too_late_is_told_so_and_repeated_no_more(
+    stage: Stage, end: Outcome | ModelRefused, status: str, told: str
+) -> None:
+    number = await stage.make("look", every="1h")
+    await _let_start(stage, number)
+    keeping = await stage.begin(number, stage.keeper())
+    await stage.service.cancel(number, OWNER)
+    stage.work.ends.put_nowait(end)
+    await keeping
+    assert [row.status for row in await _all(stage)] == [status]
+    [result] = await stage.told("result", "notice")
+    late = "Olga cancelled it, but it was over by then. It is not repeated any more."
+    assert result.text == f"Promise #1 {told}\n\n{late}"
 
 
 async def test_p5_any_occurrence_means_the_one_that_stands_now(stage: Stage) -> None:

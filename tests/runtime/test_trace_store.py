@@ -28,6 +28,9 @@ CALL = {"kind": "promise", "model": "m", "system_chars": 1, "prompt_chars": 1, "
         ("failed", ["error"], False),
         ("failed", ["call", "step", "call"], False),  # its answer was lost with the process
         ("failed", ["call", "step", "intent"], False),  # a tool did not return
+        ("failed", ["call", "step", "back", "error"], False),  # the clock was set back meanwhile
+        ("failed", ["call", "step", "back", "call", "step"], True),
+        ("failed", ["call", "step", "back", "call", "step", "call"], False),
         (None, [], False),
     ],
 )
@@ -35,8 +38,12 @@ async def test_p9_a_run_is_spent_when_going_on_would_end_it_the_same_way(
     database: Database, status: str | None, story: list[str], is_spent: bool
 ) -> None:
     rows: list[Any] = []
+    clock = START
     for second, what in enumerate(story):
-        at = START + timedelta(seconds=second)
+        clock -= timedelta(hours=1) if what == "back" else timedelta()
+        at = clock + timedelta(seconds=second)
+        if what == "back":
+            continue
         if what in {"step", "intent"}:
             key = {"run_id": "r", "key": f"k{second}", "kind": "tool", "name": "t", "started_at": at}
             ended = {"status": "done", "ended_at": at} if what == "step" else {"status": "intent"}

@@ -3,12 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from core.audit import Audit
 from core.clock import SystemClock
-from core.errors import Unknown
+from core.errors import RequestError, Unknown
 from core.events import Told, Watch
-from core.schema import audit, deliveries
+from core.schema import audit, deliveries, promises
+from promises import store
 from tests.conversations.stage import next_event
 from tests.web.installation import open_server, settings_in
 from web.doors import Grown, Question
@@ -51,6 +53,25 @@ async def test_p5_a_promise_is_retried_as_its_owner_and_shown_whole(tmp_path: Pa
             await doors.promises.retry(99)
     assert (again.status, kept.promise, appointment.promise) == ("waiting", again, again)
     assert (kept.workspace, kept.chat.key, kept.attempts, kept.result) == ("Garden", "page", 0, None)
+
+
+async def test_p5_a_cancel_means_what_the_chat_s_does_also_by_the_number_of_a_settled_promise(tmp_path: Path) -> None:
+    async with open_server(settings_in(tmp_path)) as (server, doors):
+        database, now = server.services.ground.database, SystemClock().now()
+        for question in ("/promise every=1w count", "/promise every=1w look"):
+            await doors.chat.ask(Question(question, workspace="Garden"), ignore)
+
+        def come_again(connection: Connection) -> None:
+            first = store.find(connection, 1)
+            assert first is not None
+            store.repeat(connection, first, now, now)
+            connection.execute(promises.update().where(promises.c.id < 3).values(status="completed"))
+
+        await database.write("test", come_again)
+        cancelled = await doors.promises.cancel(1)
+        with pytest.raises(RequestError, match="Promise #2 is completed already"):
+            await doors.promises.cancel(2)
+    assert (cancelled.id, cancelled.status) == (3, "cancelled")
 
 
 async def test_p5_a_retry_asked_for_in_the_chat_is_answered_by_the_promise(tmp_path: Path) -> None:
