@@ -23,7 +23,7 @@ from pathlib import Path
 
 from core.clock import SystemClock
 from core.settings import load_settings
-from promises import keeper, reconciler, retry_store
+from promises import keeper, retry_store, settle_store
 from scripts.experiments import plants
 from scripts.experiments.warmth import preload
 
@@ -88,7 +88,7 @@ def loosen() -> None:
     """What is no setting and would keep an experiment from dying often."""
     from conversations import turns
 
-    turns.DEATHS = reconciler.DEATHS = retry_store.DEATHS = DEATHS
+    turns.DEATHS = settle_store.DEATHS = retry_store.DEATHS = DEATHS
     keeper.BUSY_SECONDS = BUSY_SECONDS
 
 
