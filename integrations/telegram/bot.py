@@ -20,6 +20,7 @@ from integrations.telegram.bot_life import BotLife, BotPace
 from integrations.telegram.bot_line import JSON, BotLine
 from integrations.telegram.bot_refusals import words_of
 from integrations.telegram.bot_transfers import download, send_file
+from integrations.telegram.budget import Purpose
 from integrations.telegram.entities import to_bot_api
 from integrations.telegram.lifeline import Health
 
@@ -82,6 +83,7 @@ class Bot:
         return True
 
     async def send(self, part: Part) -> int:
+        await self._line.budget.enter(Purpose.ANSWER, part.chat)
         try:
             return await self._send(part, part.reply_to)
         except Undeliverable as refusal:
@@ -112,9 +114,9 @@ class Bot:
     ) -> None:
         number, _ = place_of(chat)
         said: dict[str, Any] = {"entities": _entities(entities), "reply_markup": _keyboard(buttons)}
-        editing = self._line.api.edit_message_text(text, number, message_id, **said)
+        await self._line.budget.enter(Purpose.CHANGE, chat)
         try:
-            await self._line.call(editing)
+            await self._line.call(self._line.api.edit_message_text(text, number, message_id, **said))
         except Undeliverable as refusal:
             self._raise_moved(chat, refusal)
             if NOT_MODIFIED not in words_of(refusal):
@@ -131,6 +133,7 @@ class Bot:
 
     async def react(self, chat: Chat, message_id: int, emoji: str | None) -> None:
         number, _ = place_of(chat)
+        await self._line.budget.enter(Purpose.DECORATION, chat)
         await self._line.call(self._line.api.set_message_reaction(number, message_id, emoji))
 
     async def decisions(self, chat: Chat, message_ids: Sequence[int]) -> list[Message]:
@@ -142,6 +145,7 @@ class Bot:
 
     async def show_typing(self, chat: Chat) -> None:
         number, topic = place_of(chat)
+        await self._line.budget.enter(Purpose.DECORATION, chat)
         await self._line.call(self._line.api.send_chat_action(number, "typing", message_thread_id=topic))
 
     async def sent_after(self, chat: Chat, message_id: int) -> list[Sent]:

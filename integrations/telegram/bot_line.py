@@ -17,9 +17,11 @@ from telegram.request import HTTPXRequest, RequestData
 
 from core.clock import Clock
 from core.edges import Edge, around
-from core.errors import Unreachable
+from core.errors import FloodWait, Unreachable
 from integrations.telegram.bot_access import BotAccess
+from integrations.telegram.bot_patience import BotPatience
 from integrations.telegram.bot_refusals import Patience, translate
+from integrations.telegram.budget import Budget, Rates
 
 T = TypeVar("T")
 JSON = dict[str, Any]
@@ -29,6 +31,7 @@ FILES = "/file/bot"
 GRACE_SECONDS = 5.0  # for a long poll's answer, beyond the time it was to wait
 UNSAID_PATIENCE = 30.0
 TOO_MANY = 429
+RATES = Rates(account=30.0, account_burst=60.0)  # Telegram says that bots may send about thirty messages a second
 BOOT = datetime(1970, 1, 1, tzinfo=UTC)  # as good as any other moment
 
 
@@ -52,22 +55,38 @@ class ServerClock:
 
 
 class BotRequest(HTTPXRequest):
-    """python-telegram-bot's HTTP with our edges, and with an error of its own for "wait"."""
+    """python-telegram-bot's HTTP with our edges and an error of its own for "wait"; what is to wait is not asked."""
 
-    def __init__(self, edge: Edge, clock: ServerClock) -> None:
+    def __init__(self, edge: Edge, clock: ServerClock, patience: BotPatience) -> None:
         hooks = {"event_hooks": {"response": [clock.learn]}}
         super().__init__(connect_timeout=CONNECT_SECONDS, pool_timeout=CONNECT_SECONDS, httpx_kwargs=hooks)
         self._edge = edge
+        self._patience = patience
 
     async def do_request(
         self, url: str, method: str, request_data: RequestData | None = None, *args: Any, **kwargs: Any
     ) -> tuple[int, bytes]:
         name = "download" if FILES in url else url.partition("?")[0].rpartition("/")[2]
+        chat = _chat_of(request_data)
+        self._check(name, chat)
         with around(self._edge, f"bot.{name}"):
             code, payload = await super().do_request(url, method, request_data, *args, **kwargs)
         if code == TOO_MANY:
-            raise Patience(_patience_of(payload))
+            seconds = _patience_of(payload)
+            self._patience.refused(name, chat, seconds)
+            raise Patience(seconds)
         return code, payload
+
+    def _check(self, name: str, chat: str | None) -> None:
+        try:
+            self._patience.check(name, chat)
+        except FloodWait as wait:
+            raise Patience(wait.seconds) from wait
+
+
+def _chat_of(asked: RequestData | None) -> str | None:
+    chat = asked.parameters.get("chat_id") if asked else None
+    return None if chat is None else str(chat)
 
 
 def _patience_of(payload: bytes) -> float:
@@ -78,12 +97,17 @@ def _patience_of(payload: bytes) -> float:
 
 
 class BotLine:
-    """`api` makes the requests; `call` sends one, waits at most `seconds` and raises FrontError's children."""
+    """`api` makes the requests; `call` sends one, waits at most `seconds` and raises FrontError's children.
+
+    Before a call that a chat sees its turn is waited for in the `budget`.
+    """
 
     def __init__(self, access: BotAccess, seconds: float, clock: Clock) -> None:
         self.clock = ServerClock(clock)
+        self.budget = Budget(clock, RATES)
         self._seconds = seconds
-        self._sending, self._fetching = (BotRequest(access.edge, self.clock) for _ in range(2))
+        patience = BotPatience(self.budget)
+        self._sending, self._fetching = (BotRequest(access.edge, self.clock, patience) for _ in range(2))
         self.api = telegram.Bot(
             access.token, f"{access.api}/bot", f"{access.api}{FILES}", self._sending, self._fetching
         )

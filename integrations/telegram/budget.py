@@ -1,4 +1,4 @@
-"""One budget of calls for the account and for each chat: answers go before decoration, and nothing is hammered."""
+"""One budget of calls for an account or bot and for each chat: answers go first, and nothing is hammered."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Bucket:
 
 
 class Budget:
-    """`enter` before a call that a chat sees; `check` and `refused` around every call, by the name of its kind."""
+    """`enter` before a call that a chat sees; `check` and `refused` around every call, by what its kind is called."""
 
     def __init__(self, clock: Clock, rates: Rates | None = None) -> None:
         self._clock = clock
@@ -80,12 +80,18 @@ class Budget:
         for bucket in (self._account, self._bucket(chat)):
             bucket.level -= 1
 
-    def check(self, kind: str) -> None:
-        """Raise FloodWait, without asking Telegram, while this kind of call is to wait."""
-        self._raise_until(kind)
+    def check(self, *kinds: Hashable) -> None:
+        """Raise FloodWait, without asking Telegram, while a call of these kinds is to wait."""
+        left = max(self._seconds_left(kind) for kind in kinds)
+        if left > 0:
+            raise FloodWait(left)
 
-    def refused(self, kind: str, seconds: float) -> None:
-        """Telegram wants to wait before the next call of this kind, whatever the chat."""
+    def waiting(self) -> list[Hashable]:
+        """The kinds that are to wait now."""
+        return [kind for kind in list(self._until) if self._seconds_left(kind) > 0]
+
+    def refused(self, kind: Hashable, seconds: float) -> None:
+        """Telegram wants to wait before the next call of this kind."""
         now = self._clock.boot()
         self._until[kind] = now + seconds
         self._account.seconds_until(now, 0.0)
@@ -100,12 +106,7 @@ class Budget:
         if purpose is Purpose.ANSWER and (left := self._seconds_left(chat)) > 0:
             raise SlowMode(left)
         if purpose is Purpose.DECORATION:
-            for kind in ANSWERS:
-                self._raise_until(kind)
-
-    def _raise_until(self, key: Hashable) -> None:
-        if (left := self._seconds_left(key)) > 0:
-            raise FloodWait(left)
+            self.check(*ANSWERS)
 
     def _seconds_left(self, key: Hashable) -> float:
         left = self._until.get(key, 0.0) - self._clock.boot()

@@ -173,11 +173,36 @@ async def test_unknown_places_and_messages_are_named(front: Front) -> None:
         await front.bot.send(Part(front.home.chat(front.home.world.person("Eve")), "no"))
 
 
-async def test_a_flood_wait_says_how_long(front: Front) -> None:
-    front.home.world.faults.flood_wait(7, front.home.person, "sendMessage")
+async def test_b2_a_flood_wait_says_how_long_and_nobody_asks_there_again_meanwhile(front: Front) -> None:
+    home, bot = front.home, front.bot
+    group = home.chat(home.world.group("Dev", [home.anna, home.person]))
+    home.world.faults.flood_wait(7, home.person, "sendMessage")
     with pytest.raises(FloodWait) as caught:
-        await front.bot.send(Part(front.dm, "no"))
+        await bot.send(Part(front.dm, "no"))
     assert caught.value.seconds == 7
+    for call in (
+        bot.send(Part(front.dm, "no")),
+        bot.edit(front.dm, front.number, "no", []),
+        bot.react(front.dm, front.number, "👍"),
+        bot.show_typing(front.dm),
+    ):
+        with pytest.raises(FloodWait, match=r"wait \d s"):
+            await call
+    calls = [len(home.world.ledger.calls(method, home.person)) for method in ("sendMessage", "editMessageText")]
+    assert (calls, home.world.ledger.did("typing", home.person)) == ([1, 0], [])
+    await bot.show_typing(group)
+    await bot.send(Part(group, "elsewhere"))
+    assert front.told() == ["elsewhere"]
+
+
+async def test_b2_a_reaction_that_is_to_wait_holds_back_no_answer(front: Front) -> None:
+    front.home.world.faults.flood_wait(600, front.home.person, "setMessageReaction")
+    with pytest.raises(FloodWait):
+        await front.bot.react(front.dm, front.number, "👀")
+    with pytest.raises(FloodWait):
+        await front.bot.show_typing(front.dm)
+    await front.bot.send(Part(front.dm, "answer"))
+    assert front.told() == ["answer"]
 
 
 async def test_p3_only_what_never_left_is_known_to_have_done_nothing(front: Front) -> None:
