@@ -5,22 +5,32 @@ from __future__ import annotations
 import httpx
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, TelegramError
 
-from core.errors import FloodWait, SessionError, Undeliverable, Unreachable, Unsent, ValorError
+from core.errors import Closed, FloodWait, SessionError, Undeliverable, Unreachable, Unsent, ValorError
 
 ADVICE = "take the present one from @BotFather, put it into .env as TELEGRAM_BOT_TOKEN, and restart"
 NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-# The words of the Bot API, of which each refusal holds some.
+# The words of the Bot API, of which each refusal holds some. The whole chat is shut:
+CLOSED = {
+    "blocked by the user": "The person has blocked the bot: only they can unblock it, in their chat with it.",
+    "can't initiate conversation": "The bot may not write first: the person must write to it once.",
+    "user is deactivated": "The person's account is deleted: take them out of the configuration.",
+    "send messages to bots": "Bots cannot write to bots: take this one out of the configuration.",
+    "was kicked": "The bot was removed from this chat: an admin there must add it again.",
+    "is not a member": "The bot is no longer a member of this chat: an admin there must add it again.",
+    "channel_private": "The bot is no longer a member of this chat: an admin there must add it again.",
+    "chat not found": "The bot does not know this chat: somebody there must add the bot, or write to it.",
+    "chat was deleted": "The group is deleted: take it out of the configuration.",
+    "chat was deactivated": "The group is deleted: take it out of the configuration.",
+    "rights to send text messages": "The bot may not write in this chat: an admin there must allow it to.",
+    "no rights to send a message": "The bot may not write in this chat: an admin there must allow it to.",
+    "chat_write_forbidden": "The bot may not write in this chat: an admin there must allow it to.",
+    "chat_send_plain_forbidden": "The bot may not write texts in this chat: an admin there must allow it to.",
+    "user_banned_in_channel": "The bot is banned from writing in this chat: an admin there must lift that.",
+    "chat_restricted": "Telegram has restricted this chat: wait, or take it out of the configuration.",
+}
+# This part, or this change:
 SENTENCES = {
-    "blocked by the user": "The person has blocked the bot.",
-    "can't initiate conversation": "The person must write to the bot first.",
-    "user is deactivated": "The person's account is deleted.",
-    "bot can't send messages to bots": "Bots cannot write to bots.",
-    "was kicked": "The bot is no longer a member of this chat.",
-    "is not a member": "The bot is no longer a member of this chat.",
-    "chat not found": "The bot does not know this chat.",
-    "not enough rights": "The bot may not do this in this chat: make it an administrator, or allow it to write.",
-    "have no rights": "The bot may not write in this chat.",
-    "chat_write_forbidden": "The bot may not write in this chat.",
+    "not enough rights": "The bot may not do this in this chat: an admin there must give it the right.",
     "message to edit not found": "The message does not exist any more.",
     "message to react not found": "The message does not exist any more.",
     "message can't be edited": "The message cannot be changed any more.",
@@ -69,12 +79,17 @@ def translate(error: BaseException) -> ValorError:
         case ChatMigrated():
             return Undeliverable(f"The group has become the supergroup {error.new_chat_id}.")
         case BadRequest() | Forbidden():
-            return Undeliverable(_sentence(error.message))
+            return _refusal(error.message)
         case _:
             said = f"The Bot API did not answer: {str(error) or type(error).__name__}."
             return Unsent(said) if isinstance(error.__cause__, NEVER_LEFT) else Unreachable(said)
 
 
-def _sentence(words: str) -> str:
-    known = (sentence for part, sentence in SENTENCES.items() if part in words.lower())
-    return next(known, f"Telegram refused it: {words}.")
+def _refusal(words: str) -> Undeliverable:
+    if (shut := _sentence(CLOSED, words)) is not None:
+        return Closed(shut)
+    return Undeliverable(_sentence(SENTENCES, words) or f"Telegram refused it: {words}.")
+
+
+def _sentence(known: dict[str, str], words: str) -> str | None:
+    return next((sentence for part, sentence in known.items() if part in words.lower()), None)

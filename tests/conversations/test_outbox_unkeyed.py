@@ -126,7 +126,7 @@ async def test_p3_a_repeat_that_has_failed_may_be_tried_again(stage: Stage) -> N
 
 
 async def test_b4_a_refused_send_is_a_dead_letter(stage: Stage) -> None:
-    stage.front.refuse("send", Undeliverable("The person has blocked the bot."))
+    stage.front.refuse("send", Undeliverable("The message is longer than Telegram takes."))
     await stage.owe(notice("hello"))
     await stage.quiet()
     assert (await only(stage)).status == "dead"

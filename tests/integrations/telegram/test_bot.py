@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.errors import FloodWait, Moved, SessionError, Undeliverable, Unreachable, Unsent
+from core.errors import Closed, FloodWait, Moved, SessionError, Undeliverable, Unreachable, Unsent
 from core.message import Chat, Entity, Move, Part
 from integrations.telegram.bot import Bot
 from integrations.telegram.bot_life import BotPace
@@ -148,9 +148,10 @@ async def test_b9_the_bot_is_proved_by_get_me_and_its_fetches(front: Front) -> N
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("Forbidden: bot was blocked by the user", "The person has blocked the bot."),
-        ("CHAT_WRITE_FORBIDDEN", "The bot is no longer a member of this chat."),
-        ("not enough rights to send text messages to the chat", "The bot may not do this"),
+        ("Forbidden: bot was blocked by the user", "The person has blocked the bot"),
+        ("CHAT_WRITE_FORBIDDEN", "The bot was removed from this chat"),
+        ("not enough rights to send text messages to the chat", "The bot may not write in this chat"),
+        ("not enough rights to send photos to the chat", "The bot may not do this"),
         ("SOMETHING_NEW", "Telegram refused it: Something_new."),
     ],
 )
@@ -158,6 +159,14 @@ async def test_what_is_refused_says_why(front: Front, name: str, sentence: str) 
     front.home.world.faults.error(name, person=front.home.person, method="sendMessage")
     with pytest.raises(Undeliverable, match=sentence):
         await front.bot.send(Part(front.dm, "no"))
+
+
+async def test_a_group_that_the_bot_was_thrown_out_of_is_closed(front: Front) -> None:
+    group = front.home.world.group("Dev", [front.home.anna, front.home.person])
+    front.home.world.leave(group, front.home.person)
+    with pytest.raises(Closed, match="an admin there must add it again"):
+        await front.bot.send(Part(front.home.chat(group), "no"))
+    assert front.told() == []
 
 
 async def test_unknown_places_and_messages_are_named(front: Front) -> None:
@@ -169,7 +178,7 @@ async def test_unknown_places_and_messages_are_named(front: Front) -> None:
         await front.bot.edit(front.dm, 9_999, "no", [])
     with pytest.raises(Undeliverable, match="does not exist any more"):
         await front.bot.react(front.dm, 9_999, "👍")
-    with pytest.raises(Undeliverable, match="write to the bot first"):
+    with pytest.raises(Undeliverable, match="the person must write"):
         await front.bot.send(Part(front.home.chat(front.home.world.person("Eve")), "no"))
 
 

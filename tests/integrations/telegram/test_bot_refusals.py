@@ -4,7 +4,7 @@ import httpx
 import pytest
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, TimedOut
 
-from core.errors import FloodWait, SessionError, Undeliverable, Unreachable, Unsent
+from core.errors import Closed, FloodWait, SessionError, Undeliverable, Unreachable, Unsent
 from integrations.telegram.bot_refusals import Patience, SecondPoller, translate
 
 
@@ -21,7 +21,18 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (Conflict("terminated by other getUpdates request"), SecondPoller, "409 Conflict"),
         (ChatMigrated(-1005), Undeliverable, "-1005"),
         (BadRequest("Message is too long"), Undeliverable, "longer than Telegram takes"),
-        (Forbidden("Forbidden: bot was kicked from the group chat"), Undeliverable, "no longer a member"),
+        (Forbidden("Forbidden: bot was kicked from the supergroup chat"), Closed, "an admin there must add it"),
+        (Forbidden("Forbidden: bot is not a member of the channel chat"), Closed, "an admin there must add it"),
+        (Forbidden("Forbidden: bot was blocked by the user"), Closed, "only they can unblock it"),
+        (Forbidden("Forbidden: bot can't initiate conversation with a user"), Closed, "the person must write to it"),
+        (Forbidden("Forbidden: user is deactivated"), Closed, "out of the configuration"),
+        (Forbidden("Forbidden: the group chat was deleted"), Closed, "out of the configuration"),
+        (BadRequest("Not enough rights to send text messages to the chat"), Closed, "an admin there must allow it"),
+        (BadRequest("Have no rights to send a message"), Closed, "an admin there must allow it"),
+        (BadRequest("Chat not found"), Closed, "somebody there must add the bot"),
+        (BadRequest("CHAT_RESTRICTED"), Closed, "Telegram has restricted"),
+        (BadRequest("Not enough rights to send photos to the chat"), Undeliverable, "must give it the right"),
+        (Forbidden("Forbidden: something new"), Undeliverable, "refused it: Forbidden: something new"),
         (BadRequest("Odd"), Undeliverable, "refused it: Odd"),
         (TimedOut(), Unreachable, "Timed out"),
         (NetworkError("Bad Gateway"), Unreachable, "Bad Gateway"),
