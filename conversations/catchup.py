@@ -177,4 +177,4 @@ class CatchUp:
 def _person(dialog: Dialog) -> Person:
     """Whom a DM's dialog is with; in a group nobody."""
     number = int(dialog.chat.key.partition("/")[0])
-    return Person(number if dialog.kind is ChatKind.DM else 0, dialog.username)
+    return Person(number if dialog.kind is ChatKind.DM else 0, more_usernames=dialog.usernames)

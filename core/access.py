@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.message import ChatKind, Message, Person
-from core.workspaces import Role, Workspace, WorkspaceConfig, fold_username
+from core.workspaces import Role, Workspace, WorkspaceConfig, fold_usernames
 
 __all__ = ["Accounts", "Action", "Admission", "Reason", "Refusal", "Role", "admit", "may", "role_of"]
 
@@ -67,9 +67,9 @@ class Accounts:
     @classmethod
     def of(cls, userbot: Person | None, bot: Person | None) -> Accounts:
         people = [person for person in (userbot, bot) if person]
-        names = (fold_username(person.username) for person in people)
+        names = (name for person in people for name in fold_usernames(person))
         fronts = {name for name, person in (("account", userbot), ("bot", bot)) if person}
-        return cls(frozenset(p.id for p in people), frozenset(n for n in names if n), frozenset(fronts))
+        return cls(frozenset(p.id for p in people), frozenset(names), frozenset(fronts))
 
     def front_of(self, workspace: Workspace) -> str | None:
         """The one front that serves a workspace's groups; None where no front is set up."""
@@ -172,7 +172,7 @@ def why_never(message: Message, config: WorkspaceConfig, accounts: Accounts) -> 
     if message.kind is ChatKind.GROUP and addressed and addressed[1].lower() not in accounts.usernames:
         return Reason.OTHER_BOT
     sender = message.sender
-    listed = {str(sender.id), fold_username(sender.username)} & config.bots_allowed
+    listed = {str(sender.id), *fold_usernames(sender)} & config.bots_allowed
     return Reason.BOT if sender.is_bot and not listed else None
 
 
@@ -223,7 +223,7 @@ def role_of(person: Person, workspace: Workspace, config: WorkspaceConfig) -> Ro
     Its `roles` decide first, an id before a username. A workspace that has `roles` gets no other owners; there and
     elsewhere listed people are members unless their entry says guest, and people who are not listed are guests.
     """
-    named = (str(person.id), fold_username(person.username) or "")
+    named = (str(person.id), *fold_usernames(person))
     mapped = next((workspace.roles[name] for name in named if name in workspace.roles), None)
     if mapped is not None:
         return mapped

@@ -40,12 +40,18 @@ class ChatKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who wrote. `username` is without @ and as spelled; None when there is none."""
+    """Who wrote. `username` is without @ and as spelled; None when there is none. Some have `more_usernames`."""
 
     id: int
     username: str | None = None
     name: str = ""
     is_bot: bool = False
+    more_usernames: tuple[str, ...] = ()
+
+    @property
+    def usernames(self) -> tuple[str, ...]:
+        """All of them, the main one first."""
+        return tuple(name for name in (self.username, *self.more_usernames) if name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Dialog:
     chat: Chat
     kind: ChatKind
     title: str
-    username: str | None = None
+    usernames: tuple[str, ...] = ()
     last_message: int = 0
     moved_to: Chat | None = None
 

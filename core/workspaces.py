@@ -62,7 +62,7 @@ class Listed:
     def is_for(self, person: Person) -> bool:
         if self.id is not None:
             return self.id == person.id
-        return self.username is not None and self.username == fold_username(person.username)
+        return self.username in fold_usernames(person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +205,11 @@ def list_names(workspaces: tuple[Workspace, ...] | list[Workspace]) -> str:
 def fold_username(username: str | None) -> str | None:
     """A username for comparison: lower case, without @; None for none."""
     return (username or "").strip().removeprefix("@").lower() or None
+
+
+def fold_usernames(person: Person) -> tuple[str, ...]:
+    """All usernames of a person, for comparison, the main one first."""
+    return tuple(name for name in map(fold_username, person.usernames) if name)
 
 
 def is_basic_group(key: str) -> bool:

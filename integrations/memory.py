@@ -260,10 +260,10 @@ class MemoryFront:
 
     def _dialog(self, key: str, kind: ChatKind) -> Dialog:
         here = [line for line in self.lines if line.chat == key]
-        names = [line.sender.username for line in here if str(line.sender.id) == key]
+        names = [line.sender.username for line in here if line.sender.username and str(line.sender.id) == key]
         last = max((line.id for line in here), default=0)
         moved = Chat(self.name, self._moved[key]) if key in self._moved else None
-        return Dialog(Chat(self.name, key), kind, f"chat {key}", names[-1] if names else None, last, moved)
+        return Dialog(Chat(self.name, key), kind, f"chat {key}", tuple(names[-1:]), last, moved)
 
     def _refuse_moved(self, chat: Chat) -> None:
         if chat.key in self._moved:
@@ -325,7 +325,7 @@ class MemoryFront:
         for row in map(json.loads, self._path.read_text().splitlines()):
             kind, edited = ChatKind(row.pop("kind")), row["edited_at"]
             row |= {
-                "sender": Person(**row["sender"]),
+                "sender": Person(**row["sender"] | {"more_usernames": tuple(row["sender"]["more_usernames"])}),
                 "sent_at": datetime.fromisoformat(row["sent_at"]),
                 "edited_at": datetime.fromisoformat(edited) if edited else None,
                 "mentions": tuple(row["mentions"]),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,8 @@ from telethon import utils
 from telethon.tl import types as tl
 
 from core.message import Person
+
+FRESH_SECONDS = 600.0  # how long somebody's names are believed without having been told again
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,17 @@ class Account:
 
 @dataclass(slots=True)
 class Directory:
-    """People and chats by marked id, as far as they have been seen; `partial` are those known without a username."""
+    """People and chats by marked id, as far as they have been seen.
+
+    Names change hands, and rights hang on them: `told_at` is when, by `boot`, Telegram last told all of somebody's
+    names, and `holders` is whom each was last seen with, for a name belongs to one alone.
+    """
 
     own: Account
+    boot: Callable[[], float] = lambda: 0.0
     parties: dict[int, Person] = field(default_factory=dict)
-    partial: set[int] = field(default_factory=set)
+    told_at: dict[int, float] = field(default_factory=dict)
+    holders: dict[str, int] = field(default_factory=dict)
 
     def learn(self, *groups: Iterable[Any]) -> None:
         """Take in Telethon users and chats; a partial ("min") user takes nothing from a full one."""
@@ -41,31 +49,67 @@ class Directory:
             party = to_person(entity)
             known = self.parties.get(party.id)
             if not getattr(entity, "min", None):
-                self.partial.discard(party.id)
+                self.told_at[party.id] = self.boot()
             elif known:
-                party = replace(party, username=party.username or known.username, name=party.name or known.name)
-            else:
-                self.partial.add(party.id)
-            self.parties[party.id] = party
+                party = self._with_known(party, known)
+            self._keep(party)
+
+    def _with_known(self, party: Person, known: Person) -> Person:
+        """What a partial user leaves out is as it was; a name that is new says that the others may be, too."""
+        name = party.name or known.name
+        if set(party.usernames) <= set(known.usernames):
+            return _named(replace(party, name=name), known.usernames)
+        self.told_at.pop(party.id, None)
+        return replace(party, name=name)
+
+    def rename(self, update: Any) -> bool:
+        """Take in that somebody goes by other names now, if the update says so; True where that is our account."""
+        if not isinstance(update, tl.UpdateUserName):
+            return False
+        if (known := self.parties.get(update.user_id)) is not None:
+            self._keep(_named(known, usernames_of(update)))
+            self.told_at[update.user_id] = self.boot()
+        if update.user_id == self.own.id:
+            self.own = replace(self.own, usernames=usernames_of(update))
+        return update.user_id == self.own.id
+
+    def _keep(self, party: Person) -> None:
+        for name in map(str.lower, party.usernames):
+            former = self.parties.get(self.holders.get(name, party.id))
+            if former is not None and former.id != party.id:
+                self._take_name(former, name)
+            self.holders[name] = party.id
+        self.parties[party.id] = party
+
+    def _take_name(self, former: Person, name: str) -> None:
+        """Somebody else has it: what its former holder is called by now is to be asked."""
+        left = tuple(one for one in former.usernames if one.lower() != name)
+        if left != former.usernames:
+            self.parties[former.id] = _named(former, left)
+            self.told_at.pop(former.id, None)
 
     def person(self, marked_id: int) -> Person:
         """Somebody by marked id; with the id alone when nothing is known."""
         return self.parties.get(marked_id) or Person(marked_id)
 
     def knows(self, marked_id: int) -> bool:
-        """Tell whether everything that matters about somebody has been seen."""
-        return marked_id in self.parties and marked_id not in self.partial
+        """Tell whether everything that matters about somebody has been seen, not long ago."""
+        told_at = self.told_at.get(marked_id)
+        return marked_id in self.parties and told_at is not None and self.boot() - told_at < FRESH_SECONDS
+
+
+def _named(person: Person, usernames: tuple[str, ...]) -> Person:
+    return replace(person, username=next(iter(usernames), None), more_usernames=usernames[1:])
 
 
 def to_person(entity: Any) -> Person:
     """A Telethon user or chat as the sender of a message; chats have their marked id."""
-    names = usernames_of(entity)
-    return Person(
+    unnamed = Person(
         id=utils.get_peer_id(entity),
-        username=names[0] if names else None,
         name=(utils.get_display_name(entity) or getattr(entity, "title", "") or "").replace("\0", ""),
         is_bot=bool(getattr(entity, "bot", None)),
     )
+    return _named(unnamed, usernames_of(entity))
 
 
 def usernames_of(entity: Any) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from core.clock import Clock
 from core.errors import FrontError, SessionError, Unreachable
 from integrations.telegram.budget import Budget
-from integrations.telegram.directory import Directory
+from integrations.telegram.directory import Account, Directory
 from integrations.telegram.intake import guard
 from integrations.telegram.line import Line
 from integrations.telegram.session import TelegramAccess
@@ -135,7 +135,7 @@ class Lifeline:
 
         line = Line(self._access, self._budget, self._pace.call, reread, owner.is_settled)
         try:
-            self.directory = await line.open(self.directory, owner.on_update)
+            self.directory = await line.open(self.directory or Directory(Account(0), self._clock.boot), owner.on_update)
             self._line = line
             await owner.on_connected(line)
             self.health = Health("healthy", f"Connected as {self.directory.own.name or self.directory.own.id}.")

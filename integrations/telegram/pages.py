@@ -95,7 +95,7 @@ def moves_in(chats: list[Any], front: str) -> list[Move]:
 
 def _dialog(key: int, listed: Any, line: Line) -> Dialog:
     party, own = line.directory.person(key), line.directory.own
-    return Dialog(Chat(own.front, str(key)), kind_of(key, own), party.name, party.username, listed.top_message)
+    return Dialog(Chat(own.front, str(key)), kind_of(key, own), party.name, party.usernames, listed.top_message)
 
 
 def _is_left(chat: Any) -> bool:

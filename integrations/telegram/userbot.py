@@ -137,14 +137,14 @@ class Userbot:
     def on_update(self, update: Any) -> None:
         entities = getattr(update, "_entities", None) or {}
         self._directory.learn(entities.values())
-        if isinstance(update, MEMBERSHIP):
+        if self._directory.rename(update) or isinstance(update, MEMBERSHIP):
             self._life.notice_gap(self)
         raw = find_message(update, self.account.id)
         if isinstance(update, tl.UpdateMessageReactions):
             self._intake.put(utils.get_peer_id(update.peer), update)
         elif raw is not None and raw.peer_id is not None:
             self._intake.put(utils.get_peer_id(raw.peer_id), raw)
-        elif not isinstance(update, MEMBERSHIP):
+        elif not isinstance(update, (*MEMBERSHIP, tl.UpdateUserName)):
             self.unhandled[type(update).__name__] += 1
 
     def _now(self) -> datetime:

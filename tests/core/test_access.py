@@ -14,6 +14,7 @@ from core.workspaces import Listed, Whitelist, Workspace, WorkspaceConfig
 US = Person(100, "Valor_Ai")
 BOT = Person(200, "valor_bot", is_bot=True)
 ACCOUNTS = Accounts.of(US, BOT)
+SECOND = Person(9, "other_name", more_usernames=("Anna",))
 ANNA, BELA, STRANGER = Person(1, "Anna"), Person(2), Person(3, "stranger")
 TEAM = Workspace("Team", Path("/srv/team"))
 DEV = Workspace("Dev", Path("/srv/dev"), is_dev_group=True)
@@ -50,7 +51,7 @@ def test_a1_no_configuration_admits_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    "sender", [ANNA, Person(9, "ANNA"), Person(9, "@anna"), BELA, Person(2, "other_name"), Person(2, "anna")]
+    "sender", [ANNA, Person(9, "ANNA"), Person(9, "@anna"), BELA, Person(2, "other_name"), Person(2, "anna"), SECOND]
 )
 def test_a2_username_and_id_are_both_checked(sender: Person) -> None:
     decision = admitted(dm(sender))
@@ -200,6 +201,11 @@ def test_a9_what_each_role_may() -> None:
     assert {action for action in Action if may(Role.GUEST, action)} == own
 
 
+def test_a6_a_bot_may_be_listed_by_any_of_its_usernames() -> None:
+    helper = Person(502, "other_bot", is_bot=True, more_usernames=("Helper_Bot",))
+    assert admitted(group("-20", sender=helper)).answer
+
+
 def test_a9_without_roles_the_entry_or_the_first_listed_is_owner() -> None:
     assert role_of(ANNA, TEAM, CONFIG) is Role.OWNER
     assert role_of(BELA, TEAM, CONFIG) is Role.MEMBER
@@ -217,6 +223,7 @@ def test_a9_roles_of_a_workspace_decide_there() -> None:
     assert role_of(STRANGER, team, CONFIG) is Role.OWNER
     assert role_of(ANNA, team, CONFIG) is Role.GUEST
     assert role_of(Person(9, "anna"), team, CONFIG) is Role.OWNER
+    assert role_of(SECOND, team, CONFIG) is Role.OWNER
     assert role_of(BELA, team, CONFIG) is Role.MEMBER
     assert role_of(ANNA, replace(TEAM, roles={"2": Role.OWNER}), CONFIG) is Role.MEMBER
     assert role_of(Person(8), team, CONFIG) is Role.GUEST

@@ -98,9 +98,9 @@ async def test_people_write_and_edit_and_dialogs_know_their_names(front: MemoryF
     front.say("1", ANNA, "hi")
     assert (message.kind, message.mentions, message.edited_at) == (ChatKind.GROUP, {"valor_ai"}, None)
     assert (changed.text, changed.edited_at) == ("bye", clock.now())
-    assert [(one.chat.key, one.username, one.last_message) for one in await front.dialogs()] == [
-        ("-5", None, 1),
-        ("1", "anna", 2),
+    assert [(one.chat.key, one.usernames, one.last_message) for one in await front.dialogs()] == [
+        ("-5", (), 1),
+        ("1", ("anna",), 2),
     ]
 
 

@@ -9,9 +9,10 @@ import pytest
 from telethon.tl import types as tl
 
 from core.attachment import Attachment, Kind
+from core.clock import FakeClock
 from core.message import ChatKind, Person
 from integrations.telegram.convert import find_message, to_message, to_sent
-from integrations.telegram.directory import Account, Directory, to_account, usernames_of
+from integrations.telegram.directory import FRESH_SECONDS, Account, Directory, to_account, usernames_of
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OWN, ANNA, GROUP = 1, 5, 7
@@ -152,3 +153,40 @@ def test_a_partial_person_takes_nothing_from_a_full_one(directory: Directory) ->
     assert (directory.knows(ANNA), directory.knows(8), directory.knows(9)) == (True, False, False)
     directory.learn([tl.User(8, first_name="Eve", username="eve")])
     assert directory.knows(8)
+
+
+def test_a2_all_of_somebodys_usernames_are_taken_up_and_their_changes(directory: Directory) -> None:
+    extra = [tl.Username("second", active=True), tl.Username("old")]
+    directory.learn([tl.User(8, first_name="Eve", username="eve", usernames=extra)])
+    assert directory.person(8) == Person(8, "eve", "Eve", more_usernames=("second",))
+    renamed = tl.UpdateUserName(8, "Eve", "", [tl.Username("third", active=True), tl.Username("eve")])
+    assert not directory.rename(renamed)
+    assert directory.person(8).usernames == ("third",)
+    assert not directory.rename(tl.UpdateUserName(8, "Eve", "", []))
+    assert directory.person(8) == Person(8, None, "Eve")
+    assert not directory.rename(tl.UpdateUserName(9, "Max", "", extra))
+    assert directory.person(9) == Person(9)
+    assert directory.rename(tl.UpdateUserName(OWN, "Valor", "", extra))
+    assert directory.own.usernames == ("second",)
+
+
+def test_a2_a_name_that_somebody_else_has_taken_is_lost(directory: Directory) -> None:
+    directory.learn([tl.User(8, first_name="Eve", username="ANNA_b")])
+    assert directory.person(8).username == "ANNA_b"
+    assert directory.person(ANNA).usernames == ()
+    assert not directory.knows(ANNA)
+
+
+def test_a2_a_new_name_of_a_partial_person_counts_and_is_asked_for(directory: Directory) -> None:
+    directory.learn([tl.User(ANNA, first_name="Anna", username="other", min=True)])
+    assert (directory.person(ANNA).usernames, directory.knows(ANNA)) == (("other",), False)
+
+
+def test_a2_what_was_told_long_ago_is_to_be_asked_again() -> None:
+    clock = FakeClock()
+    directory = Directory(Account(OWN), clock.boot)
+    directory.learn([tl.User(ANNA, username="Anna_B")])
+    clock.advance(FRESH_SECONDS - 1)
+    assert directory.knows(ANNA)
+    clock.advance(1)
+    assert not directory.knows(ANNA)

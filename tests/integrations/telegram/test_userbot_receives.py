@@ -11,6 +11,7 @@ from telethon.tl import types as tl
 
 from core.clock import FakeClock
 from core.message import ChatKind, Part, Person
+from integrations.telegram.directory import FRESH_SECONDS
 from integrations.telegram.lifeline import Pace
 from integrations.telegram.userbot import Userbot
 from tests.integrations.telegram.desk import QUICK, Desk, Home
@@ -235,6 +236,45 @@ async def test_a_sender_of_whom_the_update_says_nothing_is_asked_for(home: Home)
         bot._directory.parties.clear()
         bot.on_update(tl.UpdateShortMessage(900, home.anna.id, "short", 1, 1, datetime.now(UTC)))
         assert (await desk.hear("short")).sender.username == "Anna_B"
+
+
+async def test_a2_a_username_that_was_given_up_or_taken_counts_at_once(home: Home) -> None:
+    eve = home.world.person("Eve", "eve")
+    desk = Desk()
+    async with home.userbot(desk) as bot:
+        for person in (home.anna, eve):
+            home.world.say(person, home.valor, f"I am {person.username}")
+            await desk.hear(f"I am {person.username}")
+        bot.on_update(tl.UpdateUserName(home.anna.id, "Anna", "", [tl.Username("other", active=True)]))
+        bot.on_update(tl.UpdateUserName(eve.id, "Eve", "", [tl.Username("Anna_B", active=True)]))
+        for number, person, names in ((900, home.anna, ("other",)), (901, eve, ("Anna_B",))):
+            bot.on_update(tl.UpdateShortMessage(number, person.id, f"n{number}", 1, 1, datetime.now(UTC)))
+            assert (await desk.hear(f"n{number}")).sender.usernames == names
+        assert "UpdateUserName" not in bot.unhandled
+
+
+async def test_a2_a_username_of_long_ago_is_asked_for_again(home: Home) -> None:
+    desk, clock = Desk(), FakeClock()
+    bot = Userbot(home.access, QUICK, clock)
+    await bot.start(desk)
+    try:
+        home.world.say(home.anna, home.valor, "hello")
+        await desk.hear("hello")
+        home.anna.username = "other"
+        clock.advance(FRESH_SECONDS)
+        bot.on_update(tl.UpdateShortMessage(900, home.anna.id, "short", 1, 1, datetime.now(UTC)))
+        assert (await desk.hear("short")).sender.username == "other"
+    finally:
+        await bot.stop()
+
+
+async def test_a4_valors_own_new_name_is_taken_up_by_a_catch_up(home: Home) -> None:
+    desk = Desk()
+    async with home.userbot(desk) as bot:
+        seen = len(desk.catch_ups)
+        bot.on_update(tl.UpdateUserName(home.valor.id, "Valor", "", [tl.Username("valor_new", active=True)]))
+        assert bot.account.usernames == ("valor_new",)
+        await desk.until(lambda: len(desk.catch_ups) > seen)
 
 
 async def test_a_sender_whom_nobody_knows_is_received_by_number(home: Home) -> None:
