@@ -191,13 +191,15 @@ def ids_of(accounts: Accounts) -> frozenset[str]:
 def find_mentions(message: Message, accounts: Accounts) -> list[tuple[int, int]]:
     """Where `message.text` mentions one of our accounts: (start, end), in order.
 
-    A command's suffix (`/ping@name`) is one too. A span without @ mentions a person without a username; it is ours when
-    no other such person is mentioned.
+    A command's suffix (`/ping@name`) is one too, what stands in code or a link is none. A span without @ mentions a
+    person without a username; it is ours when no other such person is mentioned.
     """
     names = "|".join(re.escape(name) for name in sorted(accounts.usernames))
     pattern = rf"(?<![\w@/])@(?:{names})(?!\w)|(?<!\S)/\w+(?P<suffix>@(?:{names}))(?!\w)" if names else r"(?!)"
     matches = re.finditer(pattern, message.text, re.IGNORECASE | re.ASCII)
-    found = {match.span("suffix") if match.lastgroup else match.span() for match in matches}
+    named = {match.span("suffix") if match.lastgroup else match.span() for match in matches}
+    unread = [(start, start + length) for start, length in message.unread_spans]
+    found = {(start, end) for start, end in named if not any(begin < end and start < stop for begin, stop in unread)}
     nameless = {mention for mention in message.mentions if mention.isdecimal()}
     if nameless and nameless <= ids_of(accounts):
         spans = ((start, start + length) for start, length in message.mention_spans)

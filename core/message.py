@@ -60,7 +60,8 @@ class Message:
 
     `text` is as written (captions too). `mentions` holds the lower-case usernames mentioned by entity or text and, for
     mentions without a username, the numeric id as text; `mention_spans` their (offset, length) in Python characters of
-    `text`, so that they can be cut out. `service` names a service message's kind, None for ordinary ones.
+    `text`, so that they can be cut out; `unread_spans` those of code, links and addresses, which name nobody.
+    `service` names a service message's kind, None for ordinary ones.
     `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for, `heard_at` what
     the clock that `sent_at` was read from said when the message was heard; None where that clock is ours. `move` is
     what a service message tells of a group that became a supergroup, `album` the number that the messages of one album
@@ -89,6 +90,7 @@ class Message:
     album: int | None = None
     reply_to_author: int | None = None
     pressed: str | None = None
+    unread_spans: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

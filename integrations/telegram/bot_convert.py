@@ -46,6 +46,7 @@ def to_message(raw: telegram.Message, own: int) -> Message:
         edited_at=_aware(raw.edit_date) if raw.edit_date else None,
         mentions=mentions.names,
         mention_spans=mentions.spans,
+        unread_spans=mentions.unread,
         service=service,
         title=_title(raw.chat),
         reply_to_author=_author(replied).id if replied else None,

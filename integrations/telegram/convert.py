@@ -70,6 +70,7 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
         edited_at=_aware(raw.edit_date) if raw.edit_date and not raw.edit_hide else None,
         mentions=mentions.names,
         mention_spans=mentions.spans,
+        unread_spans=mentions.unread,
         service=service,
         title=directory.person(chat_id).name,
         move=_move(raw, directory.own.front),

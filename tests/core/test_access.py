@@ -114,6 +114,16 @@ def test_a5_without_a_mention_it_is_context_only(text: str) -> None:
     assert (decision.answer, decision.reason, decision.prompt) == (False, "no mention", f"  {text} ")
 
 
+def test_a4_a_name_in_code_or_a_link_is_no_mention_and_is_left_there() -> None:
+    text = "print('@valor_ai') /ping@valor_bot"
+    in_code = replace(group("-10", text), unread_spans=((0, 18), (19, 15)))
+    assert (admitted(in_code).answer, admitted(in_code).reason) == (False, "no mention")
+    both = replace(
+        group("-10", f"@valor_ai {text}"), mentions=frozenset({"valor_ai"}), unread_spans=((10, 18), (29, 15))
+    )
+    assert (admitted(both).reason, admitted(both).prompt) == ("mention", text)
+
+
 def test_a4_mentions_by_entity_count_and_are_cut() -> None:
     named = replace(group("-10", "hey Valor do it"), mentions=frozenset({"100"}), mention_spans=((4, 5),))
     assert (admitted(named).reason, admitted(named).prompt) == ("mention", "hey do it")

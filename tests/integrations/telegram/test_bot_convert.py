@@ -133,7 +133,7 @@ def test_a4_mentions_by_entity_by_name_and_of_people_without_one() -> None:
     ]
     made = convert(text="😀 us @code @Valor", entities=entities)
     assert made.mentions == {"100", "valor"}
-    assert made.mention_spans == ((2, 2), (11, 6))
+    assert (made.mention_spans, made.unread_spans) == (((2, 2), (11, 6)), ((5, 5),))
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,11 @@ def test_control_characters_leave_places_alone(directory: Directory) -> None:
     assert made.mention_spans == ((3, 6),)
 
 
+def test_a4_code_names_nobody(directory: Directory) -> None:
+    made = convert(message(DM, "😀 @valor", entities=[tl.MessageEntityCode(3, 6)]), directory)
+    assert (made.mentions, made.unread_spans) == (frozenset(), ((2, 6),))
+
+
 def test_short_updates_are_messages(directory: Directory) -> None:
     incoming = tl.UpdateShortMessage(3, ANNA, "hi", 1, 1, WHEN)
     outgoing = tl.UpdateShortMessage(3, ANNA, "hi", 1, 1, WHEN, out=True)
