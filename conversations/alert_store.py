@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
-from conversations import delivery_store, store
+from conversations import delivery_store
 from conversations.delivery import Draft
-from core.message import PAGE, Chat
+from core.access import Reason
+from core.message import PAGE, Chat, ChatKind, Person
+from core.schema import chats, messages
+from core.workspaces import WorkspaceConfig
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -24,14 +27,29 @@ class Alert:
     without: str | Chat | None = None
 
 
-def write_alert(connection: Connection, alert: Alert, now: datetime) -> bool:
+def write_alert(connection: Connection, alert: Alert, config: WorkspaceConfig, now: datetime) -> bool:
     """Owe the owner a sentence, in the transaction of what it tells; False where that was done a while ago."""
-    chats = store.owner_chats(connection)
-    draft = Draft(next((chat for chat in chats if _works(chat, alert)), PAGE), "notice", alert.sentence)
+    found = owner_chats(connection, config)
+    draft = Draft(next((chat for chat in found if _works(chat, alert)), PAGE), "notice", alert.sentence)
     if delivery_store.is_owed_since(connection, draft, now - alert.within):
         return False
     delivery_store.owe(connection, draft, now)
     return True
+
+
+def owner_chats(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
+    """The direct chats of whom the configuration calls an owner of the installation now, the latest first."""
+    return [chat for chat, person in direct_chats(connection) if config.whitelist.is_owner(person)]
+
+
+def direct_chats(connection: Connection) -> list[tuple[Chat, Person]]:
+    """Every direct chat with who wrote in it, by the name that they last wrote under; the latest first."""
+    theirs = (chats.c.kind == ChatKind.DM, messages.c.reason != Reason.OWN)
+    here = (chats.c.front == messages.c.front) & (chats.c.chat_id == messages.c.chat_id)
+    latest = select(func.max(messages.c.id)).join(chats, here).where(*theirs)
+    latest = latest.group_by(messages.c.front, messages.c.chat_id)
+    rows = connection.execute(select(messages).where(messages.c.id.in_(latest)).order_by(messages.c.id.desc()))
+    return [(Chat(row.front, row.chat_id), Person(row.sender_id, row.sender_username, row.sender_name)) for row in rows]
 
 
 def _works(chat: Chat, alert: Alert) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -10,19 +11,23 @@ from conversations.alert_store import Alert, write_alert
 from conversations.outbox import Outbox
 from core.clock import Clock
 from core.database import Database
+from core.workspaces import WorkspaceConfig
 
 log = structlog.get_logger("telegram.alerts")
 
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
+    """`config` is asked each time who the owner is."""
+
     database: Database
     clock: Clock
     outbox: Outbox
+    config: Callable[[], WorkspaceConfig]
 
     async def tell_owner(self, sentence: str, without_front: str | None = None) -> None:
         """Log it, and see to it that the owner's chat is told, once; not on a front that does not work."""
         log.error(sentence)
-        alert, now = Alert(sentence, without=without_front), self.clock.now()
-        await self.database.write("alert", lambda connection: write_alert(connection, alert, now))
+        alert, config, now = Alert(sentence, without=without_front), self.config(), self.clock.now()
+        await self.database.write("alert", lambda connection: write_alert(connection, alert, config, now))
         self.outbox.wake()

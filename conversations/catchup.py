@@ -106,7 +106,7 @@ class CatchUp:
         def note(connection: Connection) -> None:
             for key, title in store.note_gone(connection, front.name, keys, now).items():
                 if config.entry_of(key) is not None:
-                    write_alert(connection, Alert(GONE.format(title=title or key, key=key)), now)
+                    write_alert(connection, Alert(GONE.format(title=title or key, key=key)), config, now)
 
         await self._doors.database.write("gone", note)
 

@@ -271,7 +271,7 @@ class Inbox:
         reason = TOO_MANY.format(limit=self._limits.answers_per_minute)
         store.set_stopped(connection, message.chat, reason, now)
         alert = _alert(message, reason)
-        write_alert(connection, Alert(alert), now)
+        write_alert(connection, Alert(alert), self._config(), now)
         return Receipt(message, reason, alert=alert)
 
     def _begin(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:

@@ -71,7 +71,7 @@ def follow(connection: Connection, move: Move, config: WorkspaceConfig, now: dat
     if entry is not None:
         sentence = _sentence(move, entry, config)
         log.warning(sentence)
-        write_alert(connection, Alert(sentence), now)
+        write_alert(connection, Alert(sentence), config, now)
     return True
 
 

@@ -300,8 +300,8 @@ class Outbox:
         await self._settle("bury", delivery, bury)
 
     async def _tell_owner(self, alert: Alert) -> None:
-        now = self._clock.now()
-        if await self._database.write("alert", lambda connection: write_alert(connection, alert, now)):
+        config, now = self._moves.config, self._clock.now()
+        if await self._database.write("alert", lambda connection: write_alert(connection, alert, config, now)):
             log.warning(alert.sentence)
             self.wake()
 

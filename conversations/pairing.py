@@ -11,7 +11,8 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
-from conversations import delivery_store, knock_store, store
+from conversations import delivery_store, knock_store
+from conversations.alert_store import owner_chats
 from conversations.buttons import admit_buttons
 from conversations.delivery import Draft
 from conversations.knock_store import Knock
@@ -91,7 +92,8 @@ class Pairing:
     async def _ask(self, message: Message) -> None:
         now = self.clock.now()
         knock = _knock_of(message)
-        if await self.database.write("knock", lambda connection: _ask_owner(connection, knock, now)):
+        config = self.config()
+        if await self.database.write("knock", lambda connection: _ask_owner(connection, knock, config, now)):
             self.wake()
 
     async def decide(self, number: int | None, asker: Asker, *, admitted: bool) -> str:
@@ -130,9 +132,9 @@ def _knock_of(message: Message) -> Knock:
     return Knock(0, chat, is_group, message.sender.id, name or chat.key)
 
 
-def _ask_owner(connection: Connection, knock: Knock, now: datetime) -> bool:
+def _ask_owner(connection: Connection, knock: Knock, config: WorkspaceConfig, now: datetime) -> bool:
     """Owe the owner the question; False where there is none to ask, too many were asked about, or it was asked."""
-    owner = next((chat for chat in store.owner_chats(connection) if chat.front == knock.chat.front), None)
+    owner = next((chat for chat in owner_chats(connection, config) if chat.front == knock.chat.front), None)
     if owner is None or knock_store.count_since(connection, now - DAY) >= ASKED_A_DAY:
         return False
     number = knock_store.add(connection, knock, now)

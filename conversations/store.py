@@ -33,7 +33,6 @@ from core.audit_store import Refused, count_refused
 from core.message import Chat, ChatKind, Message
 from core.protocols import Said
 from core.schema import admitted_since, chats, deliveries, files, messages, promises, turns
-from core.workspaces import Role
 
 OURS = "Valor"
 TOLD = ("sent", "ready", "open", "ambiguous")
@@ -136,17 +135,6 @@ def set_stopped(connection: Connection, chat: Chat, reason: str | None, now: dat
     """Stop answering in a chat, or with None begin again."""
     values = {"stopped_at": now, "stopped_reason": reason} if reason else {"lifted_at": now, **NOT_STOPPED}
     connection.execute(update(chats).where(*_is(chats, chat)).values(**values))
-
-
-def owner_chats(connection: Connection) -> list[Chat]:
-    """The direct chats in which owners write, the latest first."""
-    query = (
-        select(messages.c.front, messages.c.chat_id)
-        .join(chats, (chats.c.front == messages.c.front) & (chats.c.chat_id == messages.c.chat_id))
-        .where(chats.c.kind == ChatKind.DM, messages.c.role == Role.OWNER)
-    )
-    latest = query.group_by(messages.c.front, messages.c.chat_id).order_by(func.max(messages.c.id).desc())
-    return [Chat(row.front, row.chat_id) for row in connection.execute(latest)]
 
 
 def forget_chat(connection: Connection, chat: Chat) -> None:

@@ -229,9 +229,9 @@ def role_of(person: Person, workspace: Workspace, config: WorkspaceConfig) -> Ro
     mapped = next((workspace.roles[name] for name in named if name in workspace.roles), None)
     if mapped is not None:
         return mapped
-    entries = config.whitelist.entries_of(person)
-    if not workspace.roles and any(entry in config.whitelist.owners() for entry in entries):
+    if not workspace.roles and config.whitelist.is_owner(person):
         return Role.OWNER
+    entries = config.whitelist.entries_of(person)
     if not entries or entries[0].role is Role.GUEST:
         return Role.GUEST
     return Role.MEMBER

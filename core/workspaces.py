@@ -82,6 +82,10 @@ class Whitelist:
         """The owners where a workspace names none: entries that say so, else the first entry."""
         return tuple(entry for entry in self.entries if entry.role is Role.OWNER) or self.entries[:1]
 
+    def is_owner(self, person: Person) -> bool:
+        """Whether a person is an owner of the installation, whatever the `roles` of a workspace make of them."""
+        return any(entry.is_for(person) for entry in self.owners())
+
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceConfig:

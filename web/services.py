@@ -141,7 +141,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     agents = build_agents(Offered(promises, history, seen, side.media, side.files(outbox.wake), side.links))
     reports, diffs = _build_reports(ground, promises, moves, accounts), Diffs(database, agents.preview)
     inbox = _build_inbox(ground, accounts, moves)
-    pairing, alerts = _build_pairing(ground, inbox, moves, outbox), Alerts(database, clock, outbox)
+    pairing = _build_pairing(ground, inbox, moves, outbox)
+    alerts = Alerts(database, clock, outbox, lambda: moves.config)
     doors = TurnDoors(
         database=database,
         clock=clock,

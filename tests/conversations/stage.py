@@ -247,7 +247,7 @@ class Stage:
         )
         doors = CatchUpDoors(database, clock, self.inbox, self.moves, lambda: self.accounts)
         self.catchup = CatchUp(doors)
-        self.alerts = Alerts(database, clock, self.outbox)
+        self.alerts = Alerts(database, clock, self.outbox, lambda: self.moves.config)
         hearing = (self.inbox, self.turns, self.signs, self.catchup, self.fronts)
         self.reception = Reception(*hearing, self.alerts.tell_owner, self.moves, self.pairing, self.events)
 

@@ -5,7 +5,7 @@ from tests.conversations.stage import DM, OLGA, Stage
 
 
 async def test_a6_the_owner_is_told_in_his_own_chat_and_not_twice_in_a_minute(stage: Stage) -> None:
-    alerts = Alerts(stage.database, stage.clock, stage.outbox)
+    alerts = Alerts(stage.database, stage.clock, stage.outbox, lambda: stage.config)
     await alerts.tell_owner("Nobody hears this.")
     await stage.say(DM, OLGA, "hello")
     await stage.quiet()

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 from conversations import move_store
-from conversations.alert_store import Alert, write_alert
 from core.message import ChatKind
-from tests.conversations.stage import DEV, DM, OLGA, Stage
+from tests.conversations.stage import DEV, OLGA, Stage
 
 
 async def test_a_move_is_noted_once_and_in_one_direction(stage: Stage) -> None:
@@ -38,13 +37,3 @@ async def test_a_running_turn_stays_where_the_supergroup_is_being_answered(stage
             await stage.database.write("carry", lambda connection: move_store.carry_over(connection, "-20", "-1005"))
             await stage.say(DEV, OLGA, f"two {chat}")
         assert {row.chat_id for row in await stage.rows("turns", status="running")} >= {"-1005"}
-
-
-async def test_the_owner_is_owed_a_sentence_once_within_a_minute(stage: Stage) -> None:
-    await stage.say(DM, OLGA, "hello")
-    alert, now = Alert("Mind this."), stage.clock.now()
-    for _ in range(2):
-        await stage.database.write("alert", lambda connection: write_alert(connection, alert, now))
-    stage.outbox.wake()
-    await stage.quiet()
-    assert stage.front.texts(DM.key).count("Mind this.") == 1

@@ -3,8 +3,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from conversations import store
-from core.message import Chat, ChatKind
-from tests.conversations.stage import DEV, DM, FRONT, MAX, OLGA, TEAM, Stage
+from core.message import ChatKind
+from tests.conversations.stage import DM, OLGA, TEAM, Stage
 
 
 async def test_a8_why_is_told_by_each_front_that_stored_the_message(stage: Stage) -> None:
@@ -14,14 +14,6 @@ async def test_a8_why_is_told_by_each_front_that_stored_the_message(stage: Stage
         (TEAM, "Olga", False, "no mention", None)
     ]
     assert await stage.database.read(lambda connection: store.why(connection, "-10", 99)) == []
-
-
-async def test_a6_alerts_go_to_the_owner_s_newest_direct_chat(stage: Stage) -> None:
-    await stage.say(Chat(FRONT, "2"), MAX, "hello")
-    assert await stage.database.read(store.owner_chats) == []
-    await stage.say(DM, OLGA, "hello")
-    await stage.say(DEV, OLGA, "hello")
-    assert await stage.database.read(store.owner_chats) == [DM]
 
 
 async def test_b8_a_mark_never_goes_back_and_an_admission_keeps_its_first_moment(stage: Stage) -> None:
