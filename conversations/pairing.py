@@ -18,13 +18,13 @@ from conversations.delivery import Draft
 from conversations.knock_store import Knock
 from conversations.links import SPECIAL
 from core import pairing_code
-from core.access import Action, Reason, may
+from core.access import Accounts, Action, Reason, may
 from core.clock import Clock
 from core.database import Database
 from core.errors import ConfigurationError, NotAllowed, RequestError, Unknown
 from core.message import ChatKind, Message, Person
 from core.protocols import Asker
-from core.workspace_change import Edit, admit_group, admit_person
+from core.workspace_change import Accept, Edit, admit_group, admit_person
 from core.workspaces import Role, WorkspaceConfig
 
 UNKNOWN = frozenset({Reason.NOT_LISTED, Reason.NO_WORKSPACE})
@@ -34,19 +34,30 @@ ASKED_A_DAY = 10  # strangers that the owner is asked about
 DAY = timedelta(days=1)
 ADMIT, DENY = "admitted", "denied"
 WELCOME = {False: "You may write to me now. /help says what I can do.", True: "I answer here now when I am mentioned."}
+LEFT_OUT = (
+    "TELEGRAM_ALLOWED_GROUPS leaves that group out, so I would not answer there. Whoever runs Valor has to add {key} "
+    "to it in .env and start Valor again; then send `/admit {number}`."
+)
+ELSEWHERE = (
+    "That group belongs to the workspace {workspace} already, and the account answers there, not I. Whoever runs Valor "
+    'has to write "front": "bot" into that workspace in config/workspace_config.json; then send `/admit {number}`.'
+)
 LONGEST_NAME = 64
+BOT = "bot"
 log = structlog.get_logger("telegram.pairing")
 
-Change = Callable[[Edit], Awaitable[None]]
+Change = Callable[[Edit, Accept], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Pairing:
-    """`change` writes the configuration and takes it up; `code` is where the start's code is kept."""
+    """`change` writes the configuration, if what comes of it is accepted, and takes it up; `code` is where the start's
+    code is kept."""
 
     database: Database
     clock: Clock
     config: Callable[[], WorkspaceConfig]
+    accounts: Callable[[], Accounts]
     change: Change
     wake: Callable[[], None]
     code: Path
@@ -71,7 +82,7 @@ class Pairing:
             return False
         person = message.sender
         try:
-            await self.change(admit_person(person.id, _called(person), Role.OWNER))
+            await self.change(admit_person(person.id, _called(person), Role.OWNER), lambda _: None)
         except ConfigurationError as error:  # the code stays good
             log.warning("The owner could not be written down.", problems=error.problems)
             return False
@@ -114,12 +125,15 @@ class Pairing:
         return f"{name} is {decision}."
 
     async def _admit(self, knock: Knock) -> None:
-        key = knock.chat.key.partition("/")[0]
-        edit = (
-            admit_group(key, knock.name) if knock.is_group else admit_person(knock.person_id, knock.name, Role.MEMBER)
-        )
+        def accept(config: WorkspaceConfig) -> None:
+            why = _why_unheard(knock, config, self.accounts()) if knock.is_group else None
+            if why is not None:
+                raise RequestError(why)
+
+        key, name = knock.chat.key, knock.name
+        edit = admit_group(key, name) if knock.is_group else admit_person(knock.person_id, name, Role.MEMBER)
         try:
-            await self.change(edit)
+            await self.change(edit, accept)
         except ConfigurationError as error:
             raise RequestError(f"The configuration could not be changed: {'; '.join(error.problems)}.") from error
 
@@ -145,6 +159,14 @@ def _ask_owner(connection: Connection, knock: Knock, config: WorkspaceConfig, no
     text = f"{who} wrote to me and is not admitted. Shall I answer? `/admit {number}` or `/deny {number}`."
     delivery_store.owe(connection, Draft(owner, "notice", text, buttons=admit_buttons(number)), now)
     return True
+
+
+def _why_unheard(knock: Knock, config: WorkspaceConfig, accounts: Accounts) -> str | None:
+    """Why the bot would not answer in a group though it is let in, and who has to do what; None where it would."""
+    workspace = config.workspace_of_group(knock.chat.key)
+    if workspace is None:
+        return LEFT_OUT.format(key=knock.chat.key, number=knock.id)
+    return None if accounts.front_of(workspace) == BOT else ELSEWHERE.format(workspace=workspace.name, number=knock.id)
 
 
 def _decide(connection: Connection, knock: Knock, decision: str, by: str, now: datetime) -> None:

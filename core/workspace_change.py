@@ -13,10 +13,11 @@ from typing import Any, cast
 
 from core.checked_json import Findings, read_json
 from core.errors import ConfigurationError
-from core.workspaces import PRIVATE, Role
+from core.workspaces import PRIVATE, Role, WorkspaceConfig
 
 Document = dict[str, Any]
 Edit = Callable[[Document], None]
+Accept = Callable[[WorkspaceConfig], None]
 BEFORE = ".before"
 
 
@@ -31,13 +32,14 @@ def admit_person(number: int, name: str, role: Role) -> Edit:
 
 
 def admit_group(key: str, title: str) -> Edit:
-    """Let a group in, with a workspace of its own."""
+    """Let a group in, with a workspace of its own, which the bot serves: it is the bot that was spoken to."""
 
     def edit(document: Document) -> None:
         workspaces = _object(document, "workspaces")
         named = next((name for name, one in workspaces.items() if key in one.get("telegram_chat_ids", ())), None)
         if named is None and key not in _object(document, "telegram_groups"):
-            workspaces[_free(title, key, workspaces)] = {"telegram_chat_ids": [key], "description": title}
+            own = {"telegram_chat_ids": [key], "description": title, "front": "bot"}
+            workspaces[_free(title, key, workspaces)] = own
 
     return edit
 

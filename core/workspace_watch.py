@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from core.errors import ConfigurationError
-from core.workspace_change import Edit, change_file
+from core.workspace_change import Accept, Edit, change_file
 from core.workspace_file import load_workspaces
 from core.workspaces import WorkspaceConfig
 
@@ -47,9 +47,16 @@ class WorkspaceFile:
         self.alert = ()
         return self.config
 
-    def change(self, edit: Edit) -> None:
-        """Write a change of our own, and take it up. Raises ConfigurationError, and nothing has changed then."""
-        change_file(self.path, edit, lambda draft: load_workspaces(draft, self._allowed_groups, self._private_root))
+    def change(self, edit: Edit, accept: Accept) -> None:
+        """Write a change of our own, and take it up. Raises ConfigurationError, and nothing has changed then.
+
+        `accept` looks at what the configuration would be; what it raises leaves the file as it was as well.
+        """
+
+        def check(draft: Path) -> None:
+            accept(load_workspaces(draft, self._allowed_groups, self._private_root))
+
+        change_file(self.path, edit, check)
         self.check()
 
 

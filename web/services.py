@@ -34,9 +34,9 @@ from core.events import Events
 from core.owner import Owner
 from core.protocols import ChatFiles, Front, HistorySearch, LinkSearch
 from core.settings import Settings
-from core.workspace_change import Edit
+from core.workspace_change import Accept, Edit
 from core.workspace_watch import WorkspaceFile
-from core.workspaces import fold_username
+from core.workspaces import WorkspaceConfig, fold_username
 from integrations.local import LocalFront
 from integrations.telegram.bot_access import BotAccess
 from integrations.telegram.session import TelegramAccess
@@ -114,6 +114,14 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What is asked each time, for both may change while the server runs."""
+
+    config: Callable[[], WorkspaceConfig]
+    accounts: Callable[[], Accounts]
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
     """What agents may use of the server's parts."""
 
@@ -136,13 +144,13 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     promises = Promises(database, ground.rings, clock)
     signs, side = Signs(clock), build_media_side(ground, fronts)
     moves = Moves(database, clock, lambda: ground.configuration.config)
+    told = Told(lambda: moves.config, lambda: accounts.current)
     outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, side.enclosures))
     seen = Seen(events, Growth(database, clock, outbox))
     agents = build_agents(Offered(promises, history, seen, side.media, side.files(outbox.wake), side.links))
-    reports, diffs = _build_reports(ground, promises, moves, accounts), Diffs(database, agents.preview)
-    inbox = _build_inbox(ground, accounts, moves)
-    pairing = _build_pairing(ground, inbox, moves, outbox)
-    alerts = Alerts(database, clock, outbox, lambda: moves.config)
+    reports, diffs = _build_reports(ground, promises, told), Diffs(database, agents.preview)
+    inbox = _build_inbox(ground, told)
+    pairing, alerts = _build_pairing(ground, inbox, told, outbox), Alerts(database, clock, outbox, told.config)
     doors = TurnDoors(
         database=database,
         clock=clock,
@@ -157,7 +165,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         done_so_far=agents.done_so_far,
         moves=moves,
     )
-    turns, catchup = Turns(doors), CatchUp(CatchUpDoors(database, clock, inbox, moves, lambda: accounts.current))
+    turns, catchup = Turns(doors), CatchUp(CatchUpDoors(database, clock, inbox, moves, told.accounts))
     reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves, pairing, events)
     return Services(
         ground=ground,
@@ -181,22 +189,22 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     )
 
 
-def _build_reports(ground: Ground, promises: Promises, moves: Moves, accounts: OwnAccounts) -> Reports:
+def _build_reports(ground: Ground, promises: Promises, told: Told) -> Reports:
     clock = ground.clock
     ping = StatusLine(ground.database, clock, ground.version, clock.boot(), ground.settings.home)
-    return Reports(ground.database, clock, promises, ping, lambda: moves.config, lambda: accounts.current)
+    return Reports(ground.database, clock, promises, ping, told.config, told.accounts)
 
 
-def _build_pairing(ground: Ground, inbox: Inbox, moves: Moves, outbox: Outbox) -> Pairing:
-    async def change(edit: Edit) -> None:
-        await asyncio.to_thread(ground.configuration.change, edit)
+def _build_pairing(ground: Ground, inbox: Inbox, told: Told, outbox: Outbox) -> Pairing:
+    async def change(edit: Edit, accept: Accept) -> None:
+        await asyncio.to_thread(ground.configuration.change, edit, accept)
         await inbox.note_configuration()
 
     code = ground.settings.pairing_path
-    return Pairing(ground.database, ground.clock, lambda: moves.config, change, outbox.wake, code)
+    return Pairing(ground.database, ground.clock, told.config, told.accounts, change, outbox.wake, code)
 
 
-def _build_inbox(ground: Ground, accounts: OwnAccounts, moves: Moves) -> Inbox:
+def _build_inbox(ground: Ground, told: Told) -> Inbox:
     settings = ground.settings
     limits = Limits(settings.catchup_hours, settings.answers_per_minute, settings.turn_join_seconds)
-    return Inbox(ground.database, ground.clock, lambda: moves.config, lambda: accounts.current, limits)
+    return Inbox(ground.database, ground.clock, told.config, told.accounts, limits)

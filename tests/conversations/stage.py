@@ -46,8 +46,8 @@ from core.migrate import migrate
 from core.owner import Owner
 from core.protocols import Asker, Call, Front, Parked, PromiseOrder, PromiseView
 from core.schema import metadata, promises
-from core.workspace_change import Edit, change_file
-from core.workspace_file import load_workspaces
+from core.workspace_change import Accept, Edit
+from core.workspace_watch import WorkspaceFile
 from core.workspaces import Listed, Role, Whitelist, Workspace, WorkspaceConfig
 from integrations.memory import NOTHING, OWN, Carried, MemoryFront
 from tests.conversations.senses import PlayedSenses
@@ -194,6 +194,7 @@ class Stage:
     config: WorkspaceConfig = CONFIG
     accounts: Accounts = ACCOUNTS
     paces: Paces = field(default_factory=Paces)
+    allowed: tuple[str, ...] | None = None  # TELEGRAM_ALLOWED_GROUPS
 
     def __post_init__(self) -> None:
         self.front = MemoryFront(self.clock)
@@ -221,7 +222,7 @@ class Stage:
         told = (lambda: self.moves.config, lambda: self.accounts)
         self.reports = Reports(database, clock, self.promises, _status, *told)
         code = self.folder / "pairing.json"
-        self.pairing = Pairing(database, clock, lambda: self.moves.config, self.change, self.outbox.wake, code)
+        self.pairing = Pairing(database, clock, *told, self.change, self.outbox.wake, code)
         self.diffs = Diffs(database, self.agent.preview)
         self.owner = Owner("boot", "ns", self.pid, 1.0)
         self.history = History(database, 50, 8_000)
@@ -251,11 +252,11 @@ class Stage:
         hearing = (self.inbox, self.turns, self.signs, self.catchup, self.fronts)
         self.reception = Reception(*hearing, self.alerts.tell_owner, self.moves, self.pairing, self.events)
 
-    async def change(self, edit: Edit) -> None:
+    async def change(self, edit: Edit, accept: Accept) -> None:
         """What the product writes into the configuration file, taken up."""
-        change_file(self.folder / "config.json", edit, lambda _: None)
-        written = load_workspaces(self.folder / "config.json", None, self.folder / "private")
-        self.config = written
+        file = WorkspaceFile(self.folder / "config.json", self.allowed, self.folder / "private")
+        await asyncio.to_thread(file.change, edit, accept)
+        self.config = file.config
         await self.inbox.note_configuration()
 
     async def open(self, *, attached: bool = True) -> None:

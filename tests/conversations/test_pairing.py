@@ -12,7 +12,9 @@ from conversations.pairing import ASKED_A_DAY, WRONG_CODES
 from core.access import Accounts
 from core.message import Chat, Message, Person
 from core.pairing_code import make_code
+from core.workspace_change import Document
 from core.workspaces import WorkspaceConfig
+from integrations.memory import OWN
 from tests.conversations.stage import STRANGER, Stage
 
 BOT = Person(55, "valor_bot", "Valor", is_bot=True)
@@ -138,6 +140,46 @@ async def test_a3_a_group_that_is_admitted_has_a_workspace_of_its_own(bot: Stage
     assert bot.front.texts("-1007") == ["I answer here now when I am mentioned."]
     await say(bot, ANNA, "@valor_bot hello", group)
     assert bot.front.texts("-1007")[-1] == "re: hello"
+
+
+async def test_a3_a_group_that_the_bot_lets_in_is_answered_by_the_bot_beside_an_account_too(bot: Stage) -> None:
+    bot.accounts = Accounts.of(OWN, BOT)
+    await pair(bot)
+    group = Chat(FRONT, "-1007")
+    await say(bot, STRANGER, "hi all", group)
+    await say(bot, ANNA, "/admit 1")
+    await say(bot, ANNA, "@valor_bot hello", group)
+    assert bot.front.texts("-1007") == ["I answer here now when I am mentioned.", "re: hello"]
+
+
+async def test_a3_a_group_that_telegram_allowed_groups_leaves_out_is_not_let_in_and_the_owner_told_why(
+    bot: Stage,
+) -> None:
+    bot.allowed = ("-5",)
+    await pair(bot)
+    await say(bot, STRANGER, "hi all", Chat(FRONT, "-1007"))
+    before = (bot.folder / "config.json").read_text()
+    await say(bot, ANNA, "/admit 1")
+    assert "TELEGRAM_ALLOWED_GROUPS leaves that group out" in bot.front.texts("4")[-1]
+    assert "has to add -1007 to it in .env and start Valor again; then send /admit 1" in bot.front.texts("4")[-1]
+    assert (bot.front.texts("-1007"), (bot.folder / "config.json").read_text()) == ([], before)
+    bot.allowed = ("-5", "-1007")
+    await say(bot, ANNA, "/admit 1")
+    assert bot.front.texts("-1007") == ["I answer here now when I am mentioned."]
+
+
+async def test_a3_a_group_that_the_account_serves_by_now_gets_no_false_welcome(bot: Stage) -> None:
+    bot.accounts = Accounts.of(OWN, BOT)
+    await pair(bot)
+    await say(bot, STRANGER, "hi all", Chat(FRONT, "-1007"))
+
+    def by_hand(document: Document) -> None:
+        document["workspaces"] = {"Team": {"telegram_chat_ids": ["-1007"]}}
+
+    await bot.change(by_hand, lambda _: None)
+    await say(bot, ANNA, "/admit 1")
+    assert "belongs to the workspace Team already, and the account answers there" in bot.front.texts("4")[-1]
+    assert bot.front.texts("-1007") == []
 
 
 async def test_a7_who_is_denied_is_not_asked_about_again(bot: Stage) -> None:

@@ -83,6 +83,6 @@ def test_w1_a_change_that_somebody_makes_meanwhile_is_not_lost(path: Path) -> No
 def test_a1_a_file_that_is_not_there_is_made_and_taken_up(tmp_path: Path) -> None:
     file = WorkspaceFile(tmp_path / "config" / "w.json", None, tmp_path)
     assert not file.config.has_owner
-    file.change(admit_person(5, "Olga", Role.OWNER))
+    file.change(admit_person(5, "Olga", Role.OWNER), lambda _: None)
     assert file.config.has_owner
     assert file.alert == ()

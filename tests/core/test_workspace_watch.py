@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, RequestError
+from core.workspace_change import admit_person
 from core.workspace_watch import WorkspaceFile
+from core.workspaces import Role, WorkspaceConfig
 
 
 def write(path: Path, *names: str, text: str | None = None) -> None:
@@ -55,6 +57,18 @@ def test_w1_an_invalid_change_is_ignored_with_an_alert_until_mended(tmp_path: Pa
     write(path, "A", "C")
     assert file.check() is not None
     assert file.alert == ()
+
+
+def test_w1_a_change_of_our_own_that_is_not_accepted_changes_nothing(tmp_path: Path) -> None:
+    path, file = watch(tmp_path)
+    before, text = file.config, path.read_text()
+
+    def refuse(config: WorkspaceConfig) -> None:
+        raise RequestError(f"{len(config.whitelist.entries)} listed")
+
+    with pytest.raises(RequestError, match="1 listed"):
+        file.change(admit_person(5, "Olga", Role.MEMBER), refuse)
+    assert (file.config, path.read_text(), file.check()) == (before, text, None)
 
 
 def test_w1_a_file_invalid_from_the_start_stops_it(tmp_path: Path) -> None:
