@@ -20,7 +20,8 @@ from core.message import Button, Message
 from core.workspaces import Role
 from runtime.workspace_files import PREVIEWED
 
-DECIDING = frozenset({"approve", "refuse", "admit", "deny"})  # an owner's business
+ADMITTING = frozenset({"admit", "deny"})  # the business of an owner of the installation
+DECIDING = ADMITTING | {"approve", "refuse"}  # an owner's business
 PRESSABLE = DECIDING | {"cancel", "retry", "stop", "diff"}
 AGAIN = timedelta(minutes=1)  # within which the same press of the same person is the same wish
 UNKNOWN = "That button does nothing here."

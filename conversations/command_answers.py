@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from conversations import delivery_store, question_store, store, turn_store
 from conversations.commands import Command, read_command
 from conversations.diffs import Diffs
+from conversations.lifting import lift
 from conversations.links import tell_link
 from conversations.orders import read_order
 from conversations.pairing import Pairing
@@ -19,8 +18,7 @@ from conversations.turns import Gate
 from core.access import Action, may
 from core.clock import Clock
 from core.database import Database
-from core.errors import NotAllowed, Unknown
-from core.message import Chat
+from core.errors import Unknown
 from core.protocols import Call, LinkSearch, PromiseMaker
 
 HELP = """I answer here, and take on long jobs as promises. Commands, with or without the slash where they stand alone:
@@ -178,21 +176,11 @@ class CommandAnswers:
     async def _administer(self, turn: Turn, command: Command) -> str:
         if command.name == "lift":
             return await self._lift(turn, command)
-        return await self.pairing.decide(command.number, turn.asker, admitted=command.name == "admit")
+        return await self.pairing.decide(command.number, turn, admitted=command.name == "admit")
 
     async def _lift(self, turn: Turn, command: Command) -> str:
-        if not may(turn.role, Action.ADMINISTER):
-            raise NotAllowed("Only an owner may let me answer again.")
-        chat = Chat(turn.chat.front, command.rest.strip() or turn.chat.key)
-        now = self.clock.now()
-
-        def lift(connection: Connection) -> bool:
-            row = store.find_chat(connection, chat)
-            store.set_stopped(connection, chat, None, now)
-            return row is not None and row.stopped_reason is not None
-
-        lifted = await self.database.write("lift", lift)
-        return f"I answer in {chat.key} again." if lifted else f"I had not stopped answering in {chat.key}."
+        key, config, now = command.rest.strip() or turn.chat.key, self.reports.config(), self.clock.now()
+        return await self.database.write("lift", lambda connection: lift(connection, turn, key, config, now))
 
 
 def tell_why(why: Why) -> str:

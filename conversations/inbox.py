@@ -16,7 +16,7 @@ from conversations.commands import Command, read_command
 from conversations.moves import follow
 from conversations.store import ChatRow, Filing, Known
 from conversations.turn import Turn, TurnKind
-from core.access import Accounts, Action, Admission, Reason, Refusal, admit, may
+from core.access import Accounts, Admission, Reason, Refusal, administers, administers_all, admit
 from core.clock import Clock
 from core.database import Database
 from core.message import Chat, ChatKind, Message, Person
@@ -237,7 +237,7 @@ class Inbox:
         """Give the message its turn, unless something speaks against it."""
         message, now = case.message, self._clock.now()
         command = read_command(case.verdict.prompt)
-        if command is not None and command.name == "lift" and may(case.verdict.role, Action.ADMINISTER):
+        if command is not None and command.name == "lift" and self._administers(case):
             return self._begin(connection, case, TurnKind.COMMAND)
         if case.chat.stopped_reason and not message.pressed and (command is None or command.name not in DECIDING):
             return Receipt(message, case.chat.stopped_reason)
@@ -245,13 +245,24 @@ class Inbox:
             return Receipt(message, BEFORE)
         if message.sent_at < (message.heard_at or now) - timedelta(hours=self._limits.hours):
             return Receipt(message, TOO_OLD)
-        if message.pressed and (told := buttons.why_not(connection, message, command, case.verdict.role, now)):
+        role = self._role_to(command, case)
+        if message.pressed and (told := buttons.why_not(connection, message, command, role, now)):
             return Receipt(message, f"pressed: {told}", told=told)
         if command is not None and command.name == "stop":
             return self._stop(connection, case, command)
         if command is not None:
             return self._open(connection, case, TurnKind.COMMAND)
         return self._join(connection, case) or self._open(connection, case, TurnKind.AGENT)
+
+    def _administers(self, case: _Case) -> bool:
+        return administers(case.message.sender, case.message.chat, case.verdict.workspace, self._config())
+
+    def _role_to(self, command: Command | None, case: _Case) -> Role:
+        """What the sender is to a command: who is let in is no workspace's business, but the installation's."""
+        if command is None or command.name not in buttons.ADMITTING:
+            return case.verdict.role
+        is_owner = administers_all(case.message.sender, case.message.chat, self._config())
+        return Role.OWNER if is_owner else Role.GUEST
 
     def _leave(self, connection: Connection, case: _Case) -> Receipt:
         """No answer of its own: it is context, or belongs to the message of its album that gets one."""

@@ -17,13 +17,13 @@ from conversations.buttons import admit_buttons
 from conversations.delivery import Draft
 from conversations.knock_store import Knock
 from conversations.links import SPECIAL
+from conversations.turn import Turn
 from core import pairing_code
-from core.access import Accounts, Action, Reason, may
+from core.access import Accounts, Reason, administers_all
 from core.clock import Clock
 from core.database import Database
 from core.errors import ConfigurationError, NotAllowed, RequestError, Unknown
 from core.message import ChatKind, Message, Person
-from core.protocols import Asker
 from core.workspace_change import Accept, Edit, admit_group, admit_person
 from core.workspaces import Role, WorkspaceConfig
 
@@ -107,10 +107,10 @@ class Pairing:
         if await self.database.write("knock", lambda connection: _ask_owner(connection, knock, config, now)):
             self.wake()
 
-    async def decide(self, number: int | None, asker: Asker, *, admitted: bool) -> str:
+    async def decide(self, number: int | None, turn: Turn, *, admitted: bool) -> str:
         """What the owner is told. The same word again, after a crash or from another button, changes nothing more."""
-        if not may(asker.role, Action.ADMINISTER):
-            raise NotAllowed("Only an owner may decide who is let in.")
+        if not administers_all(turn.person, turn.chat, self.config()):
+            raise NotAllowed("Only an owner of the installation may decide who is let in: ask one.")
         knock = await self.database.read(lambda connection: knock_store.find(connection, number or 0))
         if knock is None:
             raise Unknown("Nobody with that number has asked to be let in.")
@@ -119,8 +119,8 @@ class Pairing:
             raise RequestError(f"{name} is {knock.decision} already, by {knock.decided_by}.")
         if admitted:
             await self._admit(knock)
-        now = self.clock.now()
-        await self.database.write("decide", lambda connection: _decide(connection, knock, decision, asker.name, now))
+        by, now = turn.requester_name, self.clock.now()
+        await self.database.write("decide", lambda connection: _decide(connection, knock, decision, by, now))
         self.wake()
         return f"{name} is {decision}."
 

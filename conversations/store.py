@@ -114,6 +114,12 @@ def find_chat(connection: Connection, chat: Chat) -> ChatRow | None:
     return None if row is None else _chat_row(chat, row)
 
 
+def find_chats(connection: Connection, key: str) -> list[ChatRow]:
+    """What every front knows of a chat."""
+    rows = connection.execute(select(chats).where(chats.c.chat_id == key)).all()
+    return [_chat_row(Chat(row.front, key), row) for row in rows]
+
+
 def set_mark(connection: Connection, chat: Chat, mark: int) -> None:
     """History is read without a gap up to `mark`; it never goes back."""
     connection.execute(update(chats).where(*_is(chats, chat), chats.c.mark < mark).values(mark=mark))

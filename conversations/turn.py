@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from core.message import Chat
+from core.message import Chat, Person
 from core.protocols import Asker
 from core.workspaces import Role
 
@@ -26,6 +26,7 @@ class Asked:
     reply_to: int | None
     sent_at: datetime
     is_here: bool = True  # False: written in the group that its chat was
+    sender_username: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Turn:
         return Asker(
             self.chat, self.reply_to or None, self.requester_id, self.requester_name, self.role, self.workspace
         )
+
+    @property
+    def person(self) -> Person:
+        """Who gave a command: that has one message."""
+        return Person(self.requester_id, self.asked[0].sender_username, self.requester_name)
 
     @property
     def numbers(self) -> tuple[int, ...]:

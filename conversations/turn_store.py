@@ -338,7 +338,7 @@ def _turn(connection: Connection, row: Row[Any]) -> Turn:
 
 def _asked(row: Row[Any], is_here: bool) -> Asked:
     reply_to = row.reply_to if is_here else None
-    return Asked(row.message_id, row.sender_name, row.prompt, reply_to, row.sent_at, is_here)
+    return Asked(row.message_id, row.sender_name, row.prompt, reply_to, row.sent_at, is_here, row.sender_username)
 
 
 def _in(chat: Chat) -> dict[str, str]:

@@ -6,10 +6,22 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.message import ChatKind, Message, Person
+from core.message import PAGE, Chat, ChatKind, Message, Person
 from core.workspaces import Role, Workspace, WorkspaceConfig, fold_usernames
 
-__all__ = ["Accounts", "Action", "Admission", "Reason", "Refusal", "Role", "admit", "may", "role_of"]
+__all__ = [
+    "Accounts",
+    "Action",
+    "Admission",
+    "Reason",
+    "Refusal",
+    "Role",
+    "administers",
+    "administers_all",
+    "admit",
+    "may",
+    "role_of",
+]
 
 
 class Reason(StrEnum):
@@ -98,6 +110,17 @@ class Refusal:
 def may(role: Role, action: Action) -> bool:
     """Tell whether people in this role may do that."""
     return action in RIGHTS[role]
+
+
+def administers_all(person: Person, chat: Chat, config: WorkspaceConfig) -> bool:
+    """Tell whether somebody who writes in that chat may act on the whole installation: as its owner, or from within."""
+    return chat.front == PAGE.front or config.whitelist.is_owner(person)
+
+
+def administers(person: Person, chat: Chat, workspace: Workspace | None, config: WorkspaceConfig) -> bool:
+    """The same for what belongs to one workspace, which its own owners may as well."""
+    is_theirs = workspace is not None and may(role_of(person, workspace, config), Action.ADMINISTER)
+    return is_theirs or administers_all(person, chat, config)
 
 
 def admit(

@@ -4,6 +4,7 @@ import pytest
 
 from conversations.command_answers import HELP
 from conversations.commands import MENU, Command, read_command
+from conversations.lifting import NOT_YOURS
 from conversations.turn import Turn
 from conversations.turns import Gate
 from core.message import Chat
@@ -132,4 +133,4 @@ async def test_a8_why_as_a_reply(stage: Stage) -> None:
 async def test_a9_only_an_owner_lifts(stage: Stage) -> None:
     await stage.say(Chat(FRONT, "2"), MAX, "/lift 1")
     await stage.quiet()
-    assert stage.front.texts("2")[0].startswith("Only an owner may let me answer again. (E-")
+    assert stage.front.texts("2")[0].startswith(f"{NOT_YOURS.format(key=1)} (E-")

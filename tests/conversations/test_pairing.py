@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from conversations import knock_store
+from conversations.buttons import OWNERS_ONLY
 from conversations.pairing import ASKED_A_DAY, WRONG_CODES
 from core.access import Accounts
 from core.message import Chat, Message, Person
@@ -15,7 +16,7 @@ from core.pairing_code import make_code
 from core.workspace_change import Document
 from core.workspaces import WorkspaceConfig
 from integrations.memory import OWN
-from tests.conversations.stage import STRANGER, Stage
+from tests.conversations.stage import MAX, STRANGER, Stage
 
 BOT = Person(55, "valor_bot", "Valor", is_bot=True)
 FRONT = f"bot:{BOT.id}"
@@ -125,7 +126,7 @@ async def test_a2_whom_the_owner_admits_is_a_member_from_then_on(bot: Stage) -> 
     await say(bot, STRANGER, "hello")
     assert bot.front.texts("9")[1:] == ["re: hello"]
     await say(bot, STRANGER, "/admit 1")
-    assert "Only an owner may decide who is let in" in bot.front.texts("9")[-1]
+    assert "Only an owner of the installation may decide who is let in: ask one." in bot.front.texts("9")[-1]
     await say(bot, ANNA, "/deny 1")
     assert "is admitted already, by Anna" in bot.front.texts("4")[-1]
 
@@ -180,6 +181,26 @@ async def test_a3_a_group_that_the_account_serves_by_now_gets_no_false_welcome(b
     await say(bot, ANNA, "/admit 1")
     assert "belongs to the workspace Team already, and the account answers there" in bot.front.texts("4")[-1]
     assert bot.front.texts("-1007") == []
+
+
+async def test_a9_who_owns_one_workspace_lets_nobody_into_the_installation(bot: Stage) -> None:
+    await pair(bot)
+    await say(bot, MAX, "let me in")
+    group = Chat(FRONT, "-1008")
+
+    def found(document: Document) -> None:
+        own = {"telegram_chat_ids": ["-1008"], "front": "bot", "is_dev_group": True, "roles": {"9": "owner"}}
+        document["workspaces"] = {"Theirs": own}
+
+    await bot.change(found, lambda _: None)
+    for word in ("admit", "deny"):
+        await say(bot, STRANGER, f"/{word} 1", group)
+        assert "Only an owner of the installation may decide who is let in" in bot.front.texts("-1008")[-1]
+        pressed = replace(heard(bot, STRANGER, f"/{word} 1", group), id=-len(word), reply_to=1, pressed=word)
+        assert await bot.reception.press(pressed) == OWNERS_ONLY
+    assert [row.decision for row in await bot.rows("knocks")] == [None]
+    await say(bot, ANNA, "/admit 1", group)
+    assert bot.front.texts("-1008")[-1] == "Max (@max) is admitted."
 
 
 async def test_a7_who_is_denied_is_not_asked_about_again(bot: Stage) -> None:

@@ -6,9 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from core.access import Accounts, Action, Admission, Reason, Refusal, Role, admit, may, role_of
+from core.access import (
+    Accounts,
+    Action,
+    Admission,
+    Reason,
+    Refusal,
+    Role,
+    administers,
+    administers_all,
+    admit,
+    may,
+    role_of,
+)
 from core.errors import Unknown
-from core.message import Chat, ChatKind, Message, Person
+from core.message import PAGE, Chat, ChatKind, Message, Person
 from core.workspaces import Listed, Whitelist, Workspace, WorkspaceConfig
 
 US = Person(100, "Valor_Ai")
@@ -226,6 +238,18 @@ def test_a9_without_roles_the_entry_or_the_first_listed_is_owner() -> None:
     only_ids = replace(CONFIG, whitelist=Whitelist((Listed(id=2), Listed(id=3, role=Role.GUEST))))
     assert role_of(BELA, TEAM, only_ids) is Role.OWNER
     assert role_of(STRANGER, TEAM, only_ids) is Role.GUEST
+
+
+def test_a9_the_installation_has_the_whitelist_s_owners_and_whoever_is_within() -> None:
+    here = Chat("bot:3", "2")
+    theirs = replace(TEAM, roles={"2": Role.OWNER})
+    assert administers_all(ANNA, here, CONFIG)
+    assert administers(ANNA, here, theirs, CONFIG)
+    assert not administers_all(BELA, here, CONFIG)
+    assert administers(BELA, here, theirs, CONFIG)
+    assert not administers(BELA, here, TEAM, CONFIG)
+    assert not administers(BELA, here, None, CONFIG)
+    assert administers_all(STRANGER, PAGE, CONFIG)
 
 
 def test_a9_roles_of_a_workspace_decide_there() -> None:
