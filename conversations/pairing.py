@@ -23,7 +23,7 @@ from core.access import Accounts, Reason, administers_all
 from core.clock import Clock
 from core.database import Database
 from core.errors import ConfigurationError, NotAllowed, RequestError, Unknown
-from core.message import ChatKind, Message, Person
+from core.message import PAGE, ChatKind, Message, Person
 from core.workspace_change import Accept, Edit, admit_group, admit_person
 from core.workspaces import Role, WorkspaceConfig
 
@@ -147,10 +147,12 @@ def _knock_of(message: Message) -> Knock:
 
 
 def _ask_owner(connection: Connection, knock: Knock, config: WorkspaceConfig, now: datetime) -> bool:
-    """Owe the owner the question; False where there is none to ask, too many were asked about, or it was asked."""
-    owner = next((chat for chat in owner_chats(connection, config) if chat.front == knock.chat.front), None)
-    if owner is None or knock_store.count_since(connection, now - DAY) >= ASKED_A_DAY:
+    """Owe the owner the question, with buttons where they write to the bot; False where too many were asked about, or
+    it was asked."""
+    if knock_store.count_since(connection, now - DAY) >= ASKED_A_DAY:
         return False
+    found = owner_chats(connection, config)
+    owner = next((chat for chat in found if chat.front == knock.chat.front), next(iter(found), PAGE))
     number = knock_store.add(connection, knock, now)
     if number is None:
         return False

@@ -11,12 +11,12 @@ from conversations import knock_store
 from conversations.buttons import OWNERS_ONLY
 from conversations.pairing import ASKED_A_DAY, WRONG_CODES
 from core.access import Accounts
-from core.message import Chat, Message, Person
+from core.message import PAGE, Chat, ChatKind, Message, Person
 from core.pairing_code import make_code
 from core.workspace_change import Document
-from core.workspaces import WorkspaceConfig
+from core.workspaces import Listed, Role, Whitelist, WorkspaceConfig
 from integrations.memory import OWN
-from tests.conversations.stage import MAX, STRANGER, Stage
+from tests.conversations.stage import GUS, MAX, STRANGER, Stage
 
 BOT = Person(55, "valor_bot", "Valor", is_bot=True)
 FRONT = f"bot:{BOT.id}"
@@ -37,7 +37,8 @@ def heard(stage: Stage, who: Person, text: str, chat: Chat | None = None) -> Mes
     chat = chat or Chat(FRONT, str(who.id))
     if chat.key.startswith("-"):
         return replace(stage.front.say(chat.key, who, text), chat=chat, title="The *Team*")
-    return replace(stage.front.say(chat.key, who, text), chat=chat)
+    kind = ChatKind.LOCAL if chat == PAGE else ChatKind.DM
+    return replace(stage.front.say(chat.key, who, text), chat=chat, kind=kind)
 
 
 async def say(stage: Stage, who: Person, text: str, chat: Chat | None = None) -> None:
@@ -201,6 +202,21 @@ async def test_a9_who_owns_one_workspace_lets_nobody_into_the_installation(bot: 
     assert [row.decision for row in await bot.rows("knocks")] == [None]
     await say(bot, ANNA, "/admit 1", group)
     assert bot.front.texts("-1008")[-1] == "Max (@max) is admitted."
+
+
+async def test_a7_an_owner_who_writes_on_another_front_is_asked_there_and_else_at_the_page(bot: Stage) -> None:
+    bot.config = replace(bot.config, whitelist=Whitelist((Listed(id=ANNA.id, role=Role.OWNER),)))
+    await say(bot, STRANGER, "let me in")
+    await say(bot, ANNA, "hello", Chat("account:100", "4"))
+    await say(bot, MAX, "me too")
+    await say(bot, ANNA, "hello")
+    await say(bot, ANNA, "once more", Chat("account:100", "4"))
+    await say(bot, GUS, "and me")
+    asked = [row for row in await bot.rows("deliveries") if "Shall I answer?" in row.text]
+    assert [(row.front, row.chat_id) for row in asked] == [PAGE, ("account:100", "4"), (FRONT, "4")]
+    assert "`/admit 1` or `/deny 1`" in asked[0].text
+    await say(bot, STRANGER, "/admit 1", PAGE)
+    assert [(row.decision, row.decided_by) for row in await bot.rows("knocks", id=1)] == [("admitted", "Nobody")]
 
 
 async def test_a7_who_is_denied_is_not_asked_about_again(bot: Stage) -> None:
