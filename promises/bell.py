@@ -1,4 +1,7 @@
-"""The bell: a Huey queue that carries only a promise's number, and a consumer that is woken instead of polling."""
+"""The bell: a Huey queue that carries only a promise's number, and a consumer that is woken instead of polling.
+
+Nothing of what is owed lies in the queue's file: it is opened when it is first needed, and a broken one is set aside.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from huey import Huey
@@ -26,6 +30,11 @@ LOCKED_SECONDS = 10  # how long a write waits for another process that holds the
 SAFETY_SECONDS = 5  # a worker looks at its queue so often even when no ring is heard
 MOMENT = 0.02  # how long the next hand only listens when the one before left with what was rung
 WORD_BYTES = 64
+SET_ASIDE = ".broken"
+BESIDE = ("", "-wal", "-shm")  # what SQLite keeps beside a file belongs to it
+# Not a database, a torn one, or one without our tables: no waiting mends these, as it does a lock or a full disk.
+BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
+Found = TypeVar("Found")
 log = structlog.get_logger(__name__)
 
 
@@ -117,12 +126,25 @@ class WokenStorage(SqliteStorage):
         self._free = 0
         self._is_rung = False  # the last task was rung, so that the file need not be looked into again so soon
         self._ear: Ear | None = None
+        self._path = path
+        self._opened: tuple[int, int] | None = None  # which file the connection is to
         self._inherited: Any = super()
-        self._inherited.__init__(name, filename=str(path), timeout=LOCKED_SECONDS)
+        self._inherited.__init__(name, filename=str(path), timeout=LOCKED_SECONDS, create_tables=False)
+
+    @property
+    def conn(self) -> sqlite3.Connection:
+        """To the file that is there now: another process may have set a broken one aside."""
+        if self._conn is not None and self._opened != _identity(self._path):
+            self._leave()
+        connection: sqlite3.Connection = self._inherited.conn
+        return connection
 
     def _create_connection(self) -> sqlite3.Connection:
+        self._opened = _identity(self._path)
         connection: sqlite3.Connection = super()._create_connection()
         connection.execute("PRAGMA synchronous=NORMAL")
+        for statement in self.ddl:  # only looked at where the tables are there: no lock is needed for that
+            connection.execute(statement)
         return connection
 
     def offer(self, data: bytes, priority: int) -> bool:
@@ -131,7 +153,7 @@ class WokenStorage(SqliteStorage):
 
     def enqueue(self, data: bytes, priority: int | None = None) -> None:
         """Put it into the file, in sight of all workers."""
-        self._inherited.enqueue(data, priority)
+        self._in_file(lambda: self._inherited.enqueue(data, priority))
         doorbell.ring_all(self._bells)
 
     def dequeue(self) -> bytes | None:
@@ -149,7 +171,7 @@ class WokenStorage(SqliteStorage):
         return {}
 
     def length(self) -> int:
-        return int(self._inherited.queue_size())
+        return int(self._in_file(self._inherited.queue_size))
 
     def listen(self) -> None:
         self._ear = Ear(self._bells)
@@ -168,8 +190,50 @@ class WokenStorage(SqliteStorage):
         data = self._hear(MOMENT) if self._is_rung else None
         while data is None and self._ear is not None:
             self._ear.open()
-            data = self._inherited.dequeue() or self._hear(SAFETY_SECONDS)
+            data = self._fetch() or self._hear(SAFETY_SECONDS)
         return data
+
+    def _fetch(self) -> bytes | None:
+        """The first task of the file; none while it cannot be read: a hand hears what is rung to it all the same."""
+        try:
+            return self._in_file(self._inherited.dequeue)
+        except sqlite3.Error as error:
+            log.warning("the queue's file cannot be read", error=str(error))
+            return None
+
+    def _in_file(self, act: Callable[[], Found]) -> Found:
+        """`act` on the queue's file, on a new one where that is broken. Raises sqlite3.Error."""
+        try:
+            return act()
+        except sqlite3.DatabaseError as error:
+            if not self._set_aside(error):
+                raise
+        return act()
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> bool:
+        """Move a broken file out of the way, unless somebody has; False for every other trouble."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in BROKEN:
+            return False
+        with self.lock:
+            self._leave()
+            try:
+                if self._opened == _identity(self._path):
+                    _move_aside(self._path)
+            except OSError as refused:
+                log.warning("the queue's file is broken and cannot be moved: remove it", error=str(refused))
+                return False
+        log.warning(
+            "the queue's file was broken and is set aside; nothing that is owed lay in it",
+            file=f"{self._path}{SET_ASIDE}",
+            error=str(error),
+        )
+        return True
+
+    def _leave(self) -> None:
+        """Let go of the file; the lock is held."""
+        connection, self._conn = self._conn, None
+        if connection is not None:
+            connection.close()
 
     def _hear(self, seconds: float) -> bytes | None:
         ring = self._ear.hear(seconds) if self._ear is not None else None
@@ -190,7 +254,7 @@ class WokenStorage(SqliteStorage):
         """What was rung to a hand that is not free any more."""
         for ring in rings:
             with _lost_at_most(ring.data):
-                self._inherited.enqueue(ring.data, ring.priority)
+                self._in_file(partial(self._inherited.enqueue, ring.data, ring.priority))
 
 
 class ThreadConsumer(Consumer):
@@ -203,22 +267,19 @@ class ThreadConsumer(Consumer):
 class HueyBell:
     """The queue at `path`. Each consumer has a socket of its own in the folder `bells`, while it has a hand free.
 
-    A ring that cannot be written (a full disk, a locked file) is logged and lost: the reconciler rings again. Opening
-    waits however long the file is locked: its holder may be a process that was halted in the middle of a write.
+    A ring that cannot be written (a full disk, a locked file) is logged and lost: the reconciler rings again.
     """
 
     def __init__(self, path: Path, bells: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._keep: Callable[[int], None] = _hear_nothing
-        self._huey: Any = _once_unlocked(
-            lambda: Huey(
-                "promises",
-                results=False,
-                serializer=NumberSerializer(),
-                storage_class=WokenStorage,
-                path=path,
-                bells=bells,
-            )
+        self._huey: Any = Huey(
+            "promises",
+            results=False,
+            serializer=NumberSerializer(),
+            storage_class=WokenStorage,
+            path=path,
+            bells=bells,
         )
         self._storage: WokenStorage = self._huey.storage
         self._task: Any = self._huey.task(name=TASK)(self._run)
@@ -231,8 +292,12 @@ class HueyBell:
         with _lost_at_most(promise_id):
             self._huey.enqueue(self._task.s(promise_id, priority=priority))
 
-    def waiting(self) -> int:
-        return self._storage.length()
+    def waiting(self) -> int | None:
+        try:
+            return self._storage.length()
+        except sqlite3.Error as error:
+            log.warning("the queue's file cannot be read", error=str(error))
+            return None
 
     def consume(self, keep: Callable[[int], None], jobs: int) -> None:
         """Call `keep(promise_id)` for each ring, at most `jobs` at once, each in a thread of Huey's."""
@@ -256,14 +321,22 @@ class HueyBell:
         self._keep(promise_id)
 
 
-def _once_unlocked(open_queue: Callable[[], Huey]) -> Huey:
-    while True:
-        try:
-            return open_queue()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                raise
-            log.warning("another process holds the queue's file: waiting for it")
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is, whatever becomes of its name; None for none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _move_aside(path: Path) -> None:
+    """In the place of one that was moved there before: what is kept does not grow. Raises OSError."""
+    for suffix in BESIDE:
+        aside = path.with_name(f"{path.name}{SET_ASIDE}{suffix}")
+        aside.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside)
 
 
 @contextlib.contextmanager

@@ -81,10 +81,17 @@ class Reconciler:
             ring = await self._database.write("promise-reconcile", lambda connection: self._mend(connection, over, now))
             self._rings.call_server()
             await self._rings.call_worker(ring)
-        # Rings that wait already would only grow in number.
-        elif found.pending and not await asyncio.to_thread(self._rings.bell.waiting):
-            await self._rings.call_again(found.pending)
+        elif found.pending:
+            await self._ring_again(found.pending)
         return found.next_due
+
+    async def _ring_again(self, pending: list[tuple[int, int]]) -> None:
+        """Through the queue, or past it to free hands while it cannot be used."""
+        waiting = await asyncio.to_thread(self._rings.bell.waiting)
+        if waiting is None:
+            self._rings.offer(pending)
+        elif not waiting:  # rings that wait already would only grow in number
+            await self._rings.call_again(pending)
 
     def _over(self, leases: Iterable[Lease]) -> list[Lease]:
         """The leases whose holder is dead or out of time."""

@@ -23,8 +23,8 @@ class Bell(Protocol):
         """Ring for all workers: the first free hand takes it."""
         ...
 
-    def waiting(self) -> int:
-        """How many rings nobody has heard yet."""
+    def waiting(self) -> int | None:
+        """How many rings nobody has heard yet; None while that cannot be read."""
         ...
 
 

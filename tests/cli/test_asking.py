@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,20 @@ async def test_s9_a_server_with_another_token_is_told_from_that_of_another_insta
             await asyncio.to_thread(ask, LIST)
         with held(server_lock(home)), pytest.raises(OwnerError, match=replaced):
             await asyncio.to_thread(ask, LIST)
+
+
+async def test_p2_a_broken_queue_keeps_nobody_from_reading(tables: Path) -> None:
+    (tables / "huey.db").write_bytes(b"no database at all " * 400)
+    (tables / "huey.db-wal").unlink(missing_ok=True)  # of the server that was here: it holds all pages
+    assert len(await asyncio.to_thread(ask, LIST)) == 1
+    for request, status in ((requests.cancel_promise(1), "cancelled"), (requests.retry_promise(1), "pending")):
+        assert (await asyncio.to_thread(ask, request))["status"] == status
+    assert (tables / "huey.db.broken").exists()
+
+
+async def test_p2_a_list_does_not_wait_for_who_holds_the_queue(tables: Path) -> None:
+    holder = sqlite3.connect(tables / "huey.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    async with asyncio.timeout(8):  # and not the ten seconds that a ring would wait
+        assert len(await asyncio.to_thread(ask, LIST)) == 1
+    holder.close()

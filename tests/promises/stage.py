@@ -37,12 +37,12 @@ DEADLINE = 30  # with other work on the machine
 
 
 class SilentBell:
-    """A Bell that only counts; `stuck` rings wait in it, and a hand is free for what `is_taken`."""
+    """A Bell that only counts; `stuck` rings wait in it (None: unknown), and a hand is free for what `is_taken`."""
 
     def __init__(self) -> None:
         self.is_taken: Callable[[int], bool] = set[int]().__contains__
         self.rung: list[int] = []
-        self.stuck = 0
+        self.stuck: int | None = 0
 
     def offer(self, promise_id: int, priority: int = 0) -> bool:
         return self.is_taken(promise_id)
@@ -50,7 +50,7 @@ class SilentBell:
     def ring(self, promise_id: int, priority: int = 0) -> None:
         self.rung.append(promise_id)
 
-    def waiting(self) -> int:
+    def waiting(self) -> int | None:
         return self.stuck
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,16 @@ from promises import bell as bells
 from promises.bell import HueyBell, WokenStorage
 
 DEADLINE = 4  # shorter than the look that needs no ring
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Generator[None]:
+    """Held by another process, as it seems."""
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    yield
+    holder.execute("ROLLBACK")
+    holder.close()
 
 
 class Heard:
@@ -163,13 +174,73 @@ def test_a_closed_bell_lets_its_threads_go_at_once(tmp_path: Path) -> None:
 
 
 def test_p3_a_ring_that_cannot_be_written_is_lost_and_logged(
-    bell: HueyBell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with sqlite3.connect(tmp_path / "data" / "huey.db") as connection:
-        connection.execute("DROP TABLE task")
-    connection.close()
-    bell.ring(7)
+    monkeypatch.setattr(bells, "LOCKED_SECONDS", 0.01)
+    bell = HueyBell(tmp_path / "huey.db", tmp_path / "bells")
+    with locked(tmp_path / "huey.db"):
+        bell.ring(7)
+        assert bell.waiting() is None
     assert "ring lost" in capsys.readouterr().out
+    assert bell.waiting() == 0
+
+
+@pytest.mark.parametrize("harm", ["garbled", "torn", "a stranger's"])
+def test_p2_a_broken_queue_is_set_aside_and_all_go_on_with_a_new_one(
+    bell: HueyBell, tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: str
+) -> None:
+    path = tmp_path / "data" / "huey.db"
+    other = HueyBell(path, tmp_path / "data" / "bells")
+    bell.ring(1)
+    assert other.waiting() == 1
+    broken = spoil(path, harm)
+    late = HueyBell(path, tmp_path / "data" / "bells")
+    assert late.waiting() == 0
+    assert path.with_name("huey.db.broken").read_bytes()[:100] == broken[:100]
+    assert "is set aside" in capsys.readouterr().out
+    bell.ring(7)
+    other.ring(8)
+    assert [opened.waiting() for opened in (bell, other, late)] == [2, 2, 2]
+    heard = Heard(other, jobs=1)
+    assert [heard.next(), heard.next()] == [7, 8]
+    other.close()
+
+
+def spoil(path: Path, harm: str) -> bytes:
+    """What the file is then."""
+    connection = sqlite3.connect(path)
+    if harm == "a stranger's":
+        connection.execute("ALTER TABLE task RENAME COLUMN queue TO line")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    if harm != "a stranger's":
+        whole = path.read_bytes()
+        good = whole[:4096] if harm == "torn" else b""
+        path.write_bytes(good + b"x" * (len(whole) - len(good)))
+    return path.read_bytes()
+
+
+def test_p3_a_consumer_hears_offers_and_rings_though_its_queue_broke_under_it(bell: HueyBell, tmp_path: Path) -> None:
+    heard = Heard(bell)
+    bell.ring(1)
+    assert heard.next() == 1
+    spoil(tmp_path / "data" / "huey.db", "garbled")
+    HueyBell(tmp_path / "data" / "huey.db", tmp_path / "data" / "bells").ring(2)
+    assert heard.next() == 2
+
+
+def test_p2_a_queue_that_can_be_neither_read_nor_moved_costs_rings_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "huey.db").write_bytes(b"no database at all " * 400)
+    monkeypatch.setattr(Path, "rename", refuse)
+    bell = HueyBell(tmp_path / "huey.db", tmp_path / "bells")
+    bell.ring(1)
+    assert bell.waiting() is None
+    assert "cannot be moved: remove it" in capsys.readouterr().out
 
 
 def test_p2_a_ring_reaches_every_consumer_and_each_number_goes_to_one(bell: HueyBell, tmp_path: Path) -> None:
@@ -193,20 +264,17 @@ def test_p2_a_ring_reaches_every_consumer_and_each_number_goes_to_one(bell: Huey
     other.close()
 
 
-def test_p3_a_worker_starts_however_long_a_halted_process_holds_the_queue(
-    bell: HueyBell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_p3_a_worker_hears_offers_however_long_a_halted_process_holds_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bells, "LOCKED_SECONDS", 0.01)
-    holder = sqlite3.connect(tmp_path / "data" / "huey.db", isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-
-    def let_go(_event: object, **_: object) -> None:
-        holder.execute("ROLLBACK")
-
-    monkeypatch.setattr(bells.log, "warning", let_go)
-    late = HueyBell(tmp_path / "data" / "huey.db", tmp_path / "data" / "bells")
-    late.ring(9)
-    assert not holder.in_transaction
-    assert Heard(bell).next() == 9
-    holder.close()
-    late.close()
+    with locked(tmp_path / "huey.db"):
+        bell = HueyBell(tmp_path / "huey.db", tmp_path / "bells")
+        heard = Heard(bell)
+        until = time.monotonic() + DEADLINE
+        while not bell.offer(8):  # the hands are on their way to listen
+            assert time.monotonic() < until
+        assert heard.next() == 8
+    bell.ring(9)
+    assert heard.next() == 9
+    bell.close()

@@ -45,6 +45,16 @@ async def test_p3_rings_that_wait_already_are_not_multiplied(stage: Stage) -> No
     assert stage.bell.rung == []
 
 
+async def test_p2_a_queue_that_cannot_be_read_is_passed_by(stage: Stage) -> None:
+    number = await stage.make()
+    stage.bell.rung.clear()
+    stage.bell.stuck = None
+    offered: list[int] = []
+    stage.bell.is_taken = lambda promise_id: not offered.append(promise_id)
+    await stage.reconciler.reconcile()
+    assert (stage.bell.rung, offered) == ([], [number])
+
+
 async def test_p7_the_most_urgent_are_rung_first(stage: Stage) -> None:
     for priority in (0, 5, 1):
         await stage.make(priority=priority)
