@@ -10,8 +10,11 @@ from typing import Any, cast
 from cli.asking import carry_out
 from cli.requests import AS_JSON, read_quickly
 from core.errors import ConfigurationError, ValorError
+from core.well_formed import is_well_formed
 
 INTERRUPTED = 130
+SENSELESS = 2  # a command line that makes no sense, as typer has it
+NOT_TEXT = "The command line holds bytes that are no UTF-8 text: {}. Write them as UTF-8.\n"
 
 
 def main() -> None:
@@ -33,7 +36,11 @@ def main() -> None:
 
 
 def act(arguments: list[str]) -> None:
-    """Raises ValorError; SystemExit where typer ends the program."""
+    """Raises ValorError; SystemExit for a command line that makes no sense."""
+    wrong = [ascii(word) for word in arguments if not is_well_formed(word)]
+    if wrong:
+        sys.stderr.write(NOT_TEXT.format(", ".join(wrong)))
+        sys.exit(SENSELESS)
     request = read_quickly(arguments)
     if request is not None:
         carry_out(request, as_json=AS_JSON in arguments)

@@ -134,6 +134,9 @@ async def test_a_list_is_asked_for_with_the_standard_library_alone(tmp_path: Pat
         (("deadletters", "bury", "1"), "No such command 'bury'"),
         (("run",), "Missing argument 'ID'"),
         (("why", "page"), "Missing argument"),
+        (("why", "\udcff", "1"), "bytes that are no UTF-8 text: '\\udcff'."),
+        (("run", "\udcff\udcfe"), "bytes that are no UTF-8 text"),
+        (("promises", "\udcff"), "bytes that are no UTF-8 text"),
     ],
 )
 async def test_what_makes_no_sense_is_a_usage_error(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
