@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def build_run_routes(doors: WebDoors) -> APIRouter:
     routes = APIRouter(prefix="/api")
 
-    @routes.get("/runs/{name}")
+    @routes.get("/runs/{name:path}")  # whatever is asked for is a name, also none at all
     async def show_run(name: str) -> dict[str, Any]:
         return describe_trace(await doors.runs.trace(name))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cli.requests import show_run
 from core.clock import SystemClock
 from core.database import Database, sqlite_url
 from core.migrate import migrate
@@ -23,6 +24,9 @@ async def test_routes_answer_as_to_a_client(tmp_path: Path) -> None:
         404,
         {"error": "There is no turn 3: give a run's id, turn:NUMBER, or a promise's number."},
     )
+    for name in ("", "../promises", "a/b"):
+        status, told = await ask_inside(doors, "GET", show_run(name).path)
+        assert (status, told["error"].startswith(f"There is no run {name!r}: ")) == (404, True)
     assert (await ask_inside(doors, "GET", "/api/promises?limit=0"))[0] == 422
     missing = {"error": "There is no dead letter #4."}
     assert await ask_inside(doors, "POST", "/api/deadletters/4/retry") == (404, missing)
