@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cli import requests
 from cli.asking import PROJECT, carry_out
@@ -15,15 +16,19 @@ Limit = Annotated[int, typer.Option(min=1, max=MOST, help="How many at most.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 HELP = "Valor on the command line. Asks the running server; where none runs, the tables."
+
+
+class Listing(TyperGroup):
+    """Commands of which `list` need not be spelled: its options may follow the group's name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        is_list = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        return super().parse_args(ctx, ["list", *args] if is_list else args)
+
+
 single = typer.Typer()
-promises = typer.Typer(help="Long jobs.")
-letters = typer.Typer(help="Messages that did not arrive.")
-
-
-@promises.callback(invoke_without_command=True)
-def promises_alone(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        list_promises()
+promises = typer.Typer(help="Long jobs.", cls=Listing)
+letters = typer.Typer(help="Messages that did not arrive.", cls=Listing)
 
 
 @promises.command("list")
@@ -48,12 +53,6 @@ def cancel_promise(number: Number, as_json: AsJson = False) -> None:
 def retry_promise(number: Number, as_json: AsJson = False) -> None:
     """Take up again what failed or was cancelled, from where it stopped."""
     carry_out(requests.retry_promise(number), as_json=as_json)
-
-
-@letters.callback(invoke_without_command=True)
-def letters_alone(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        list_letters()
 
 
 @letters.command("list")

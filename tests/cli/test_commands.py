@@ -30,11 +30,10 @@ def test_both_readings_of_a_command_are_one(
 ) -> None:
     command = QUICK[words]
     given = [*words, *(WORDS[read.__name__] for read in command.read)]
-    is_group = words in {("promises",), ("deadletters",)}
-    given += ["--limit", "3"] if command.has_limit and not is_group else []
-    given += ["--json"] if as_json and not is_group else []
+    given += ["--limit", "3"] if command.has_limit else []
+    given += ["--json"] if as_json else []
     read = CliRunner().invoke(commands.build(), given)
     quick = read_quickly(given)
     assert quick is not None
     assert (read.exit_code, read.output) == (0, "")
-    assert asked == [(quick.method, quick.path, as_json and not is_group)]
+    assert asked == [(quick.method, quick.path, as_json)]
