@@ -118,10 +118,11 @@ class CommandAnswers:
     async def _decide(self, turn: Turn, command: Command) -> str:
         number = await self._number_of(turn, command)
         question = command.question or await self._question_replied_to(turn, number)
+        call = Call(turn.run_id, "command", turn_id=turn.id)
         if command.name == "refuse":
-            view = await self.promises.refuse(number, turn.asker, question)
+            view = await self.promises.refuse(number, turn.asker, question, call)
             return f"Promise #{view.id} is {view.status}: what it asked for is refused."
-        view = await self.promises.grant(number, turn.asker, question)
+        view = await self.promises.grant(number, turn.asker, question, call)
         return f"Promise #{view.id} goes on: what it asked for is allowed, this once."
 
     async def _number_of(self, turn: Turn, command: Command) -> int:

@@ -219,11 +219,12 @@ class PromiseMaker(Protocol):
         """Make a waiting promise of a turn's run that needs consent; its question is the held acknowledgement."""
         ...
 
-    async def grant(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
-        """Allow the one tool call that the promise waits for; with a `question` only where that asks for it."""
+    async def grant(self, promise_id: int, asker: Asker, question: int | None, call: Call | None) -> PromiseView:
+        """Allow the one tool call that the promise waits for; with a `question` only where that asks for it. The same
+        `call` again allows nothing more."""
         ...
 
-    async def refuse(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView: ...
+    async def refuse(self, promise_id: int, asker: Asker, question: int | None, call: Call | None) -> PromiseView: ...
 
     async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:
         """Take up again what failed or was cancelled; the same `call` again changes nothing more."""

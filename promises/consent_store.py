@@ -68,13 +68,6 @@ def _ask(connection: Connection, promise: Promise, question: Question, now: date
     delivery_store.owe(connection, draft, now)
 
 
-def decision_of(connection: Connection, promise_id: int, number: int) -> tuple[str | None, str | None] | None:
-    """How a question of the promise was decided, and by whom; None where it has no such question."""
-    of_it = (consents.c.id == number, consents.c.promise_id == promise_id)
-    row = connection.execute(select(consents.c.decision, consents.c.decided_by).where(*of_it)).first()
-    return None if row is None else (row.decision, row.decided_by)
-
-
 def spent(connection: Connection, promise: Promise) -> float | None:
     """What its run has cost until now."""
     return usage_store.cost_of(connection, promise.run_id)

@@ -27,6 +27,7 @@ from promises.store import NewPromise
 
 LONGEST = 16_000  # characters of a description
 HIGHEST = 1_000
+DECIDED_BY = "decided_by"  # in `metadata`: the runs whose word to a question has counted
 log = structlog.get_logger(__name__)
 
 
@@ -100,18 +101,22 @@ class Promises:
         self._rings.call_keepers()  # so that the reconcilers know when to wake
         return promise.view
 
-    async def grant(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
+    async def grant(
+        self, promise_id: int, asker: Asker, question: int | None = None, call: Call | None = None
+    ) -> PromiseView:
         promise = await self._database.write(
-            "promise-grant", lambda connection: self._grant(connection, promise_id, asker, question)
+            "promise-grant", lambda connection: self._grant(connection, promise_id, asker, question, call)
         )
         log.info("consent granted", promise=promise_id, by=asker.name)
         await self._rings.call_worker([(promise.id, promise.priority)])
         self._rings.call_server()
         return promise.view
 
-    async def refuse(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
+    async def refuse(
+        self, promise_id: int, asker: Asker, question: int | None = None, call: Call | None = None
+    ) -> PromiseView:
         settled = await self._database.write(
-            "promise-refuse", lambda connection: self._refuse(connection, promise_id, asker, question)
+            "promise-refuse", lambda connection: self._refuse(connection, promise_id, asker, question, call)
         )
         log.info("consent refused", promise=promise_id, by=asker.name)
         self._rings.call_server()
@@ -171,19 +176,27 @@ class Promises:
         delivery_store.owe(connection, _hold(promise, asked, call, buttons), now)
         return promise
 
-    def _grant(self, connection: Connection, promise_id: int, asker: Asker, question: int | None) -> Promise:
-        if _is_done(connection, promise_id, question, (consent_store.GRANTED, asker.name)):
-            return _in_reach(connection, promise_id, asker)
-        _asked(connection, promise_id, asker, question)
+    def _grant(
+        self, connection: Connection, promise_id: int, asker: Asker, question: int | None, call: Call | None
+    ) -> Promise:
+        asking = _in_reach(connection, promise_id, asker)
+        if _has_decided(asking, call):
+            return asking
+        _check_asks(connection, asking, asker, question)
         promise = consent_store.grant(connection, promise_id, asker.name, self._clock.now())
         if promise is None:
             raise RequestError(f"The time to allow what promise #{promise_id} wants is over.")
+        _note_decision(connection, promise, call)
         return promise
 
-    def _refuse(self, connection: Connection, promise_id: int, asker: Asker, question: int | None) -> Settled:
-        if _is_done(connection, promise_id, question, (consent_store.REFUSED, asker.name)):
-            return Settled(_in_reach(connection, promise_id, asker))
-        _asked(connection, promise_id, asker, question)
+    def _refuse(
+        self, connection: Connection, promise_id: int, asker: Asker, question: int | None, call: Call | None
+    ) -> Settled:
+        asking = _in_reach(connection, promise_id, asker)
+        if _has_decided(asking, call):
+            return Settled(asking)
+        _check_asks(connection, asking, asker, question)
+        _note_decision(connection, asking, call)
         settled = consent_store.refuse(connection, promise_id, asker.name, self._clock.now())
         assert settled is not None, "it waited for approval in this very transaction"
         return settled
@@ -259,20 +272,25 @@ def _must_wait(connection: Connection, order: PromiseOrder, asker: Asker) -> boo
     return any(promise.status is not Status.COMPLETED for promise in found.values())
 
 
-def _asked(connection: Connection, promise_id: int, asker: Asker, question: int | None) -> None:
+def _check_asks(connection: Connection, promise: Promise, asker: Asker, question: int | None) -> None:
     """Raises unless the promise waits for this person's word, to that question where one is meant."""
-    promise = _in_reach(connection, promise_id, asker)
     if not may(asker.role, Action.APPROVE):
         raise NotAllowed(f"A {asker.role} may not decide that in {asker.workspace}: ask an owner.")
     if promise.waiting_for is not WaitingFor.APPROVAL:
-        raise RequestError(f"Promise #{promise_id} waits for nobody's approval: it is {promise.status}.")
-    if question is not None and question != question_store.newest(connection, promise_id):
-        raise RequestError(f"Promise #{promise_id} asks something else by now: answer its newest question.")
+        raise RequestError(f"Promise #{promise.id} waits for nobody's approval: it is {promise.status}.")
+    if question is not None and question != question_store.newest(connection, promise.id):
+        raise RequestError(f"Promise #{promise.id} asks something else by now: answer its newest question.")
 
 
-def _is_done(connection: Connection, promise_id: int, question: int | None, decided: tuple[str, str]) -> bool:
-    """Whether this very wish was fulfilled: it is asked again after a restart."""
-    return question is not None and consent_store.decision_of(connection, promise_id, question) == decided
+def _has_decided(promise: Promise, call: Call | None) -> bool:
+    """Whether this very wish was fulfilled: it is asked again after a restart, when something else may be asked."""
+    return call is not None and call.run_id in promise.metadata.get(DECIDED_BY, ())
+
+
+def _note_decision(connection: Connection, promise: Promise, call: Call | None) -> None:
+    if call is not None:
+        decided = [*promise.metadata.get(DECIDED_BY, ()), call.run_id]
+        store.annotate(connection, promise, {DECIDED_BY: decided})
 
 
 def _in_reach(connection: Connection, promise_id: int, asker: Asker) -> Promise:

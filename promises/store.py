@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, insert, literal, select, update
 
 from core.access import Role
 from core.message import Chat
@@ -109,6 +109,12 @@ def repeat(connection: Connection, former: Promise, at: datetime, now: datetime)
     )
     made = insert(promises).from_select([*COPIED, *given], copied).returning(promises.c.id)
     return connection.execute(made).scalar_one()
+
+
+def annotate(connection: Connection, promise: Promise, notes: Mapping[str, Any]) -> None:
+    """Keep these in its `metadata` as well."""
+    noted = {**promise.metadata, **notes}
+    connection.execute(update(promises).where(promises.c.id == promise.id).values(metadata=noted))
 
 
 def new_run_id() -> str:

@@ -119,6 +119,7 @@ class PlayedPromises:
     database: Database
     clock: Clock
     decided: list[tuple[str, int, int | None]] = field(default_factory=list[tuple[str, int, int | None]])
+    calls: list[Call | None] = field(default_factory=list[Call | None])
 
     async def make(self, order: PromiseOrder, asker: Asker, call: Call | None) -> PromiseView:
         number = await make_promise(self.database, self.clock, asker, order.task_description, call)
@@ -135,12 +136,14 @@ class PlayedPromises:
     async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
         return await self.make(PromiseOrder(parked.task), asker, call)
 
-    async def grant(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
+    async def grant(self, promise_id: int, asker: Asker, question: int | None, call: Call | None) -> PromiseView:
         self.decided.append(("granted", promise_id, question))
+        self.calls.append(call)
         return PromiseView(promise_id, "count", "code", "pending", None, None, None, self.clock.now(), None)
 
-    async def refuse(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
+    async def refuse(self, promise_id: int, asker: Asker, question: int | None, call: Call | None) -> PromiseView:
         self.decided.append(("refused", promise_id, question))
+        self.calls.append(call)
         return PromiseView(promise_id, "count", "code", "failed", None, None, None, self.clock.now(), None)
 
     async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:

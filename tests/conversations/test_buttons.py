@@ -21,7 +21,7 @@ from conversations.delivery import Draft
 from conversations.diffs import MEMBERS_ONLY
 from core.errors import Undeliverable
 from core.message import Chat, ChatKind, Message, Person
-from core.protocols import Asker
+from core.protocols import Asker, Call
 from core.schema import consents
 from core.workspaces import Role
 from integrations.telegram.presses import number_of
@@ -237,6 +237,8 @@ async def test_p11_a_word_to_a_question_means_that_one_whatever_was_asked_since(
     await stage.say(DEV, OLGA, says, reply_to=number)
     await stage.quiet()
     assert stage.promises.decided == [(decided, 1, 1)]
+    [turn] = await stage.rows("turns")
+    assert stage.promises.calls == [Call(turn.run_id, "command", turn_id=turn.id)]
 
 
 async def test_p11_a_word_that_names_another_promise_answers_no_question_of_this_one(stage: Stage) -> None:

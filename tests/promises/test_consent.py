@@ -11,7 +11,7 @@ from sqlalchemy import select
 from conversations import question_store
 from core.errors import ConsentNeeded, NotAllowed, RequestError, Unknown
 from core.message import Chat
-from core.protocols import Parked
+from core.protocols import Call, Parked
 from core.schema import consents, deliveries, llm_calls
 from promises import consent_store, store, wording
 from promises.agent_work import TASK, _prompt
@@ -284,12 +284,20 @@ async def test_p11_a_word_to_an_earlier_question_does_not_answer_a_later_one(sta
     assert (await stage.service.grant(number, BOSS, 2)).status == "pending"
 
 
-async def test_p11_the_same_wish_asked_again_after_a_crash_is_fulfilled_once(stage: Stage) -> None:
+@pytest.mark.parametrize("question", [None, 1])
+async def test_p11_the_same_wish_asked_again_after_a_crash_is_fulfilled_once(
+    stage: Stage, question: int | None
+) -> None:
     number = await parked(stage)
+    word = Call("run_first", "command")
     for _ in range(2):
-        assert (await stage.service.grant(number, BOSS, 1)).status == "pending"
+        assert (await stage.service.grant(number, BOSS, question, word)).status == "pending"
     await stage.keep(number, ConsentNeeded("send_mail", {"to": "one"}, "3:call_8", "other"))
+    assert (await stage.service.grant(number, BOSS, question, word)).status == "waiting"
+    assert [row.decision for row in await asked(stage)] == ["granted", None]
+    other = Call("run_second", "command")
     for _ in range(2):
-        assert (await stage.service.refuse(number, BOSS, 2)).status == "failed"
+        assert (await stage.service.refuse(number, BOSS, question and 2, other)).status == "failed"
+    assert (await stage.service.grant(number, BOSS, question, word)).status == "failed"
     assert [row.decision for row in await asked(stage)] == ["granted", "refused"]
     assert len(await stage.told("result")) == 1

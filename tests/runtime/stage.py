@@ -75,10 +75,10 @@ class Promises:
     async def park(self, parked: Parked, asker: Asker, call: Call) -> PromiseView:
         raise parked.needed
 
-    async def grant(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
+    async def grant(self, promise_id: int, asker: Asker, question: int | None, call: Call | None) -> PromiseView:
         return replace(self.views[0], id=promise_id)
 
-    async def refuse(self, promise_id: int, asker: Asker, question: int | None = None) -> PromiseView:
+    async def refuse(self, promise_id: int, asker: Asker, question: int | None, call: Call | None) -> PromiseView:
         return replace(self.views[0], id=promise_id, status="failed")
 
     async def retry(self, promise_id: int, asker: Asker, call: Call | None) -> PromiseView:
