@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, null, select, update
 
 from conversations import delivery_store
+from core.protocols import Call
 from core.schema import promise_dependencies, promises, results
 from promises import store
 from promises.promise import DEATHS, SETTLED, Promise, Status, WaitingFor
@@ -15,7 +16,7 @@ from promises.store import read
 from runtime import trace_store
 
 ENDS = ("result", "notice")  # kinds of deliveries that tell an end
-# In `metadata` of what was retried: how often, by which run, and the runs that had come to their own end.
+# In `metadata` of what was retried: how often, by which call of which run, and the runs that had come to their own end.
 RETRIES, RETRIED_BY, FORMER_RUNS = "retries", "retried_by", "former_runs"
 
 
@@ -29,8 +30,13 @@ class Retried:
     left: tuple[int, ...]
 
 
-def open_again(connection: Connection, ended: Promise, by: str | None, now: datetime) -> Retried:
-    """Make an ended promise open again; `by` is the run that asks.
+def was_retried_by(promise: Promise, call: Call | None) -> bool:
+    """Whether this very call was its last retry: it is asked again after a restart."""
+    return call is not None and promise.metadata.get(RETRIED_BY) == _spell(call)
+
+
+def open_again(connection: Connection, ended: Promise, call: Call | None, now: datetime) -> Retried:
+    """Make an ended promise open again; `call` is what asks for it.
 
     It goes on with its run, whose finished steps are not paid again, unless that run had come to its own end and would
     come to it again. The chat is told its next end as it was told the first: what is told makes room. A result that
@@ -50,7 +56,7 @@ def open_again(connection: Connection, ended: Promise, by: str | None, now: date
             not_before=not_before,
             every=None if _comes_again(connection, ended) else ended.every,
             run_id=store.new_run_id() if is_anew else ended.run_id,
-            metadata={**ended.metadata, RETRIES: number, RETRIED_BY: by, FORMER_RUNS: former},
+            metadata={**ended.metadata, RETRIES: number, RETRIED_BY: _spell(call), FORMER_RUNS: former},
             updated_at=now,
             **UNTRIED,
         )
@@ -59,6 +65,10 @@ def open_again(connection: Connection, ended: Promise, by: str | None, now: date
     connection.execute(delete(results).where(results.c.promise_id == ended.id))
     delivery_store.make_room(connection, ended.id, ENDS, number)
     return Retried(read(row), number, is_anew, failed_with(connection, ended.id))
+
+
+def _spell(call: Call | None) -> list[str] | None:
+    return None if call is None else [call.run_id, call.tool_call_id]
 
 
 def broken_dependencies(connection: Connection, promise_id: int) -> list[Promise]:

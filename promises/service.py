@@ -19,7 +19,6 @@ from core.protocols import Asker, Call, Parked, PromiseOrder, PromiseView
 from promises import consent_store, retry_store, settle_store, store, wording
 from promises.consent_store import Question
 from promises.promise import CONSENT_PATIENCE, PICTURES, PROMPT, TASK_TYPES, Promise, Status, WaitingFor
-from promises.retry_store import RETRIED_BY
 from promises.rings import Rings
 from promises.schedule import note_first, plan, read_schedule
 from promises.settle_store import Settled
@@ -216,13 +215,12 @@ class Promises:
 
     def _retry(self, connection: Connection, promise_id: int, asker: Asker, call: Call | None) -> Promise:
         promise = _own(connection, promise_id, asker, "retry")
-        by = call.run_id if call else None
-        if by is not None and promise.metadata.get(RETRIED_BY) == by:
-            return promise  # this very wish, asked again after a restart
+        if retry_store.was_retried_by(promise, call):
+            return promise
         _check_may_have_done(promise.task_type, asker)
         _check_can_be_retried(connection, promise)
         now = self._clock.now()
-        retried = retry_store.open_again(connection, promise, by, now)
+        retried = retry_store.open_again(connection, promise, call, now)
         told = wording.tell_retried(retried.promise, is_anew=retried.is_anew, left=retried.left)
         its_turn = call if promise.chat == asker.chat else None  # elsewhere asked for, it is told at once
         draft = _hold(promise, told, its_turn, cancel_button(promise.id))

@@ -244,6 +244,14 @@ async def test_p3_the_same_wish_again_after_a_restart_changes_nothing(stage: Sta
     assert (told_again.status, told_again.turn_id) == ("held", 1)
 
 
+async def test_p6_what_failed_once_more_is_retried_by_another_call_of_the_same_run(stage: Stage) -> None:
+    number = await failed(stage)
+    await stage.service.retry(number, OWNER, call("call_1"))
+    await stage.keep(number, REFUSED)
+    assert (await stage.service.retry(number, OWNER, call("call_1"))).status == "failed"
+    assert (await stage.service.retry(number, OWNER, call("call_2"))).status == "pending"
+
+
 async def test_p5_from_elsewhere_its_own_chat_is_told_at_once(stage: Stage) -> None:
     await add_turn(stage)
     number = await failed(stage)
