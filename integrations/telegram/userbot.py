@@ -28,7 +28,7 @@ from integrations.telegram.intake import Intake
 from integrations.telegram.lifeline import Health, Lifeline, Pace
 from integrations.telegram.line import Line, marked_id_of, topic_of
 from integrations.telegram.pages import Thread, find_before, read_dialogs, read_history, search_history
-from integrations.telegram.reactions import hand_over, read_reactions, to_decisions
+from integrations.telegram.reactions import complete, hand_over, read_reactions, to_decisions
 from integrations.telegram.refusals import name_of
 from integrations.telegram.session import (
     SIGN_IN,
@@ -178,7 +178,8 @@ class Userbot:
     async def _take(self, raw: Any) -> None:
         assert self._receiver
         if isinstance(raw, tl.UpdateMessageReactions):
-            await hand_over(to_decisions(raw, self._directory, self._now()), self._receiver)
+            told = await complete(lambda: self._life.line, raw)
+            await hand_over(to_decisions(told, self._directory, self._now()), self._receiver)
             return
         try:
             await self._life.line.introduce(raw)

@@ -100,6 +100,22 @@ async def test_a_supergroup_has_a_difference_of_its_own(world: TelegramWorld, an
         assert isinstance(since.other_updates[0], tl.UpdateChannelTooLong)
 
 
+async def test_a_message_brings_three_reactions_and_the_list_all(
+    world: TelegramWorld, anna: Person, ben: Person
+) -> None:
+    message = world.say(anna, ben, "look")
+    for person in (ben, *(world.person(f"P{number}") for number in range(3))):
+        world.react(person, message, "👍")
+    async with world.player(anna) as a:
+        shown: Any = await a.client.get_messages(a.peer(ben), ids=1)
+        assert (shown.reactions.results[0].count, len(shown.reactions.recent_reactions)) == (4, 3)
+        request = fn.messages.GetMessageReactionsListRequest(a.peer(ben), 1, 3)
+        first: Any = await a.client(request)
+        request.offset = first.next_offset
+        rest: Any = await a.client(request)
+        assert (first.count, [one.peer_id.user_id for one in rest.reactions], rest.next_offset) == (4, [ben.id], None)
+
+
 async def test_reactions_are_checked_kept_and_pushed(world: TelegramWorld, anna: Person, ben: Person) -> None:
     message = world.say(anna, ben, "look")
     async with world.player(anna) as a, world.player(ben) as b:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from telethon.tl import types as tl
 
-from tests.world.telegram.model import Chat, ChatKind, Entity, Event, EventKind, Person, Post
+from tests.world.telegram.model import Chat, ChatKind, Entity, Event, EventKind, Person, Post, Reaction
 from tests.world.telegram.render_media import media
 
 SIMPLE = {
@@ -25,6 +25,7 @@ SIMPLE = {
     "email": tl.MessageEntityEmail,
 }
 KINDS = {constructor: kind for kind, constructor in SIMPLE.items()}
+RECENT = 3
 ACTIONS = {
     "typing": tl.SendMessageTypingAction,
     "cancel": tl.SendMessageCancelAction,
@@ -133,8 +134,13 @@ def reactions(post: Post, viewer: Person) -> tl.MessageReactions:
             for emoji, count in counts.items()
         ],
         can_see_list=True,
-        recent_reactions=[peer_reaction(reaction, viewer) for reaction in post.reactions.values()],
+        recent_reactions=[peer_reaction(reaction, viewer) for reaction in latest_reactions(post)[:RECENT]],
     )
+
+
+def latest_reactions(post: Post) -> list[Reaction]:
+    """The latest first. A message itself brings but a few of them."""
+    return list(reversed(post.reactions.values()))
 
 
 def peer_reaction(reaction, viewer: Person) -> tl.MessagePeerReaction:

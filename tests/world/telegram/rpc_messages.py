@@ -128,10 +128,14 @@ def list_reactions(call: Call):
     request = call.request
     post = call.post(call.chat(request.peer), request.id)
     wanted = getattr(request.reaction, "emoticon", None)
-    found = [one for one in post.reactions.values() if wanted in (None, one.emoji)]
-    users, chats = render.company([post.chat], [one.person for one in found], call.me)
-    listed = [render.peer_reaction(one, call.me) for one in found]
-    return tl.messages.MessageReactionsList(len(listed), listed, chats, users)
+    found = [one for one in render.latest_reactions(post) if wanted in (None, one.emoji)]
+    start = int(request.offset or 0)
+    page = found[start : start + request.limit]
+    users, chats = render.company([post.chat], [one.person for one in page], call.me)
+    listed = [render.peer_reaction(one, call.me) for one in page]
+    after = start + len(page)
+    more = str(after) if after < len(found) else None
+    return tl.messages.MessageReactionsList(len(found), listed, chats, users, more)
 
 
 def _read(call: Call, chat: Chat) -> Event | None:
