@@ -1,4 +1,7 @@
-"""Reactions, read marks and typing: what a chat shows of the work. A refused one is logged and costs nothing else."""
+"""Reactions, read marks and typing: what a chat shows of the work. A refused one is logged and costs nothing else.
+
+How it ended stands in the chat for good, so that sign is shown once more where it was refused for the moment.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from core.clock import Clock
-from core.errors import FrontError, SessionError
+from core.errors import FloodWait, FrontError, SessionError, Unreachable
 from core.message import Chat, Sign
 from core.protocols import Front
 
@@ -23,6 +26,8 @@ SIGNS = {
     Sign.SILENT: "👌",
     Sign.FAILED: "💔",
 }
+LAST = frozenset({Sign.DONE, Sign.SILENT, Sign.FAILED})
+AGAIN_AFTER = 30.0  # seconds, where the service has asked for no other wait
 TYPING_AFTER = 0.3
 WORKING_AFTER = 1.0
 GOODBYE = 2.0
@@ -39,13 +44,19 @@ class Signs:
         self._fronts: dict[str, Front] = {}
         self._last: dict[Chat, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ends: dict[tuple[Chat, int], Show] = {}  # last signs that are still to be shown, the newest of a message
 
     def attach(self, front: Front) -> None:
         self._fronts[front.name] = front
 
     def show(self, chat: Chat, message_ids: Iterable[int], sign: Sign) -> None:
         for number in message_ids:
-            self._enqueue(chat, self._reaction(chat, number, sign))
+            reaction = self._reaction(chat, number, sign)
+            self._ends.pop((chat, number), None)
+            if sign in LAST:
+                self._ends[chat, number] = reaction
+                reaction = self._or_later(chat, number, reaction)
+            self._enqueue(chat, reaction)
 
     def mark_read(self, chat: Chat, message_id: int) -> None:
         self._enqueue(chat, lambda front: front.mark_read(chat, message_id))
@@ -70,6 +81,38 @@ class Signs:
     @staticmethod
     def _reaction(chat: Chat, number: int, sign: Sign) -> Show:
         return lambda front: front.react(chat, number, SIGNS[sign])
+
+    def _or_later(self, chat: Chat, number: int, reaction: Show) -> Show:
+        """Shown now; or once more after the wait, unless the message has got a newer sign by then."""
+
+        async def show(front: Front) -> None:
+            wait: float | None = None
+            try:
+                await reaction(front)
+            except (FloodWait, Unreachable) as error:
+                wait = error.seconds if isinstance(error, FloodWait) else AGAIN_AFTER
+                raise
+            finally:
+                if self._ends.get((chat, number)) is reaction:
+                    self._put_off(chat, number, wait)
+
+        return show
+
+    def _put_off(self, chat: Chat, number: int, seconds: float | None) -> None:
+        """Show the end of a message in so many seconds; None for one that needs no more showing."""
+        if seconds is None:
+            del self._ends[chat, number]
+            return
+        late = self._show_end(chat, number, self._ends[chat, number], seconds)
+        task = asyncio.create_task(late, name=f"late sign {chat.key}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _show_end(self, chat: Chat, number: int, reaction: Show, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        if self._ends.get((chat, number)) is reaction:
+            del self._ends[chat, number]
+            self._enqueue(chat, reaction)
 
     def _enqueue(self, chat: Chat, show: Show) -> None:
         front = self._fronts.get(chat.front)

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conversations.signs import SIGNS, Signs
+import pytest
+
+from conversations.signs import AGAIN_AFTER, SIGNS, Signs
 from core.clock import FakeClock
-from core.errors import FloodWait, SessionError, Undeliverable
+from core.errors import FloodWait, SessionError, Undeliverable, Unreachable
 from core.message import Sign
 from integrations.memory import MemoryFront
 from tests.conversations.stage import DM, OLGA
@@ -56,6 +58,62 @@ async def test_b2_a_refused_sign_costs_nothing_else() -> None:
     await signs.close()
     assert front.line(DM, message.id).reaction == "👍"
     assert front.calls[-1] == ("mark_read", "1")
+
+
+@pytest.mark.parametrize(("error", "seconds"), [(FloodWait(600), 600), (Unreachable("Lost."), AGAIN_AFTER)])
+@pytest.mark.parametrize("sign", [Sign.DONE, Sign.SILENT, Sign.FAILED])
+async def test_b2_a_last_sign_that_was_refused_for_the_moment_is_shown_later(
+    error: Exception, seconds: float, sign: Sign
+) -> None:
+    clock, front, signs = playing()
+    message = front.say("1", OLGA, "hello")
+    signs.show(DM, [message.id], Sign.WORKING)
+    await front.until(lambda: front.line(DM, message.id).reaction == "✍")
+    front.refuse("react", error)
+    signs.show(DM, [message.id], sign)
+    await clock.until_asleep()
+    assert (clock.naps, signs._last) == ([seconds], {})  # what comes meanwhile is not held up
+    clock.advance(seconds)
+    await front.until(lambda: front.line(DM, message.id).reaction == SIGNS[sign])
+    await signs.close()
+    assert (signs._tasks, signs._ends) == (set(), {})
+
+
+async def test_b2_a_late_sign_is_shown_once_more_and_no_third_time() -> None:
+    clock, front, signs = playing()
+    message = front.say("1", OLGA, "hello")
+    front.refuse("react", FloodWait(9), FloodWait(9))
+    signs.show(DM, [message.id], Sign.DONE)
+    await clock.until_asleep()
+    clock.advance(9)
+    await front.until(lambda: len(front.calls) == 2)
+    await signs.close()
+    assert (clock.naps, signs._tasks, signs._ends) == ([], set(), {})
+
+
+@pytest.mark.parametrize("newer", [Sign.SEEN, Sign.FAILED])
+async def test_b2_a_late_sign_covers_no_newer_one(newer: Sign) -> None:
+    clock, front, signs = playing()
+    message = front.say("1", OLGA, "hello")
+    front.refuse("react", FloodWait(9))
+    signs.show(DM, [message.id], Sign.DONE)
+    await clock.until_asleep()
+    signs.show(DM, [message.id], newer)
+    await front.until(lambda: front.line(DM, message.id).reaction == SIGNS[newer])
+    clock.advance(9)
+    await signs.close()
+    assert [what for _, what in front.calls] == ["1👍", f"1{SIGNS[newer]}"]
+    assert signs._ends == {}
+
+
+async def test_b2_a_late_sign_is_given_up_with_the_process() -> None:
+    clock, front, signs = playing()
+    message = front.say("1", OLGA, "hello")
+    front.refuse("react", FloodWait(9))
+    signs.show(DM, [message.id], Sign.DONE)
+    await clock.until_asleep()
+    await signs.close()
+    assert signs._tasks == set()
 
 
 async def test_b2_a_chat_without_its_front_shows_nothing() -> None:
