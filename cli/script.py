@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from core.errors import ValorError
+from core.well_formed import well_formed
 
 if TYPE_CHECKING:
     from runtime.manifest import AgentManifest
@@ -61,7 +64,7 @@ def read_wish(manifest: AgentManifest, arguments: list[str]) -> Wish:
     parser.add_argument("--project", metavar="NAME", help="the workspace, by name, alias or unique beginning")
     parser.add_argument("--list-projects", action="store_true", help="list the workspaces and end")
     options = parser.parse_args(arguments)
-    return Wish(" ".join(options.text), options.project, options.list_projects)
+    return Wish(well_formed(" ".join(options.text)), options.project, options.list_projects)
 
 
 def serve(composition: Composition, manifest: AgentManifest, wish: Wish) -> int:
@@ -86,8 +89,10 @@ def texts_of(wish: Wish) -> Callable[[], str | None]:
     """Where texts come from, one a call; None at the end."""
     if wish.text:
         return iter_once(wish.text)
+    with contextlib.suppress(AttributeError):  # no file, in a test
+        cast("io.TextIOWrapper[Any]", sys.stdin).reconfigure(errors="surrogateescape")
     if not sys.stdin.isatty():
-        return iter_once(sys.stdin.read().strip())
+        return iter_once(well_formed(sys.stdin.read().strip()))
     return read_line
 
 
@@ -99,7 +104,7 @@ def iter_once(text: str) -> Callable[[], str | None]:
 def read_line() -> str | None:
     """A line that a person typed, None when they leave."""
     try:
-        line = input(PROMPT).strip()
+        line = well_formed(input(PROMPT).strip())
     except EOFError:
         return None
     return None if line.lower() in FAREWELLS else line

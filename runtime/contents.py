@@ -23,6 +23,8 @@ from pydantic_ai.messages import (
 )
 from pydantic_core import to_json
 
+from core.well_formed import well_formed
+
 JSON = Any
 UserSaid = str | Sequence[UserContent]
 TEXT_MOST = 500_000  # characters of one text that a tool returns
@@ -114,7 +116,7 @@ class _Room:
         """The value, what is too large in it cut (texts) or replaced by a sentence (files)."""
         match value:
             case str():
-                return _cut(value) if len(value) > TEXT_MOST else _encodable(value)
+                return _cut(value) if len(value) > TEXT_MOST else well_formed(value)
             case BinaryContent(data=data):
                 self._left -= len(data)
                 return value if self._left >= 0 else _left_out(value)
@@ -126,13 +128,8 @@ class _Room:
                 return value
 
 
-def _encodable(text: str) -> str:
-    """Names of files may hold halves of characters, which no model is sent."""
-    return text if text.isascii() else text.encode(errors="replace").decode()
-
-
 def _cut(text: str) -> str:
-    return _encodable(text[:TEXT_MOST]) + CUT.format(length=len(text))
+    return well_formed(text[:TEXT_MOST]) + CUT.format(length=len(text))
 
 
 def _left_out(file: BinaryContent) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import structlog
@@ -13,10 +13,13 @@ from pydantic_ai.messages import (
     BinaryContent,
     ModelMessage,
     ModelResponse,
+    ModelResponsePart,
     PartDeltaEvent,
     PartStartEvent,
     TextPart,
     TextPartDelta,
+    ThinkingPart,
+    ToolCallPart,
 )
 from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
@@ -24,6 +27,7 @@ from pydantic_ai.settings import ModelSettings
 
 from core.clock import Clock
 from core.errors import ModelUnavailable
+from core.well_formed import well_formed, well_formed_so_far, well_formed_within
 from runtime.accounts import Accounts, Caller, CallRecord, Size
 from runtime.limits import RunLimits
 from runtime.model_errors import explain, kind_of
@@ -118,7 +122,7 @@ class Said:
 
     @property
     def text(self) -> str:
-        return "\n\n".join(part for part in self._parts.values() if part)
+        return well_formed_so_far("\n\n".join(part for part in self._parts.values() if part))
 
     def grows_by(self, event: object) -> bool:
         """Take in a stream event; whether there is more text than before."""
@@ -141,7 +145,18 @@ def finished(stream: StreamedResponse) -> ModelResponse:
     is_cut = response.finish_reason is None and response.provider_name is not None
     if is_cut or response.state == "incomplete":
         raise ModelUnavailable(BROKEN_OFF)
-    return response
+    return replace(response, parts=[*map(_mend, response.parts)])
+
+
+def _mend(part: ModelResponsePart) -> ModelResponsePart:
+    """What the model writes comes in here: text that no table can hold goes no further."""
+    match part:
+        case TextPart() | ThinkingPart():
+            return replace(part, content=well_formed(part.content))
+        case ToolCallPart(args=dict()):  # where arguments are a text they are JSON, which is read with these looks
+            return replace(part, args=well_formed_within(part.args))
+        case _:
+            return part
 
 
 def measure(messages: list[ModelMessage], parameters: ModelRequestParameters) -> Size:

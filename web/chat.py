@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from core.errors import Unknown
+from core.well_formed import well_formed_within
 from web.doors import DEFAULT_CHAT, Accepted, ChatDoor, ChatEvent, ChatReply, Grown, Line, Question, Reason, WebDoors
 from web.errors import tell
 from web.promises import describe_promise
@@ -22,13 +23,14 @@ KEEPALIVE_SECONDS = 15.0
 LONGEST = 200_000  # characters of a question: more is a file's work
 
 ChatName = Annotated[str, StringConstraints(pattern=r"^[\w.:@+-]{1,64}$")]
+Text = Annotated[str, BeforeValidator(well_formed_within), Field(pattern=r"[^\s\x00]", max_length=LONGEST)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
 class Asked(BaseModel):
     """The body of `POST /api/chat`."""
 
-    text: str = Field(pattern=r"[^\s\x00]", max_length=LONGEST)
+    text: Text
     workspace: str | None = None
     chat: ChatName = DEFAULT_CHAT
 

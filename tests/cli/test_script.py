@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,15 @@ def test_a_pipe_is_answered(
     monkeypatch.setattr("sys.stdin", StringIO(piped))
     assert answer([]) == 0
     assert capsys.readouterr().out == shown
+
+
+def test_bytes_that_are_no_text_are_replaced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert read_wish(MANIFEST, ["caf\udce9"]).text == "caf\ufffd"
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"caf\xe9 one\n"), encoding="utf-8"))
+    assert answer([]) == 0
+    assert capsys.readouterr().out == "<caf\ufffd><one>\n"
 
 
 class Terminal(StringIO):

@@ -35,6 +35,18 @@ async def test_the_answer_is_what_the_model_says(stage: Stage) -> None:
     assert (run["id"], run["agent"], run["workspace"], run["status"]) == ("run_1", "tester", "psy", "done")
 
 
+async def test_half_a_letter_from_the_model_is_replaced_and_halves_are_joined(stage: Stage) -> None:
+    release, heard = asyncio.Event(), list[str]()
+
+    async def hear(text: str) -> None:
+        heard.append(text)
+        release.set()
+
+    stage.model.answer(Hang(release, Say("\ude00 and \ud83d."), said="A \ud83d"))
+    result = await stage.runner().run(stage.manifest(), "go", stage.deps(), hear)
+    assert (result.text, heard[0], heard[-1]) == ("A 😀 and \ufffd.", "A ", "A 😀 and \ufffd.")
+
+
 async def test_what_takes_long_can_be_done_before_anyone_asks(stage: Stage) -> None:
     built: list[str] = []
 
@@ -111,6 +123,7 @@ async def test_p10_a_refused_tool_is_told_to_the_model_and_counted(stage: Stage)
         (Call("no_such_tool"), "Unknown tool name"),
         (Call("note", '{"text": '), "JSON"),
         (Call("note", {"wrong": 1}), "Field required"),
+        (Call("note", {"text": "\ud83d"}), "hex escape"),
     ],
 )
 async def test_a_wrong_call_is_explained_to_the_model(stage: Stage, bad: Reply, told: str) -> None:

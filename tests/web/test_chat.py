@@ -50,6 +50,14 @@ async def test_a_question_gets_its_answer_as_json() -> None:
     assert stage.chat.asked == [Question("hello", "page:psy", "psy", "k1")]
 
 
+async def test_half_a_letter_in_a_question_is_replaced() -> None:
+    async with Stage().up() as stage, stage.client() as client:
+        body = b'{"text": "/promise cut off \\ud83d"}'
+        answer = await client.post("/api/chat", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert [question.text for question in stage.chat.asked] == ["/promise cut off \ufffd"]
+
+
 async def test_the_same_as_events() -> None:
     body = {"text": "hello"}
     async with Stage().up() as stage, stage.client() as client:
