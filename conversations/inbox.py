@@ -237,7 +237,8 @@ class Inbox:
         """Give the message its turn, unless something speaks against it."""
         message, now = case.message, self._clock.now()
         command = read_command(case.verdict.prompt)
-        if command is not None and command.name == "lift" and self._administers(case):
+        place = (message.chat, case.verdict.workspace, self._config())
+        if command is not None and command.name == "lift" and administers(message.sender, *place):
             return self._begin(connection, case, TurnKind.COMMAND)
         if case.chat.stopped_reason and not message.pressed and (command is None or command.name not in DECIDING):
             return Receipt(message, case.chat.stopped_reason)
@@ -253,9 +254,6 @@ class Inbox:
         if command is not None:
             return self._open(connection, case, TurnKind.COMMAND)
         return self._join(connection, case) or self._open(connection, case, TurnKind.AGENT)
-
-    def _administers(self, case: _Case) -> bool:
-        return administers(case.message.sender, case.message.chat, case.verdict.workspace, self._config())
 
     def _role_to(self, command: Command | None, case: _Case) -> Role:
         """What the sender is to a command: who is let in is no workspace's business, but the installation's."""
