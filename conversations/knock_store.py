@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from core.message import Chat
@@ -46,6 +46,7 @@ def find(connection: Connection, number: int) -> Knock | None:
 
 
 def decide(connection: Connection, number: int, decision: str, by: str, now: datetime) -> bool:
-    """False where it was decided before."""
-    decided = update(knocks).where(knocks.c.id == number, knocks.c.decision.is_(None))
+    """False where the same was decided before."""
+    is_new = or_(knocks.c.decision.is_(None), knocks.c.decision != decision)
+    decided = update(knocks).where(knocks.c.id == number, is_new)
     return bool(connection.execute(decided.values(decision=decision, decided_by=by, decided_at=now)).rowcount)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from core.workspace_change import Accept, Edit, admit_group, admit_person
 from core.workspaces import Role, WorkspaceConfig
 
 UNKNOWN = frozenset({Reason.NOT_LISTED, Reason.NO_WORKSPACE})
-WRONG_CODES = 10  # within WINDOW, whoever sends them; then none is looked at
+WRONG_CODES = 10  # of one person within WINDOW; then none of theirs is looked at
 WINDOW = timedelta(minutes=10)
+MOST_KEPT = 1_000  # wrong codes
 ASKED_A_DAY = 10  # strangers that the owner is asked about
 DAY = timedelta(days=1)
 ADMIT, DENY = "admitted", "denied"
@@ -42,6 +44,7 @@ ELSEWHERE = (
     "That group belongs to the workspace {workspace} already, and the account answers there, not I. Whoever runs Valor "
     'has to write "front": "bot" into that workspace in config/workspace_config.json; then send `/admit {number}`.'
 )
+SHUT_OUT = "To shut them out again, take their entry out of config/workspace_config.json."
 LONGEST_NAME = 64
 BOT = "bot"
 log = structlog.get_logger("telegram.pairing")
@@ -61,15 +64,24 @@ class Pairing:
     change: Change
     wake: Callable[[], None]
     code: Path
-    _wrong: deque[datetime] = field(default_factory=deque[datetime], init=False)
+    _wrong: deque[tuple[datetime, int]] = field(default_factory=lambda: deque(maxlen=MOST_KEPT), init=False)
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    def spelled(self, message: Message) -> Message:
+        """The message; where it is nothing but the start's code, the `/start CODE` that the start's link says.
+
+        So it is greeted, and is a question to no agent: also when it comes again after a crash.
+        """
+        said = message.text.strip()
+        is_code = message.kind is ChatKind.DM and _is_for_bot(message) and pairing_code.is_known(self.code, said)
+        return replace(message, text=f"/start {said}") if is_code else message
 
     async def meet(self, message: Message, reason: str) -> bool:
         """Look at a message that was refused for `reason`; True when its sender is admitted by now.
 
         Without an owner the code makes one; with one, the owner is asked, once, about whoever wrote to the bot.
         """
-        is_for_bot = message.chat.front.startswith("bot:") and not message.pressed
-        if reason not in UNKNOWN or not is_for_bot or message.sender.is_bot or message.outgoing or message.service:
+        if reason not in UNKNOWN or not _is_for_bot(message):
             return False
         if self.config().has_owner:
             await self._ask(message)
@@ -77,27 +89,39 @@ class Pairing:
         return message.kind is ChatKind.DM and await self._pair(message)
 
     async def _pair(self, message: Message) -> bool:
-        now = self.clock.now()
-        if not self._is_code(message.text.removeprefix("/start").strip(), now):
+        code = message.text.removeprefix("/start").strip()
+        if not self._is_code(code, message.sender):
             return False
-        person = message.sender
+        async with self._changing:
+            if not self.config().has_owner:
+                return await self._make_owner(message.sender, code)
+        if self.config().whitelist.is_owner(message.sender):
+            return True  # they said it twice
+        await self._ask(message)  # somebody else was first
+        return False
+
+    async def _make_owner(self, person: Person, code: str) -> bool:
         try:
             await self.change(admit_person(person.id, _called(person), Role.OWNER), lambda _: None)
         except ConfigurationError as error:  # the code stays good
             log.warning("The owner could not be written down.", problems=error.problems)
             return False
-        pairing_code.spend(self.code)
+        pairing_code.spend(self.code, code)
         log.warning("The bot knows its owner.", person=person.id)
         return True
 
-    def _is_code(self, said: str, now: datetime) -> bool:
-        while self._wrong and self._wrong[0] < now - WINDOW:
+    def _is_code(self, said: str, person: Person) -> bool:
+        now = self.clock.now()
+        while self._wrong and self._wrong[0][0] < now - WINDOW:
             self._wrong.popleft()
-        if not said or len(self._wrong) >= WRONG_CODES:
+        tries = sum(who == person.id for _, who in self._wrong)
+        if not said or tries >= WRONG_CODES:
             return False
         if pairing_code.is_right(self.code, said, now):
             return True
-        self._wrong.append(now)
+        self._wrong.append((now, person.id))
+        if tries + 1 == WRONG_CODES:
+            log.warning("Ten wrong codes of one person: none of theirs is looked at for ten minutes.", person=person.id)
         return False
 
     async def _ask(self, message: Message) -> None:
@@ -111,18 +135,29 @@ class Pairing:
         """What the owner is told. The same word again, after a crash or from another button, changes nothing more."""
         if not administers_all(turn.person, turn.chat, self.config()):
             raise NotAllowed("Only an owner of the installation may decide who is let in: ask one.")
-        knock = await self.database.read(lambda connection: knock_store.find(connection, number or 0))
-        if knock is None:
-            raise Unknown("Nobody with that number has asked to be let in.")
-        decision, name = ADMIT if admitted else DENY, SPECIAL.sub(r"\\\1", knock.name)
-        if knock.decision not in {None, decision}:
-            raise RequestError(f"{name} is {knock.decision} already, by {knock.decided_by}.")
-        if admitted:
-            await self._admit(knock)
+        async with self._changing:
+            knock = await self.database.read(lambda connection: knock_store.find(connection, number or 0))
+            if knock is None:
+                raise Unknown("Nobody with that number has asked to be let in.")
+            return await (self._let_in(knock, turn) if admitted else self._keep_out(knock, turn))
+
+    async def _let_in(self, knock: Knock, turn: Turn) -> str:
+        """Also whom the owner has denied before."""
+        await self._admit(knock)
+        await self._note(knock, ADMIT, turn)
+        return f"{_name_of(knock)} is admitted."
+
+    async def _keep_out(self, knock: Knock, turn: Turn) -> str:
+        name = _name_of(knock)
+        if knock.decision == ADMIT:
+            raise RequestError(f"{name} is admitted already, by {knock.decided_by}. {SHUT_OUT}")
+        await self._note(knock, DENY, turn)
+        return f"{name} is denied. `/admit {knock.id}` lets them in after all."
+
+    async def _note(self, knock: Knock, decision: str, turn: Turn) -> None:
         by, now = turn.requester_name, self.clock.now()
         await self.database.write("decide", lambda connection: _decide(connection, knock, decision, by, now))
         self.wake()
-        return f"{name} is {decision}."
 
     async def _admit(self, knock: Knock) -> None:
         def accept(config: WorkspaceConfig) -> None:
@@ -136,6 +171,16 @@ class Pairing:
             await self.change(edit, accept)
         except ConfigurationError as error:
             raise RequestError(f"The configuration could not be changed: {'; '.join(error.problems)}.") from error
+
+
+def _is_for_bot(message: Message) -> bool:
+    """Whether a person said something to the bot."""
+    is_said = not (message.pressed or message.outgoing or message.service)
+    return is_said and message.chat.front.startswith("bot:") and not message.sender.is_bot
+
+
+def _name_of(knock: Knock) -> str:
+    return SPECIAL.sub(r"\\\1", knock.name)
 
 
 def _knock_of(message: Message) -> Knock:
@@ -156,7 +201,7 @@ def _ask_owner(connection: Connection, knock: Knock, config: WorkspaceConfig, no
     number = knock_store.add(connection, knock, now)
     if number is None:
         return False
-    name = SPECIAL.sub(r"\\\1", knock.name)
+    name = _name_of(knock)
     who = f"The group {name} (`{knock.chat.key}`)" if knock.is_group else f"{name} (`{knock.person_id}`)"
     text = f"{who} wrote to me and is not admitted. Shall I answer? `/admit {number}` or `/deny {number}`."
     delivery_store.owe(connection, Draft(owner, "notice", text, buttons=admit_buttons(number)), now)

@@ -52,6 +52,7 @@ class Reception:
 
     async def take(self, message: Message) -> Receipt:
         """The same for a front that wants to know what became of it."""
+        message = self.pairing.spelled(message)
         receipt = await self.inbox.receive(message)
         if await self.pairing.meet(message, receipt.reason):
             receipt = await self.inbox.receive(message)
@@ -77,9 +78,10 @@ class Reception:
     async def receive_waiting(self, messages: Sequence[Message]) -> None:
         """Returns when the messages are rows; `catch_up` begins their turns."""
         receipts: list[Receipt] = []
+        spelled = [self.pairing.spelled(message) for message in messages]
 
         async def take() -> None:
-            receipts.extend(await self.inbox.receive_waiting(messages))
+            receipts.extend(await self.inbox.receive_waiting(spelled))
 
         await _when_writable(take)
         for sentence in self._arrived(receipts):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from conversations import knock_store
 from conversations.buttons import OWNERS_ONLY
 from conversations.pairing import ASKED_A_DAY, WRONG_CODES
-from core.access import Accounts
+from core.access import Accounts, Reason
 from core.message import PAGE, Chat, ChatKind, Message, Person
 from core.pairing_code import make_code
 from core.workspace_change import Document
@@ -63,18 +64,41 @@ async def test_a9_who_shows_the_code_is_the_owner_and_greeted(bot: Stage, form: 
     await say(bot, ANNA, form.format(code))
     assert listed(bot) == {"4": {"description": "Anna_* (@anna)", "role": "owner"}}
     (turn,) = await bot.rows("turns")
-    assert (turn.requester_id, turn.role) == (4, "owner")
-    assert len(bot.front.texts("4")) == 1
+    assert (turn.requester_id, turn.role, turn.kind) == (4, "owner", "command")
+    (greeting,) = bot.front.texts("4")
+    assert (greeting.startswith("Hello Anna"), bot.agent.asked) == (True, [])
     await say(bot, STRANGER, f"/start {code}")
     assert list(listed(bot)) == ["4"]
 
 
-async def test_a1_a_code_that_waited_while_nobody_listened_counts(bot: Stage) -> None:
+@pytest.mark.parametrize("form", ["/start {}", "{}"])
+async def test_a1_a_code_that_waited_while_nobody_listened_counts(bot: Stage, form: str) -> None:
     code = make_code(bot.folder / "pairing.json", bot.clock.now())
-    await bot.reception.receive_waiting([heard(bot, ANNA, f"/start {code}")])
+    await bot.reception.receive_waiting([heard(bot, ANNA, form.format(code))])
     await bot.quiet()
     assert list(listed(bot)) == ["4"]
-    assert len(bot.front.texts("4")) == 1
+    assert (len(bot.front.texts("4")), bot.agent.asked) == (1, [])
+
+
+async def test_a9_of_two_who_show_the_code_at_once_one_is_the_owner(bot: Stage) -> None:
+    code = make_code(bot.folder / "pairing.json", bot.clock.now())
+    said = [heard(bot, who, code) for who in (ANNA, STRANGER, ANNA)]
+    await asyncio.gather(*(bot.reception.receive(message) for message in said))
+    await bot.quiet()
+    ((first, entry),) = listed(bot).items()
+    (other,) = {str(ANNA.id), str(STRANGER.id)} - {first}
+    assert (entry["role"], bot.front.texts(other), bot.agent.asked) == ("owner", [], [])
+    assert [str(row.person_id) for row in await bot.rows("knocks")] == [other]
+
+
+async def test_a9_a_code_that_comes_again_after_a_crash_is_no_question_to_an_agent(bot: Stage) -> None:
+    code = make_code(bot.folder / "pairing.json", bot.clock.now())
+    message = heard(bot, ANNA, code)
+    assert await bot.pairing.meet(message, Reason.NOT_LISTED)  # and then the process died
+    await bot.reception.receive(message)
+    await bot.quiet()
+    assert bot.front.texts("4")[0].startswith("Hello Anna")
+    assert bot.agent.asked == []
 
 
 async def test_a1_wrong_and_late_codes_admit_nobody_in_silence(bot: Stage) -> None:
@@ -88,12 +112,20 @@ async def test_a1_wrong_and_late_codes_admit_nobody_in_silence(bot: Stage) -> No
     assert (listed(bot), bot.front.texts("4"), bot.front.texts("-7")) == ({}, [], [])
 
 
-async def test_a1_guessing_is_held_up(bot: Stage) -> None:
+async def test_a1_guessing_is_held_up_for_who_guesses_alone(bot: Stage) -> None:
     code = make_code(bot.folder / "pairing.json", bot.clock.now())
     for number in range(WRONG_CODES):
         await say(bot, STRANGER, f"guess {number}")
     await say(bot, STRANGER, code)
     assert listed(bot) == {}
+    await say(bot, ANNA, code)
+    assert list(listed(bot)) == ["4"]
+
+
+async def test_a1_who_guessed_is_listened_to_again_after_a_while(bot: Stage) -> None:
+    code = make_code(bot.folder / "pairing.json", bot.clock.now())
+    for number in range(WRONG_CODES):
+        await say(bot, ANNA, f"guess {number}")
     bot.clock.advance(601)
     await say(bot, ANNA, code)
     assert list(listed(bot)) == ["4"]
@@ -227,6 +259,20 @@ async def test_a7_who_is_denied_is_not_asked_about_again(bot: Stage) -> None:
     assert list(listed(bot)) == ["4"]
     assert len(bot.front.texts("4")) == 3
     assert bot.front.texts("9") == []
+
+
+async def test_a7_the_owner_may_think_better_of_whom_they_denied(bot: Stage) -> None:
+    await pair(bot)
+    await say(bot, STRANGER, "let me in")
+    await say(bot, ANNA, "/deny 1")
+    assert bot.front.texts("4")[-1] == "Nobody (@nobody) is denied. /admit 1 lets them in after all."
+    await say(bot, ANNA, "/admit 1")
+    assert bot.front.texts("4")[-1] == "Nobody (@nobody) is admitted."
+    assert (listed(bot)["9"]["role"], len(bot.front.texts("9"))) == ("member", 1)
+    assert [(row.decision, row.decided_by) for row in await bot.rows("knocks")] == [("admitted", "Anna_*")]
+    await say(bot, ANNA, "/deny 1")
+    assert "take their entry out of config/workspace_config.json" in bot.front.texts("4")[-1]
+    assert "9" in listed(bot)
 
 
 async def test_a7_a_crowd_of_strangers_is_asked_about_ten_times_a_day(bot: Stage) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.pairing_code import LIFE, is_right, make_code, spend
+from core.pairing_code import LENGTH, LIFE, is_known, is_right, make_code, spend
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -18,9 +18,11 @@ def test_a1_a_code_is_good_for_an_hour_until_it_is_spent(tmp_path: Path) -> None
     assert is_right(path, code, NOW)
     assert not is_right(path, code[:-1], NOW)
     assert not is_right(path, code, NOW + LIFE)
-    spend(path)
-    assert not is_right(path, code, NOW)
-    spend(path)
+    for _ in range(2):
+        assert is_known(path, code)
+        assert not is_known(path, code[:-1])
+        spend(path, code)
+        assert not is_right(path, code, NOW)
 
 
 def test_a1_a_new_code_takes_the_place_of_the_former_and_none_can_be_read(tmp_path: Path) -> None:
@@ -39,3 +41,4 @@ def test_bad_input_what_is_no_code_file_admits_nobody(tmp_path: Path, kept: str)
     path.write_text(kept)
     assert not is_right(path, "x", NOW)
     assert not is_right(path, "\udc80", NOW)
+    assert not is_known(path, "x" * LENGTH)
