@@ -83,22 +83,20 @@ class Pairing:
         """
         if reason not in UNKNOWN or not _is_for_bot(message):
             return False
-        if self.config().has_owner:
-            await self._ask(message)
+        if not self.config().has_owner and not await self._pair(message):
             return False
-        return message.kind is ChatKind.DM and await self._pair(message)
+        if self.config().whitelist.is_owner(message.sender):
+            return True
+        await self._ask(message)
+        return False
 
     async def _pair(self, message: Message) -> bool:
+        """Whether the message shows the code, and somebody is the owner by now: who showed it first."""
         code = message.text.removeprefix("/start").strip()
-        if not self._is_code(code, message.sender):
+        if message.kind is not ChatKind.DM or not self._is_code(code, message.sender):
             return False
         async with self._changing:
-            if not self.config().has_owner:
-                return await self._make_owner(message.sender, code)
-        if self.config().whitelist.is_owner(message.sender):
-            return True  # they said it twice
-        await self._ask(message)  # somebody else was first
-        return False
+            return self.config().has_owner or await self._make_owner(message.sender, code)
 
     async def _make_owner(self, person: Person, code: str) -> bool:
         try:
