@@ -24,6 +24,7 @@ from scripts.experiments.lives import BrokenError
 from scripts.experiments.ordeals import ORDEALS
 from scripts.experiments.plants import PLANTS
 from scripts.experiments.tally import Tally
+from scripts.experiments.wrappers import find_missed
 
 CLEAN, VIOLATED, BROKEN = 0, 1, 2
 WORTH_SHARING = 200  # deaths; fewer are over before a second stand is up
@@ -84,6 +85,8 @@ def find_doubts(plan: Plan, tally: Tally) -> list[str]:
         doubts.append("nobody died, or nobody looked")
     if plan.is_full and tally.never_died_at:
         doubts.append(f"points at which nobody died: {', '.join(tally.never_died_at)}")
+    if plan.is_full and (missed := find_missed(tally.points)):
+        doubts.append(f"wrappers that no process came to: {', '.join(missed)}")
     if plan.is_full and tally.share_appending < 0.5:
         doubts.append("fewer than half of the promises append a line")
     if plan.is_full and not tally.outcomes["lines"]:

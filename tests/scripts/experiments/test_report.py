@@ -4,12 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from scripts.experiments import wrappers
 from scripts.experiments.__main__ import find_doubts, judge, plan_of, read_arguments
 from scripts.experiments.experiment import Plan
 from scripts.experiments.report import MARKS, Run, bound, bounds, summarise, tell_points, write_report
 from scripts.experiments.tally import Tally
 
 FULL = Plan(kills=1000, points=3000, seed=7)
+
+
+@pytest.fixture(autouse=True)
+def few_wrappers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the code had no others than those that a clean run comes to here."""
+    monkeypatch.setattr(wrappers, "names_in_code", lambda: {"receive", "step"})
 
 
 def clean() -> Tally:
@@ -38,6 +45,15 @@ def test_a_point_never_died_at_is_exit_code_2_in_a_full_run_only(capsys: pytest.
     assert judge(FULL, tally) == 2
     assert "server sent:after-commit" in capsys.readouterr().out
     assert judge(Plan(kills=20, points=20, seed=7), tally) == 0
+
+
+def test_a_wrapper_that_no_process_came_to_is_exit_code_2_in_a_full_run_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(wrappers, "names_in_code", lambda: {"receive", "step", "promise-retry", "lift"})
+    assert judge(FULL, clean()) == 2
+    assert "no process came to: promise-retry\n" in capsys.readouterr().out
+    assert judge(Plan(kills=20, points=20, seed=7), clean()) == 0
 
 
 def test_what_has_shown_nothing_is_not_clean() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from scripts.experiments.wrappers import find_unreached, names_in, names_in_code
+from scripts.experiments.wrappers import UNPLAYED, find_missed, find_unreached, names_in, names_in_code
 
 SOURCE = """
 await database.write("settle", work)
@@ -20,5 +20,11 @@ def test_a_name_with_a_prefix_counts_as_reached() -> None:
     assert find_unreached({"settle", "end", "fence.run"}, points) == ["fence.run"]
 
 
+def test_what_no_process_came_to_is_missed_unless_the_scene_does_not_play_it() -> None:
+    played = {f"worker {name}:before" for name in names_in_code() - UNPLAYED.keys() - {"promise-settle"}}
+    assert find_missed(played) == ["promise-settle"]
+
+
 def test_the_code_is_full_of_them() -> None:
+    assert names_in_code() > UNPLAYED.keys()
     assert {"receive", "promise-settle", "sent", "fence.run", "telegram.connect"} <= names_in_code()
