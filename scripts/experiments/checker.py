@@ -10,13 +10,14 @@ from functools import cached_property
 from pathlib import Path
 
 from integrations.telegram.presses import number_of
-from scripts.experiments.mind import ANSWERS, KEPT, PERMITTED, PROMISED, Mind, permitted, words_of
+from scripts.experiments.mind import ANSWERS, KEPT, PERMITTED, PROMISED, Mind, follower, permitted, words_of
 from scripts.experiments.order import Span, find_disorder
 from scripts.experiments.people import Asked, People
 from scripts.experiments.repeats import match_originals
 from scripts.experiments.spoken import is_repeat, key_of, said_by_us, stand_once, where
 from scripts.experiments.stage import Cast, Key, Tables, directories
-from scripts.experiments.writers import count_lines, find_overlaps
+from scripts.experiments.wishes import CANCELLED, FOLLOWING, find_impatient, find_unstopped, may_have_failed
+from scripts.experiments.writers import count_lines, find_overlaps, stamps_in
 from tests.world.bot_api import BotApi
 from tests.world.telegram import SentMessage, TelegramWorld
 
@@ -26,7 +27,10 @@ MESSAGES = """
            (SELECT p.status FROM consents c JOIN promises p ON p.id = c.promise_id WHERE c.run_id = t.run_id) AS parked
     FROM messages m LEFT JOIN turns t ON t.id = m.turn_id"""
 DELIVERIES = "SELECT * FROM deliveries WHERE front <> 'local' AND chat_id <> ? ORDER BY id"
-PROMISES = "SELECT id, task_description, status, error_message FROM promises"
+PROMISES = """
+    SELECT id, task_description, status, error_message,
+           EXISTS (SELECT 1 FROM deliveries d WHERE d.promise_id = p.id AND d.kind LIKE 'retry %') AS retried
+    FROM promises p"""
 TWICE = 'SELECT run_id, "key", COUNT(*) FROM steps GROUP BY run_id, "key" HAVING COUNT(*) > 1'
 SETTLED = ("completed", "failed", "cancelled")
 REFUSED, UNALLOWED = " refused ", "Nobody allowed "
@@ -67,6 +71,7 @@ class Checker:
         self._promises = {
             word.nonce: row for row in scene.tables.query(PROMISES) for word in words_of(row[1]) if word.kind in KEPT
         }
+        self._followers = scene.tables.query(FOLLOWING)
         self.counts: Counter[str] = Counter()
 
     def violations(self) -> list[str]:
@@ -78,6 +83,7 @@ class Checker:
             self._of_tables(),
             find_disorder(self._written, {key: self._spans[one.number] for key, one in self._said.items()}),
             self._of_directories(),
+            self._of_wishes(),
             (f"paid twice: {what}" for what in self._scene.mind.paid_twice),
         )
         return [line for part in parts for line in part]
@@ -193,6 +199,14 @@ class Checker:
                 yield f"answered to another message: {what} replies to {replied.text!r}"
         if asked.kind in PROMISED and asked.nonce not in self._promises and not parked:
             yield f"lost: {what} is no promise"
+        if asked.kind == "chain" and not parked and self._misses_its_follower(asked.nonce):
+            yield f"lost: {what} has no follower"
+
+    def _misses_its_follower(self, nonce: str) -> bool:
+        """Nothing can follow what has failed or was cancelled already, though somebody may have taken that up again."""
+        first = self._promises.get(nonce)
+        is_whole = first is not None and first["status"] == "completed" and not first["retried"]
+        return is_whole and follower(nonce) not in self._promises
 
     def _turn_of(self, message: SentMessage) -> int | None:
         row = self._rows.get(key_of(message, self._scene.cast))
@@ -253,7 +267,8 @@ class Checker:
         nonces = {word.nonce for word in words_of(promise["task_description"])}
         is_refused = bool(nonces & self._scene.people.owner.refused) and REFUSED in promise["error_message"]
         is_late = promise["id"] in self._excused.unallowed and UNALLOWED in promise["error_message"]
-        return is_refused or is_late or promise["id"] in self._excused.promises
+        is_excused = promise["id"] in self._excused.promises
+        return is_refused or is_late or is_excused or may_have_failed(self._followers, promise["id"])
 
     # -- tables against the world
 
@@ -279,14 +294,25 @@ class Checker:
         """Whether it stands in a group that has moved, and was still changing then: it goes on where that went."""
         return said.chat.moved_to is not None and not ANSWERS.search(said.text)
 
+    def _of_wishes(self) -> Iterator[str]:
+        """What was to wait has waited, and what was to end has ended."""
+        stamps = stamps_in(set(directories(self._scene.home, self._scene.cast).values()))
+        deeds = self._scene.world.ledger.deeds
+        told = {key: deeds[self._spans[one.number][0]].at for key, one in self._said.items()}
+        yield from find_impatient(self._followers, stamps)
+        yield from find_unstopped(self._scene.tables.query(CANCELLED), told, stamps)
+        self.counts["followers"] = len(self._followers)
+
     # -- directories
 
     def _of_directories(self) -> Iterator[str]:
         places = set(directories(self._scene.home, self._scene.cast).values())
         lines = count_lines(places)
         for asked in self._scene.people.asked:
-            if asked.kind in {"keep", "work", "doze"}:
-                yield from self._of_line(asked, lines[asked.nonce])
+            if asked.kind in {"keep", "chain", "work", "doze"}:
+                yield from self._of_line(asked, asked.nonce, lines)
+            if asked.kind == "chain":
+                yield from self._of_line(asked, follower(asked.nonce), lines)
             elif asked.kind in PERMITTED:
                 yield from self._of_permission(
                     asked, any((place / permitted(asked.nonce)).exists() for place in places)
@@ -301,15 +327,15 @@ class Checker:
             yield f"not done: {asked.kind} {asked.nonce}"
         self.counts["allowed"] += is_written
 
-    def _of_line(self, asked: Asked, count: int) -> Iterator[str]:
+    def _of_line(self, asked: Asked, nonce: str, lines: Counter[str]) -> Iterator[str]:
         """Not more than one line; one when the work was done, none being told as not done."""
-        row = self._promises.get(asked.nonce)
-        answers = self._given_back.get(f"{'kept' if asked.kind in PROMISED else 're'}:{asked.nonce}", [])
+        row, count = self._promises.get(nonce), lines[nonce]
+        answers = self._given_back.get(f"{'kept' if asked.kind in PROMISED else 're'}:{nonce}", [])
         is_done = any("Not done" not in one.text for one in answers)
         if asked.kind in PROMISED:
             is_done = is_done and row is not None and row["status"] == "completed"
         if count > 1 or (is_done and count != 1):
-            yield f"{count} lines: {asked.kind} {asked.nonce}"
+            yield f"{count} lines: {asked.kind} {nonce}"
         self.counts["lines"] += count
 
 

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from tests.acceptance.script_model import INTERRUPTED
 from tests.world.anthropic import AnthropicWorld, Asked, Call, Hang, Reply, Say, ToolResult
 
-WORDS = re.compile(r"\b(ask|work|peek|long|keep|think|doze|vow|append|muse|nap|permit):([0-9a-f]{8})\b")
+WORDS = re.compile(r"\b(ask|work|peek|long|keep|chain|think|doze|vow|append|muse|nap|permit):([0-9a-f]{8})\b")
 ANSWERS = re.compile(r"\b(re|kept):([0-9a-f]{8})\b")
 PROMISED = {
     "keep": ("append", "code"),
+    "chain": ("append", "code"),  # and another one that follows it
     "think": ("muse", "analysis"),
     "doze": ("nap", "code"),
     "vow": ("permit", "code"),
@@ -28,6 +29,8 @@ PROMISED = {
 WRITING = ("work", "append", "nap", "permit")
 KEPT = ("append", "muse", "nap", "permit")
 PERMITTED = ("permit", "vow")  # these need the owner's consent, and write a file of their own
+MADE = re.compile(r"Promise #(\d+) is made")
+URGENT = "4"  # promises whose nonce comes before this one go before the others
 NOW = "do this work now"  # what a run is told that wants to promise something and is a promise itself
 LINES, STAMPS = "lines.txt", "stamps.txt"
 SENTENCE = "This is a long answer of the scripted model, one sentence after the other. "
@@ -59,6 +62,11 @@ def doze(nonce: str) -> str:
     return _stamped(nonce, f"touch nap.{nonce}; sleep 60; echo {nonce} >> {LINES}")
 
 
+def follower(nonce: str) -> str:
+    """The nonce of what follows that one's promise."""
+    return f"{int(nonce, 16) ^ 0xFFFFFFFF:08x}"
+
+
 def permitted(nonce: str) -> str:
     """The file that is written once the owner allows it."""
     return f"permit.{nonce}"
@@ -85,6 +93,9 @@ def think(asked: Asked) -> Reply:
 def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
     if word.kind in PROMISED and results and NOW in results[0].text:
         return _next_step(Word(PROMISED[word.kind][0], word.nonce), results[1:])
+    if word.kind == "chain" and len(results) == 1 and (made := MADE.search(results[0].text)):
+        task = f"append:{follower(word.nonce)} after {word.nonce}"
+        return Call("make_promise", {"task": task, "task_type": "code", "after": [int(made[1])]})
     if results and not (word.kind in WRITING and INTERRUPTED in results[-1].text):
         return None
     if word.kind == "permit":
@@ -94,7 +105,8 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
         return Call("run_command", {"command": command(word.nonce)})
     if word.kind in PROMISED:
         task, kind = PROMISED[word.kind]
-        return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind})
+        urgent = {"when": {"priority": 5}} if word.nonce < URGENT else {}
+        return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind, **urgent})
     if word.kind == "peek":
         return Call("search_files", {"text": word.nonce})
     return Call("report_progress", {"line": f"Thinking of {word.nonce}"}) if word.kind == "muse" else None

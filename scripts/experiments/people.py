@@ -19,7 +19,8 @@ from tests.world.bot_api import BotApi
 from tests.world.content import PNG
 from tests.world.telegram import Chat, Media, Person, RefusalError, SentMessage, TelegramWorld, Topic
 
-KINDS = {"ask": 8, "keep": 9, "think": 3, "work": 4, "peek": 2, "long": 2, "permit": 1, "vow": 1}
+KINDS = {"ask": 8, "keep": 8, "chain": 2, "think": 3, "work": 4, "peek": 2, "long": 2, "permit": 1, "vow": 1}
+APPENDING = {"keep": 1, "chain": 2}  # how many promises that append a line
 DEEDS = {"ask": 16, "edit": 3, "reply": 3, "cancel": 2, "stop": 1, "ping": 1, "late mention": 2, "press": 2}
 CARRIED = {"": 84, "photo": 13, "document": 3}  # a document is read in a process of its own
 NOTE = b"A note that asks for nothing."
@@ -248,9 +249,9 @@ class People:
     @property
     def promises(self) -> int:
         """How many promises were asked for."""
-        return sum(asked.kind in PROMISED for asked in self.asked)
+        return sum((asked.kind in PROMISED) + (asked.kind == "chain") for asked in self.asked)
 
     @property
     def appending(self) -> int:
         """How many of them append a line to a file."""
-        return sum(asked.kind == "keep" for asked in self.asked)
+        return sum(APPENDING.get(asked.kind, 0) for asked in self.asked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,6 +31,18 @@ def find_overlaps(places: Iterable[Path]) -> Iterator[str]:
             if sign == "+"
         )
         yield from (f"two writers: {line} in {place.name}" for line in _overlaps(_stamps(place), begun))
+
+
+Stamp = tuple[str, int]  # `+` or `-`, and the moment
+
+
+def stamps_in(places: Iterable[Path]) -> dict[str, list[Stamp]]:
+    """When each nonce's work began and ended, in all directories."""
+    found: defaultdict[str, list[Stamp]] = defaultdict(list)
+    for place in places:
+        for sign, nonce, moment in _stamps(place):
+            found[nonce].append((sign, moment))
+    return found
 
 
 def _overlaps(own: Iterable[tuple[str, str, int]], begun: list[tuple[int, str]]) -> Iterator[str]:
