@@ -26,7 +26,7 @@ from huey.storage import SqliteStorage
 from core import doorbell
 
 TASK = "keep_promise"
-LOCKED_SECONDS = 10  # how long a write waits for another process that holds the queue's file
+LOCKED_SECONDS = 2  # how long anybody waits for another process that holds the queue's file
 SAFETY_SECONDS = 5  # a worker looks at its queue so often even when no ring is heard
 MOMENT = 0.02  # how long the next hand only listens when the one before left with what was rung
 WORD_BYTES = 64
@@ -145,6 +145,7 @@ class WokenStorage(SqliteStorage):
         connection.execute("PRAGMA synchronous=NORMAL")
         for statement in self.ddl:  # only looked at where the tables are there: no lock is needed for that
             connection.execute(statement)
+        self._opened = self._opened or _identity(self._path)  # it was not there before
         return connection
 
     def offer(self, data: bytes, priority: int) -> bool:

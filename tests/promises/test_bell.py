@@ -220,6 +220,23 @@ def spoil(path: Path, harm: str) -> bytes:
     return path.read_bytes()
 
 
+def test_p2_a_new_queue_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening locks it for a moment, and whoever is halted in that keeps it locked for all."""
+    opened: list[WokenStorage] = []
+    create = WokenStorage._create_connection
+
+    def note(storage: WokenStorage) -> sqlite3.Connection:
+        opened.append(storage)
+        return create(storage)
+
+    monkeypatch.setattr(WokenStorage, "_create_connection", note)
+    bell = HueyBell(tmp_path / "huey.db", tmp_path / "bells")
+    assert opened == []
+    for number in (1, 2):
+        bell.ring(number)
+    assert (bell.waiting(), len(opened)) == (2, 1)
+
+
 def test_p3_a_consumer_hears_offers_and_rings_though_its_queue_broke_under_it(bell: HueyBell, tmp_path: Path) -> None:
     heard = Heard(bell)
     bell.ring(1)
