@@ -342,13 +342,14 @@ class Outbox:
 def next_due(owed: list[Delivery]) -> Delivery | None:
     """The first row to be told: in order, but one held back holds back only what speaks of the same promise.
 
-    A change of a message that stands already never keeps a new one waiting, unless an answer acknowledges a promise
-    and the new one speaks of promises. What grows goes before other changes.
+    A change of a message that stands already never keeps a new one waiting, unless an answer that has grown is to
+    acknowledge promises and the new one, written since that began, speaks of some. What grows goes before other changes.
     """
     held = {row.promise_id for row in owed if row.status == "held"} - {None}
     ready = [row for row in owed if row.status in {"ready", "ambiguous"} and row.promise_id not in held]
-    if any(row.may_grow and row.promise_id is not None for row in ready):
-        ready = [row for row in ready if row.may_grow or row.promise_id is None]
+    begun = min((row.id for row in ready if _is_growth(row) and row.promise_id is not None), default=None)
+    if begun is not None:
+        ready = [row for row in ready if row.may_grow or row.promise_id is None or row.id < begun]
     return min(ready, key=_rank, default=None)
 
 

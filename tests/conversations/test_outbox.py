@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -306,6 +307,18 @@ def test_b4_new_messages_go_before_changes_and_held_ones_hold_their_promise() ->
     assert next_due([held, result]) is None
     assert next_due([edit, held, result]) == edit
     assert next_due([edit, held, row]) == row
+
+
+def test_p1_what_is_to_acknowledge_promises_holds_back_only_what_speaks_of_promises_since() -> None:
+    told = partial(replace, Delivery(1, DM, "notice", "ready", "x", (), None, 1, 1, None, 0, None, None, None))
+    earlier, later = told(id=1, kind="result", promise_id=1), told(id=4, kind="result", promise_id=2)
+    answer, unsent = told(id=5, kind="answer"), told(id=3, kind="answer", promise_id=2, may_grow=True)
+    grown = replace(unsent, message_id=7)
+    assert next_due([earlier, unsent, later, answer]) == earlier
+    assert next_due([unsent, later, answer]) == unsent
+    assert next_due([earlier, grown, later, answer]) == earlier
+    assert next_due([grown, later, answer]) == answer
+    assert next_due([grown, later]) == grown
 
 
 async def test_b2_the_sign_of_the_end_follows_what_arrived(stage: Stage) -> None:
