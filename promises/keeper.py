@@ -33,6 +33,7 @@ from promises.progress import ProgressLine
 from promises.promise import CONSENT_PATIENCE, RELEASED, Ending, Evidence, Promise, Retry, Status, WaitingFor
 from promises.rings import Rings
 from promises.settle_store import Settled
+from promises.takes import Takes
 from runtime import store as run_store
 from runtime.accounts import IS_OURS
 from runtime.store import Step
@@ -122,6 +123,7 @@ class Keeper:
         self._rings = rings
         self._terms = terms
         self._held: dict[tuple[int, int], _Held] = {}
+        self._takes = Takes()
         self._closing = False
         self.busy = asyncio.Event()
         self.idle = asyncio.Event()
@@ -130,7 +132,14 @@ class Keeper:
     def take(self, promise_id: int) -> Promise | None:
         """Claim a promise in the thread that was rung, for each hop to another one costs time; None when it is not
         there to take."""
-        promise = None if self._closing else self._claim(promise_id)
+        if not self._takes.begin():
+            return None
+        promise = None
+        try:
+            promise = self._claim(promise_id)
+        finally:
+            if promise is None:
+                self._takes.end()
         if promise is not None:
             with bound(promise=promise.id, run=promise.run_id, chat=promise.chat.key):
                 log.info("promise claimed", epoch=promise.epoch, attempt=promise.attempts)
@@ -139,10 +148,11 @@ class Keeper:
     async def keep(self, promise: Promise) -> None:
         """Work on a promise that was taken until it is settled or let go."""
         if self._closing:
-            await self._settle(promise, RELEASED)
+            await self._give_back(promise)
             return
         with bound(promise=promise.id, run=promise.run_id, chat=promise.chat.key):
             held = self._hold(promise)
+            self._takes.end()
             try:
                 await asyncio.wait({held.task})
                 await held.progress.close()
@@ -177,7 +187,14 @@ class Keeper:
         self._closing = True
         for held in self._held.values():
             held.stop(Why.RELEASED)
+        await self._takes.close()
         await self.idle.wait()
+
+    async def _give_back(self, promise: Promise) -> None:
+        try:
+            await self._settle(promise, RELEASED)
+        finally:
+            self._takes.end()
 
     def _claim(self, promise_id: int) -> Promise | None:
         now = self._terms.clock.now()
