@@ -343,7 +343,8 @@ def next_due(owed: list[Delivery]) -> Delivery | None:
     """The first row to be told: in order, but one held back holds back only what speaks of the same promise.
 
     A change of a message that stands already never keeps a new one waiting, unless an answer that has grown is to
-    acknowledge promises and the new one, written since that began, speaks of some. What grows goes before other changes.
+    acknowledge promises and the new one, written since that began, speaks of some. What grows goes before other
+    changes.
     """
     held = {row.promise_id for row in owed if row.status == "held"} - {None}
     ready = [row for row in owed if row.status in {"ready", "ambiguous"} and row.promise_id not in held]
