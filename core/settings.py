@@ -152,6 +152,7 @@ class Settings(BaseModel):
     agent_timeout_seconds: PositiveFloat = 30
     turn_join_seconds: NonNegativeFloat = 1.5
     answers_per_minute: PositiveInt = 20
+    telegram_calls_per_second: PositiveFloat = 60
     edit_seconds_dm: NonNegativeFloat = 1
     edit_seconds_group: NonNegativeFloat = 3
     catchup_hours: PositiveFloat = 24

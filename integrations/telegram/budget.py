@@ -34,6 +34,11 @@ class Rates:
     chat: float = 5.0
     chat_burst: float = 30.0
 
+    @classmethod
+    def of(cls, account: float) -> Rates:
+        """Those of an account that may make so many calls a second."""
+        return cls(account, 2 * account, account / 12, account / 2)
+
 
 @dataclass(slots=True)
 class Bucket:

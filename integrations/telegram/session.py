@@ -38,6 +38,7 @@ class TelegramAccess:
     server_key: Path | None = None
     dc_id: int | None = None
     edge: Edge = field(default=no_edge, repr=False)
+    calls_per_second: float = 60.0
 
     @classmethod
     def of(cls, settings: Settings) -> TelegramAccess | None:
@@ -52,6 +53,7 @@ class TelegramAccess:
             settings.telegram_server_key,
             settings.telegram_dc_id,
             settings.edge,
+            settings.telegram_calls_per_second,
         )
 
 

@@ -20,7 +20,7 @@ from core.clock import Clock, SystemClock
 from core.errors import FrontError, Moved, SessionError, SlowMode, Undeliverable, Unreachable
 from core.message import Button, Chat, Entity, Message, Part, Sent
 from core.protocols import Dialog, Receiver
-from integrations.telegram.budget import Budget, Purpose
+from integrations.telegram.budget import Budget, Purpose, Rates
 from integrations.telegram.convert import find_message, to_message, to_sent
 from integrations.telegram.directory import Account, Directory
 from integrations.telegram.entities import to_telethon
@@ -56,7 +56,7 @@ class Userbot:
     def __init__(self, access: TelegramAccess, pace: Pace | None = None, clock: Clock | None = None) -> None:
         self._access = access
         self._clock = clock or SystemClock()
-        self._budget = Budget(self._clock)
+        self._budget = Budget(self._clock, Rates.of(access.calls_per_second))
         self._life = Lifeline(access, self._budget, pace or Pace(), self._clock)
         self._lock = SessionLock(access.session_path, "valor server", self._clock)
         self._intake: Intake[Any] = Intake(self._take)

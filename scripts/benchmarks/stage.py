@@ -14,7 +14,7 @@ from tests.acceptance.installation import Installation
 from tests.world.telegram import Chat, Person, TelegramWorld
 
 CROWD = 20
-RAISED = {"ANSWERS_PER_MINUTE": "1000000", "API_RATE_LIMIT": "1000000"}
+RAISED = {"ANSWERS_PER_MINUTE": "1000000", "API_RATE_LIMIT": "1000000", "TELEGRAM_CALLS_PER_SECOND": "100000"}
 WORKSPACE = "Bench"
 
 

@@ -28,6 +28,7 @@ def test_defaults_need_no_file_and_no_key(tmp_path: Path) -> None:
     assert (settings.max_conversation_history, settings.agent_timeout_seconds) == (50, 30)
     assert (settings.api_rate_limit, settings.max_request_size) == (100, 10_000_000)
     assert (settings.answers_per_minute, settings.turn_join_seconds) == (20, 1.5)
+    assert settings.telegram_calls_per_second == 60
     assert (settings.worker_jobs, settings.promise_lease_seconds) == (16, 30)
     assert (settings.host, settings.http_port) == ("127.0.0.1", 9000)
     assert settings.telegram_allowed_groups is None

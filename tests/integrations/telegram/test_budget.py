@@ -125,3 +125,8 @@ async def test_b2_slow_mode_holds_back_one_group(home: Home) -> None:
             assert 59 < wait.value.seconds <= 60
         assert len(home.world.ledger.calls("messages.sendMessage", home.valor)) == 1
         await bot.send(Part(home.chat(other), "two", random_id=2))
+
+
+def test_the_rates_of_an_account_follow_from_its_calls_a_second() -> None:
+    assert Rates.of(60) == Rates()
+    assert Rates.of(120) == Rates(120, 240, 10, 60)
