@@ -41,13 +41,8 @@ NOT_STOPPED = {"stopped_at": None, "stopped_reason": None}
 # What every message asks is built once: building a statement costs more than running it.
 IN: dict[str, BindParameter[str]] = {"front": bindparam("front"), "chat_id": bindparam("chat")}
 CHAT = select(chats).filter_by(**IN)
-SAME_MESSAGE = (
-    select(messages)
-    .filter_by(**IN)
-    .where(
-        or_(messages.c.message_id == bindparam("number"), messages.c.inbound_key == bindparam("key")),
-    )
-)
+IS_SAME = or_(messages.c.message_id == bindparam("number"), messages.c.inbound_key == bindparam("key"))
+SAME_MESSAGE = select(messages).filter_by(**IN).where(IS_SAME)
 
 
 @dataclass(frozen=True, slots=True)

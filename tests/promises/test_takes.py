@@ -6,13 +6,14 @@ import asyncio
 
 from promises.takes import Takes
 from tests.promises.stage import DEADLINE, Stage
+from tests.waiting import until
 
 
 async def test_s2_who_leaves_waits_for_what_is_being_taken_and_nothing_is_taken_then() -> None:
     takes = Takes()
     assert takes.begin()
     leaving = asyncio.create_task(takes.close())
-    await asyncio.sleep(0)
+    await until(lambda: takes._is_closed)
     assert not leaving.done()
     assert not takes.begin()
     await asyncio.to_thread(takes.end)
@@ -25,7 +26,7 @@ async def test_s2_what_was_taken_while_its_worker_left_is_given_back_before_that
     promise = await asyncio.to_thread(keeper.take, number)
     assert promise is not None
     leaving = asyncio.create_task(keeper.release_all())
-    await asyncio.sleep(0)
+    await until(lambda: keeper._takes._is_closed)
     assert not leaving.done()
     await keeper.keep(promise)
     async with asyncio.timeout(DEADLINE):
