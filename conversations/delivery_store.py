@@ -55,6 +55,7 @@ MARK_SENT = (
     .values(
         chat_id=bindparam("chat"),
         message_id=bindparam("message"),
+        former_chat=null(),
         sent_at=func.coalesce(deliveries.c.sent_at, bindparam("now", type_=Moment)),
         attempts=0,
         not_before=None,
@@ -231,8 +232,9 @@ def mark_sent(connection: Connection, delivery: Delivery, shown: Shown, now: dat
     values = {"number": delivery.id, "message": shown.message_id, "now": now}
     values |= {"chat": shown.chat.key, "stood": delivery.message_id}
     connection.execute(MARK_SENT, {**values, "shown_version": delivery.version, "is_current": shown.is_current})
-    if shown.chat != delivery.chat:
-        move_store.leave_behind(connection, shown.chat.key, delivery.chat.key)
+    there = move_store.destination_of(connection, shown.chat.key)
+    if there is not None:  # though it may not have been so when this sender began
+        move_store.leave_behind(connection, shown.chat.key, there)
 
 
 def begin_send(connection: Connection, delivery: Delivery) -> Delivery | None:

@@ -17,7 +17,6 @@ from conversations.signs import Signs
 from conversations.turn import TurnKind
 from conversations.turns import Turns
 from core.errors import DatabaseError
-from core.events import Events
 from core.message import Message, Sign
 from core.protocols import Front
 
@@ -39,12 +38,7 @@ class Reception:
     alert: Alert
     moves: Moves
     pairing: Pairing
-    events: Events
-
-    @property
-    def decisions(self) -> Decisions:
-        """What reactions say, handed in here."""
-        return Decisions(self.inbox, self.fronts, self.events, self.press)
+    decisions: Decisions
 
     async def receive(self, message: Message) -> None:
         """Returns when the message is a row, however long the database cannot be written."""
@@ -103,7 +97,7 @@ class Reception:
 
         try:
             await _when_writable(lambda: self.catchup.read(self.fronts[front], arrived))
-            await self.decisions.reread(self.fronts[front])
+            await self.decisions.reread(self.fronts[front], self.press)
         finally:
             await self._go_on_there(front)
         for sentence in alerts:

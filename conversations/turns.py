@@ -102,7 +102,8 @@ class Turns:
                 await self._write("reopen", lambda connection, one=turn: turn_store.reopen(connection, one))
 
     async def begin_all(self, fronts: list[str]) -> None:
-        """Serve every turn that waits on these fronts."""
+        """Serve every turn that waits on these fronts, and what is owed: a group's may be owed elsewhere by now."""
+        self._doors.outbox.wake()
         for turn_id, chat, kind in await self._read(lambda connection: turn_store.open_turns(connection, fronts)):
             self.wake(chat, turn_id if kind is TurnKind.COMMAND else None)
 

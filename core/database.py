@@ -142,6 +142,7 @@ class Database:
         self._connection: Connection | None = None
         self._closing = False
         self._trouble: str | None = None
+        self._past_trouble: str | None = None
         self._waits_since: float | None = None
         self._is_syncing = True  # as PRAGMAS has it for a new connection
         self._thread = threading.Thread(target=self._serve, name="database-write", daemon=True)
@@ -196,6 +197,11 @@ class Database:
             return ADVICE[0][1]
         return self._trouble
 
+    def take_past_trouble(self) -> str | None:
+        """The last trouble since this was asked, however soon it was over."""
+        past, self._past_trouble = self._past_trouble, None
+        return past
+
     async def close(self) -> None:
         """Finish what was asked, then let go of the file."""
         self._closing = True
@@ -222,6 +228,7 @@ class Database:
                 self._drop()
                 told = _clear(error)
                 self._trouble = str(told) if isinstance(told, DatabaseError) else None
+                self._past_trouble = self._trouble or self._past_trouble
                 for job in jobs:
                     job.error = job.error or told
             self._waits_since = None

@@ -34,8 +34,9 @@ class DatabaseWatch:
 
     async def look(self) -> None:
         """Raises DatabaseError while the trouble lasts."""
-        if self.database.trouble is not None:
-            self._seen = self.database.trouble
+        trouble, past = self.database.trouble, self.database.take_past_trouble()
+        self._seen = trouble or past or self._seen
+        if trouble is not None:
             await self.database.write("touch", touch)
         if self._seen is not None:
             await self.tell_owner(f"For a while nothing could be written: {self._seen} That is over.")

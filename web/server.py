@@ -67,7 +67,7 @@ class Server:
         probes = machine_probes(settings.home, lock, settings.database_path, trouble)
         watch = DatabaseWatch(database, services.ground.clock, services.alerts.tell_owner)
         for name, work in (
-            ("decisions", services.reception.decisions.run()),
+            ("decisions", services.reception.decisions.run(services.reception.press)),
             ("outbox", services.outbox.run()),
             ("reconciler", services.reconciler.run()),
             ("retention", services.retention.run()),

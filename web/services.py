@@ -10,6 +10,7 @@ from conversations.agent_answers import Seen
 from conversations.alerts import Alerts
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
+from conversations.decisions import Decisions
 from conversations.diffs import Diffs, Preview
 from conversations.growth import Growth
 from conversations.history import History
@@ -165,7 +166,8 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         moves=moves,
     )
     turns, catchup = Turns(doors), CatchUp(CatchUpDoors(database, clock, inbox, moves, told.accounts))
-    reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves, pairing, events)
+    decisions = Decisions(inbox, fronts, events, clock)
+    reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves, pairing, decisions)
     return Services(
         ground=ground,
         events=events,

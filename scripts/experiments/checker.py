@@ -28,7 +28,7 @@ MESSAGES = """
     FROM messages m LEFT JOIN turns t ON t.id = m.turn_id"""
 DELIVERIES = "SELECT * FROM deliveries WHERE front <> 'local' AND chat_id <> ? ORDER BY id"
 PROMISES = """
-    SELECT id, task_description, status, error_message,
+    SELECT id, task_description, status, waiting_for, error_message,
            EXISTS (SELECT 1 FROM deliveries d WHERE d.promise_id = p.id AND d.kind LIKE 'retry %') AS retried
     FROM promises p"""
 TWICE = 'SELECT run_id, "key", COUNT(*) FROM steps GROUP BY run_id, "key" HAVING COUNT(*) > 1'
@@ -252,7 +252,9 @@ class Checker:
             what, kept = f"promise {row['id']} ({nonce})", self._given_back.get(f"kept:{nonce}", [])
             self.counts[f"promises {row['status']}"] += 1
             if row["status"] not in SETTLED:
-                yield f"never settled: {what} is {row['status']}"
+                way = self._scene.people.owner.ways.get(row["id"], "nothing")
+                waits = f", for {row['waiting_for']}; the owner did {way}" if row["waiting_for"] else ""
+                yield f"never settled: {what} is {row['status']}{waits}"
                 continue
             if told[row["id"]] != 1:
                 yield f"told {told[row['id']]} times: {what} in the tables"

@@ -21,7 +21,10 @@ Decision = tuple[SentMessage, str, str]  # under which message, how, and with wh
 
 
 class Owner:
-    """`allowed` and `refused` are the nonces of what the owner has ever allowed and refused."""
+    """`allowed` and `refused` are the nonces of what the owner has ever allowed and refused.
+
+    `ways` tells how each promise was decided, by its number.
+    """
 
     def __init__(self, world: TelegramWorld, cast: Cast, chance: random.Random) -> None:
         self._world = world
@@ -30,6 +33,7 @@ class Owner:
         self._heard = 0
         self.allowed: set[str] = set()
         self.refused: set[str] = set()
+        self.ways: dict[int, str] = {}
 
     def decide(self) -> list[Decision]:
         """What the owner does about the questions that have come since the last look."""
@@ -51,9 +55,11 @@ class Owner:
         word = "approve" if self._chance.random() < ALLOWED else "refuse"
         (self.allowed if word == "approve" else self.refused).update(ASKED.findall(question.text))
         found = QUESTION.search(question.text)
-        ways = {"number": f"/{word} {found and found[1]}"}
+        number = int(found[1]) if found else 0
+        ways = {"number": f"/{word} {number}"}
         if where(question) is not question.chat.moved_to:
             ways |= {"reply": word}
             ways |= {"press": DECIDING[word]} if question.sender.is_bot else {"react": THUMBS[word]}
         chosen = self._chance.choice(list(ways))
+        self.ways[number] = f"{self.ways.get(number, '')} {chosen}: {word}".lstrip()
         return [(question, chosen, ways[chosen])] * (2 if self._chance.random() < TWICE else 1)

@@ -17,6 +17,7 @@ from conversations.alerts import Alerts
 from conversations.buttons import cancel_button
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
+from conversations.decisions import Decisions
 from conversations.delivery import Draft
 from conversations.delivery_store import owe
 from conversations.diffs import Diffs
@@ -253,7 +254,8 @@ class Stage:
         self.catchup = CatchUp(doors)
         self.alerts = Alerts(database, clock, self.outbox, lambda: self.moves.config)
         hearing = (self.inbox, self.turns, self.signs, self.catchup, self.fronts)
-        self.reception = Reception(*hearing, self.alerts.tell_owner, self.moves, self.pairing, self.events)
+        decisions = Decisions(self.inbox, self.fronts, self.events, clock)
+        self.reception = Reception(*hearing, self.alerts.tell_owner, self.moves, self.pairing, decisions)
 
     async def change(self, edit: Edit, accept: Accept) -> None:
         """What the product writes into the configuration file, taken up."""

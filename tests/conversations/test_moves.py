@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from conversations import delivery_store as rows
 from conversations.buttons import cancel_button
-from conversations.delivery import Draft
+from conversations.delivery import Draft, Shown
 from conversations.turn import Turn
 from core.errors import Unreachable
 from core.message import Chat, Message, Piece
@@ -237,8 +237,8 @@ async def test_p3_a_bots_send_about_to_begin_as_the_group_moves_waits_for_its_tu
 
     monkeypatch.setattr(stage.database, "write", moving)
     await write("both", reword_and_owe)
-    stage.outbox.wake()
-    await stage.quiet()
+    stage.outbox.wake(old)
+    await stage.front.until(lambda: "news" in stage.front.texts(THERE.key))
     assert (stage.front.texts(old.key), stage.front.texts(THERE.key)) == (["half"], ["whole", "news"])
 
 
@@ -277,6 +277,22 @@ async def test_p3_a_line_that_had_arrived_before_the_move_and_says_more_by_now_i
     await _reword(stage, number, "whole")
     await stage.quiet()
     assert stage.front.texts(THERE.key) == ["whole"]
+
+
+async def test_p3_a_line_found_by_a_sender_that_knows_nothing_of_the_move_goes_on_in_the_supergroup(
+    stage: Stage,
+) -> None:
+    number = await _gamma(stage)
+    stage.front.lose_answers("send")
+    await stage.owe(Draft(DEV, "progress", "half", promise_id=number))
+    await stage.front.until(lambda: stage.front.texts(DEV.key)[-1:] == ["half"])
+    (before,) = await stage.database.read(lambda connection: rows.owed_in(connection, DEV))
+    await _reword(stage, number, "nearly")
+    await stage.reception.receive(moved(stage)[0])
+    found, now = Shown(DEV, stage.front.lines[-2].id, is_current=False), stage.clock.now()
+    await stage.database.write("found", lambda connection: rows.mark_sent(connection, before, found, now))
+    (row,) = await stage.rows("deliveries", kind="progress")
+    assert (row.chat_id, row.former_chat, row.message_id, row.status) == (THERE.key, None, None, "ready")
 
 
 async def test_p3_a_line_that_is_found_in_the_group_goes_on_in_the_supergroup(stage: Stage) -> None:
@@ -357,7 +373,11 @@ async def _turn_of(stage: Stage, message: Message) -> Turn:
 
 
 async def _past_the_wait(stage: Stage) -> None:
-    """Let a row that waits for another try have it."""
-    await stage.clock.until_asleep()
-    stage.clock.advance(61)
-    await stage.quiet()
+    """Let whatever waits for another try have it, one after the other."""
+    quiet = asyncio.create_task(stage.quiet())
+    while not quiet.done():
+        asleep = asyncio.create_task(stage.clock.until_asleep())
+        await asyncio.wait([quiet, asleep], return_when=asyncio.FIRST_COMPLETED)
+        asleep.cancel()
+        stage.clock.advance(61)
+    await quiet

@@ -150,8 +150,8 @@ async def test_p3_what_never_left_is_sent_after_a_restart_and_a_look(folder: Pat
 
 
 async def test_p3_a_message_that_the_service_has_already_is_adopted(stage: Stage) -> None:
-    (number,) = await stage.owe(replace(notice("hello"), chat=Chat("elsewhere", "1")))
-    await stage.put("deliveries", front=FRONT)
+    now = stage.clock.now()
+    (number,) = await stage.database.write("owe", lambda c: delivery_store.owe(c, notice("hello"), now))
     (owed,) = await stage.database.read(lambda connection: delivery_store.owed_in(connection, DM))
     assert owed.id == number
     await stage.front.send(owed.part)

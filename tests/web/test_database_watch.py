@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from core.clock import FakeClock
-from core.database import Database, sqlite_url
+from core.database import Database, sqlite_url, touch
 from core.errors import DatabaseError
 from core.migrate import migrate
 from web.database_watch import LOOK_SECONDS, DatabaseWatch
@@ -62,6 +62,19 @@ async def test_bad_input_the_owner_is_told_once_when_the_trouble_is_over(tmp_pat
         owner.error = None
         await watch.look()
         await watch.look()
+        assert owner.told.get_nowait() == SAID
+        assert owner.told.empty()
+
+
+async def test_bad_input_the_owner_is_told_of_trouble_that_came_and_went_between_two_looks(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database:
+        owner = Owner()
+        watch = DatabaseWatch(database, FakeClock(), owner.tell)
+        with pytest.raises(DatabaseError):
+            await database.write("fill", fill)
+        await database.write("touch", touch)
+        for _ in range(2):
+            await watch.look()
         assert owner.told.get_nowait() == SAID
         assert owner.told.empty()
 
