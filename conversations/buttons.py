@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from conversations import question_store, store, turn_store
 from conversations.commands import Command, read_command
 from conversations.diffs import MEMBERS_ONLY
-from conversations.turn import Turn
+from conversations.turn import TurnRow
 from core.access import Action, may
 from core.message import Button, Message
 from core.workspaces import Role
@@ -92,5 +92,5 @@ def _why_not_stopped(connection: Connection, message: Message, command: Command,
     return None if may_they else f"Only {found[0].requester_name} or an owner may stop that."
 
 
-def may_stop(turn: Turn, person_id: int, role: Role) -> bool:
+def may_stop(turn: TurnRow, person_id: int, role: Role) -> bool:
     return may(role, Action.STOP_OWN if turn.requester_id == person_id else Action.STOP_OTHERS)

@@ -15,7 +15,7 @@ from conversations.alert_store import Alert, write_alert
 from conversations.commands import Command, read_command
 from conversations.moves import follow
 from conversations.store import ChatRow, Filing, Known
-from conversations.turn import Turn, TurnKind
+from conversations.turn import TurnKind, TurnRow
 from core.access import Accounts, Admission, Reason, Refusal, administers, administers_all, admit
 from core.clock import Clock
 from core.database import Database
@@ -212,7 +212,7 @@ class Inbox:
     def _note_edit(self, connection: Connection, case: _Case, known: Known, turn_id: int) -> Receipt:
         """The new text of a message that has its answer, or will: its turn reads it as long as it has not ended, or
         ends when it says so."""
-        turn = turn_store.find(connection, turn_id) if case.verdict.answer else None
+        turn = turn_store.find_row(connection, turn_id) if case.verdict.answer else None
         if turn is not None and read_command(case.verdict.prompt) == STOP and self._may_end(connection, case, turn):
             store.change_text(connection, known, case.message, None)
             return self._end(connection, case, turn)
@@ -220,7 +220,7 @@ class Inbox:
         store.change_text(connection, known, case.message, case.verdict.prompt if is_read else None)
         return Receipt(case.message, known.reason, turn_id=turn_id, joined=joined)
 
-    def _correct(self, connection: Connection, turn: Turn, case: _Case, known: Known) -> tuple[bool, int]:
+    def _correct(self, connection: Connection, turn: TurnRow, case: _Case, known: Known) -> tuple[bool, int]:
         """Whether the turn reads the new text, and the count that tells one which runs that it has to begin again."""
         now, prompt = self._clock.now(), case.verdict.prompt
         if turn_store.is_untouched(connection, turn.id):
@@ -266,7 +266,7 @@ class Inbox:
         """No answer of its own: it is context, or belongs to the message of its album that gets one."""
         message = case.message
         turn_id = attachment_store.album_turn(connection, message) if case.verdict.reason == Reason.NO_MENTION else None
-        turn = None if turn_id is None else turn_store.find(connection, turn_id)
+        turn = None if turn_id is None else turn_store.find_row(connection, turn_id)
         if turn is None or turn.kind is TurnKind.COMMAND or not self._may_join(connection, turn):
             return Receipt(message, case.verdict.reason)
         joined = _take_in(connection, turn, message, case.verdict.role)
@@ -306,7 +306,7 @@ class Inbox:
                 return Receipt(case.message, case.verdict.reason, True, turn.id, joined=joined)
         return self._steer(connection, begun, case) if begun is not None else None
 
-    def _steer(self, connection: Connection, turn: Turn, case: _Case) -> Receipt | None:
+    def _steer(self, connection: Connection, turn: TurnRow, case: _Case) -> Receipt | None:
         """Say it to the turn that is under way, where the sender may; what has to be looked at is the next turn's."""
         message, now = case.message, self._clock.now()
         is_there = turn.workspace == case.verdict.workspace.name and not message.attachments
@@ -315,7 +315,7 @@ class Inbox:
         steering.steer(connection, turn, message, case.verdict.prompt, now)
         return Receipt(message, case.verdict.reason, True, turn.id)
 
-    def _may_join(self, connection: Connection, turn: Turn) -> bool:
+    def _may_join(self, connection: Connection, turn: TurnRow) -> bool:
         return turn_store.may_join(connection, turn, self._clock.now(), self._limits.join_seconds)
 
     def _stop(self, connection: Connection, case: _Case, command: Command) -> Receipt:
@@ -332,12 +332,12 @@ class Inbox:
             return Receipt(message, case.chat.stopped_reason)
         return self._open(connection, case, TurnKind.COMMAND)
 
-    def _may_end(self, connection: Connection, case: _Case, turn: Turn) -> bool:
+    def _may_end(self, connection: Connection, case: _Case, turn: TurnRow) -> bool:
         """Whether it has not ended, and is theirs to end."""
         is_theirs = buttons.may_stop(turn, case.message.sender.id, case.verdict.role)
         return is_theirs and bool(turn_store.wanted(connection, turn.chat, turn.id))
 
-    def _end(self, connection: Connection, case: _Case, turn: Turn) -> Receipt:
+    def _end(self, connection: Connection, case: _Case, turn: TurnRow) -> Receipt:
         turn_store.request_stop(connection, turn, case.message.sender.name or str(case.message.sender.id))
         return Receipt(case.message, "command: stop", True, turn.id, stopped=True)
 
@@ -360,7 +360,7 @@ def _again(message: Message, reason: str, known: Known | None) -> Receipt:
     return Receipt(replace(message, id=known.number), reason, turn_id=known.turn_id)
 
 
-def _take_in(connection: Connection, turn: Turn, message: Message, role: Role) -> int:
+def _take_in(connection: Connection, turn: TurnRow, message: Message, role: Role) -> int:
     """Have the turn's run begin with the message, or with its new text; how often that has grown or changed."""
     turn_store.join(connection, turn, message, role)
     turn_store.begin_anew(connection, turn)

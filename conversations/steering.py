@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from conversations import turn_store
 from conversations.history import WORDLESS
-from conversations.turn import Ending, Turn
+from conversations.turn import Ending, Turn, TurnRow
 from core.access import Action, may
 from core.message import Message, Person
 from core.workspaces import Role
@@ -21,7 +21,7 @@ from runtime.steer_store import Said
 FINAL = ("stopped", "aside")  # ends after which nothing that was said to the turn is taken up again
 
 
-def may_steer(connection: Connection, turn: Turn, message: Message, role: Role) -> bool:
+def may_steer(connection: Connection, turn: TurnRow, message: Message, role: Role) -> bool:
     """The requester may, and whoever may stop others' work where they reply to something of that turn.
 
     Never with fewer rights than the turn has: what it does is done with those it began with.
@@ -35,12 +35,12 @@ def may_steer(connection: Connection, turn: Turn, message: Message, role: Role) 
     return turn_store.speaks_of(connection, turn, message.reply_to)
 
 
-def steer(connection: Connection, turn: Turn, message: Message, prompt: str, now: datetime) -> None:
+def steer(connection: Connection, turn: TurnRow, message: Message, prompt: str, now: datetime) -> None:
     """The message belongs to the turn from now on."""
     steer_store.add_message(connection, turn.run_id, _wrote(message, prompt), now)
 
 
-def correct(connection: Connection, turn: Turn, message: Message, prompt: str, now: datetime) -> None:
+def correct(connection: Connection, turn: TurnRow, message: Message, prompt: str, now: datetime) -> None:
     """A message of the turn says something else now; one that waits to be taken just changes."""
     if not steer_store.reword(connection, turn.run_id, _wrote(message, prompt)):
         text = f"{_name(message.sender)} corrected what they wrote before to: {prompt}"

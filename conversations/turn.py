@@ -30,11 +30,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A row of `turns` with the messages it answers, oldest first.
-
-    `asked` are those that its run begins with; those in `steered_by` reach the same run as steps of its journal.
-    """
+class TurnRow:
+    """A row of `turns`: all that a message needs to know of the turn that it may join, steer or stop."""
 
     id: int
     chat: Chat
@@ -49,6 +46,15 @@ class Turn:
     epoch: int
     attempts: int
     stop_requested_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(TurnRow):
+    """The row with the messages it answers, oldest first.
+
+    `asked` are those that its run begins with; those in `steered_by` reach the same run as steps of its journal.
+    """
+
     asked: tuple[Asked, ...]
     steered_by: tuple[Asked, ...] = ()
 

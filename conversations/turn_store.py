@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from conversations.delivery_store import IS_GIVEN_UP, IS_OWED
-from conversations.turn import Asked, Ending, Turn, TurnEnd, TurnKind
+from conversations.turn import Asked, Ending, Turn, TurnEnd, TurnKind, TurnRow
 from core.access import Admission
 from core.message import Chat, Message
 from core.schema import deliveries, messages, turns
@@ -39,6 +39,19 @@ OLDEST_OPEN = OF_CHAT.where(turns.c.status == "open").order_by(turns.c.id)
 LAST_OPEN = OF_CHAT.where(turns.c.status == "open", turns.c.stop_requested_by.is_(None)).order_by(turns.c.id.desc())
 RUNNING = OF_CHAT.where(turns.c.status == "running")
 WANTED = OF_CHAT.where(turns.c.status.in_(UNFINISHED), turns.c.stop_requested_by.is_(None))
+BEGUN = WANTED.where(turns.c.started_at.is_not(None)).order_by(turns.c.id)
+MAY_JOIN = select(turns.c.id).where(
+    turns.c.id == bindparam("turn"),
+    turns.c.joinable,
+    turns.c.stop_requested_by.is_(None),
+    or_(turns.c.status == "open", turns.c.started_at >= bindparam("since")),
+)
+JOIN = (
+    update(turns)
+    .where(turns.c.id == bindparam("turn"))
+    .values(joined=turns.c.joined + 1, reply_to=bindparam("newest"), role=bindparam("least"))
+)
+BEGIN_ANEW = update(turns).where(turns.c.id == bindparam("turn")).values(run_id=bindparam("run"))
 ASKING = (
     select(messages, steers(bindparam("run")).label("steers"))
     .where(messages.c.turn_id == bindparam("turn"))
@@ -91,9 +104,9 @@ def new_run_id() -> str:
     return f"run_{secrets.token_hex(8)}"
 
 
-def last_open(connection: Connection, chat: Chat) -> Turn | None:
+def last_open(connection: Connection, chat: Chat) -> TurnRow | None:
     """The newest turn of a chat that waits to begin, and is wanted still."""
-    return _first(connection, LAST_OPEN, _in(chat))
+    return _first_row(connection, LAST_OPEN, _in(chat))
 
 
 def running(connection: Connection, chat: Chat) -> Turn | None:
@@ -101,29 +114,23 @@ def running(connection: Connection, chat: Chat) -> Turn | None:
     return _first(connection, RUNNING, _in(chat))
 
 
-def wanted(connection: Connection, chat: Chat, turn_id: int | None = None) -> list[Turn]:
+def wanted(connection: Connection, chat: Chat, turn_id: int | None = None) -> list[TurnRow]:
     """The agent's turns of a chat that run or wait, and are not to stop: what runs first, then the newest; with a
     number only that one."""
     query = WANTED if turn_id is None else WANTED.where(turns.c.id == turn_id)
     rows = connection.execute(query.limit(None).order_by(turns.c.status.desc(), turns.c.id.desc()), _in(chat)).all()
-    return [_turn(connection, row) for row in rows]
+    return [TurnRow(**_read(row)) for row in rows]
 
 
-def begun(connection: Connection, chat: Chat) -> Turn | None:
+def begun(connection: Connection, chat: Chat) -> TurnRow | None:
     """The agent's turn of a chat that has begun and not ended: it runs, or will go on; None when it is to stop."""
-    return _first(connection, WANTED.where(turns.c.started_at.is_not(None)).order_by(turns.c.id), _in(chat))
+    return _first_row(connection, BEGUN, _in(chat))
 
 
-def may_join(connection: Connection, turn: Turn, now: datetime, seconds: float) -> bool:
+def may_join(connection: Connection, turn: TurnRow, now: datetime, seconds: float) -> bool:
     """Whether a turn has shown and done nothing yet, and waits to begin or has begun within these seconds."""
-    is_young = turns.c.started_at >= now - timedelta(seconds=seconds)
-    query = select(turns.c.id).where(
-        turns.c.id == turn.id,
-        turns.c.joinable,
-        turns.c.stop_requested_by.is_(None),
-        or_(turns.c.status == "open", is_young),
-    )
-    return connection.execute(query).first() is not None
+    young = {"turn": turn.id, "since": now - timedelta(seconds=seconds)}
+    return connection.execute(MAY_JOIN, young).first() is not None
 
 
 def is_untouched(connection: Connection, turn_id: int) -> bool:
@@ -132,25 +139,22 @@ def is_untouched(connection: Connection, turn_id: int) -> bool:
     return connection.execute(query).first() is not None
 
 
-def join(connection: Connection, turn: Turn, message: Message, role: Role) -> None:
+def join(connection: Connection, turn: TurnRow, message: Message, role: Role) -> None:
     """One more message for a turn, or another text of one: the answer replies to the newest, with the least of the
     askers' rights."""
     least = max(turn.role, role, key=list(Role).index)
-    newest = max(turn.reply_to, message.id)
-    connection.execute(
-        update(turns).where(turns.c.id == turn.id).values(joined=turns.c.joined + 1, reply_to=newest, role=least)
-    )
+    connection.execute(JOIN, {"turn": turn.id, "newest": max(turn.reply_to, message.id), "least": least})
 
 
-def begin_anew(connection: Connection, turn: Turn) -> None:
+def begin_anew(connection: Connection, turn: TurnRow) -> None:
     """Another run, from the moment something joins: the journal of the one before answers another question.
 
     A crash before the process at work has heard of it must not bring that answer back.
     """
-    connection.execute(update(turns).where(turns.c.id == turn.id).values(run_id=new_run_id()))
+    connection.execute(BEGIN_ANEW, {"turn": turn.id, "run": new_run_id()})
 
 
-def request_stop(connection: Connection, turn: Turn, by: str) -> None:
+def request_stop(connection: Connection, turn: TurnRow, by: str) -> None:
     connection.execute(update(turns).where(turns.c.id == turn.id).values(stop_requested_by=by))
 
 
@@ -225,7 +229,7 @@ def _open_for(connection: Connection, former: Turn, asking: Sequence[Row[Any]], 
     return int(key[0])
 
 
-def speaks_of(connection: Connection, turn: Turn, message_id: int) -> bool:
+def speaks_of(connection: Connection, turn: TurnRow, message_id: int) -> bool:
     """Whether a message is one that the turn answers, or one that it has told."""
     asked = messages.c.turn_id == turn.id, messages.c.message_id == message_id
     told = deliveries.c.turn_id == turn.id, deliveries.c.message_id == message_id
@@ -310,27 +314,42 @@ def find(connection: Connection, turn_id: int) -> Turn | None:
     return _first(connection, BY_ID, {"turn": turn_id})
 
 
+def find_row(connection: Connection, turn_id: int) -> TurnRow | None:
+    return _first_row(connection, BY_ID, {"turn": turn_id})
+
+
 def _first(connection: Connection, query: Select[Any], which: Mapping[str, Any]) -> Turn | None:
     row = connection.execute(query, which).first()
     return None if row is None else _turn(connection, row)
 
 
+def _first_row(connection: Connection, query: Select[Any], which: Mapping[str, Any]) -> TurnRow | None:
+    row = connection.execute(query, which).first()
+    return None if row is None else TurnRow(**_read(row))
+
+
+def _read(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "chat": Chat(row.front, row.chat_id),
+        "workspace": row.workspace,
+        "kind": TurnKind(row.kind),
+        "requester_id": row.requester_id,
+        "requester_name": row.requester_name,
+        "role": Role(row.role),
+        "reply_to": row.reply_to,
+        "joined": row.joined,
+        "run_id": row.run_id,
+        "epoch": row.epoch,
+        "attempts": row.attempts,
+        "stop_requested_by": row.stop_requested_by,
+    }
+
+
 def _turn(connection: Connection, row: Row[Any]) -> Turn:
     asking = connection.execute(ASKING, {"turn": row.id, "run": row.run_id}).all()
     return Turn(
-        id=row.id,
-        chat=Chat(row.front, row.chat_id),
-        workspace=row.workspace,
-        kind=TurnKind(row.kind),
-        requester_id=row.requester_id,
-        requester_name=row.requester_name,
-        role=Role(row.role),
-        reply_to=row.reply_to,
-        joined=row.joined,
-        run_id=row.run_id,
-        epoch=row.epoch,
-        attempts=row.attempts,
-        stop_requested_by=row.stop_requested_by,
+        **_read(row),
         asked=tuple(_asked(one, one.chat_id == row.chat_id) for one in asking if not one.steers),
         steered_by=tuple(_asked(one, one.chat_id == row.chat_id) for one in asking if one.steers),
     )

@@ -151,7 +151,8 @@ class Story:
         return [f"{what}: {dict(row)}" for what, row in rows] + self._disagreements()
 
     def _disagreements(self) -> list[str]:
-        told = {(row["chat_id"], row["message_id"]): row["text"] for row in self.product.query(TOLD)}
+        rows = self.product.query(TOLD)
+        told = {(row["chat_id"].partition("/")[0], row["message_id"]): row["text"] for row in rows}  # topics share one
         said = {
             (str(message.chat.peer_id(self.valor)), message.id_for(self.valor)): message.text
             for message in self.world.messages(sender=self.valor)
