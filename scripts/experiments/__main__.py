@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ from scripts.experiments.experiment import Experiment, Plan
 from scripts.experiments.lives import BrokenError
 from scripts.experiments.ordeals import ORDEALS
 from scripts.experiments.plants import PLANTS
+from scripts.experiments.sittings import Record, read_record, write_record
 from scripts.experiments.tally import Tally
 from scripts.experiments.wrappers import find_missed
 
@@ -42,6 +44,9 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--ordeal", choices=list(ORDEALS), help="undergo this one alone, three times")
     parser.add_argument("--points", action="store_true", help="print a line per fail point")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the run into this file, between its marks")
+    parser.add_argument(
+        "--tally", type=Path, metavar="FILE", help="go on from what earlier sittings came to; SIGTERM ends a sitting"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the installation's folder")
     return parser.parse_args(arguments)
 
@@ -60,12 +65,13 @@ def plan_of(asked: argparse.Namespace) -> Plan:
     )
 
 
-async def experiment(plan: Plan, folder: Path) -> report.Run:
-    """Run it and judge what came of it."""
-    run = Experiment(plan, folder, note)
+async def experiment(plan: Plan, folder: Path, record: Record) -> report.Run:
+    """Run it and judge what came of it, and of the sittings before."""
+    run = Experiment(plan, folder, note, record.tally)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, run.call_off)
     await run.run()
-    code = judge(plan, run.tally)
-    return report.Run(plan, run.tally, time.monotonic() - run.began, code)
+    record.add(plan.seed, time.monotonic() - run.began)
+    return report.Run(plan, run.tally, tuple(record.sittings), judge(plan, run.tally))
 
 
 def judge(plan: Plan, tally: Tally) -> int:
@@ -83,6 +89,8 @@ def find_doubts(plan: Plan, tally: Tally) -> list[str]:
     doubts: list[str] = []
     if not tally.looks or not (tally.deaths or plan.ordeal):
         doubts.append("nobody died, or nobody looked")
+    if plan.is_full and (tally.kills.total() < plan.kills or tally.died_at.total() < plan.points):
+        doubts.append("it was ended before all that was asked for: go on with the same --tally")
     if plan.is_full and tally.never_died_at:
         doubts.append(f"points at which nobody died: {', '.join(tally.never_died_at)}")
     if plan.is_full and (missed := find_missed(tally.points)):
@@ -138,7 +146,10 @@ def main() -> int:
     try:
         plan = plan_of(asked)
         print(report.tell_terms(plan), flush=True)
-        run = asyncio.run(experiment(plan, folder))
+        record = read_record(asked.tally)
+        run = asyncio.run(experiment(plan, folder, record))
+        if asked.tally:
+            write_record(record, asked.tally)
         if asked.report:
             report.write_report(run, asked.report)
         tell(run, points=asked.points)

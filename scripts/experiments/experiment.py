@@ -46,7 +46,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Experiment:
-    """`tally` is what has come of it so far."""
+    """`tally` is what has come of it so far, in earlier sittings as well."""
 
     plan: Plan
     folder: Path
@@ -57,9 +57,14 @@ class Experiment:
     quota: Quota = field(init=False)
     _deck: list[str] = field(default_factory=list[str])
     _extensions: int = 0
+    _is_called_off: bool = False
 
     def __post_init__(self) -> None:
-        self.quota = Quota(self.plan.kills, self.plan.points)
+        self.quota = Quota(self.plan.kills - self.tally.kills.total(), self.plan.points - self.tally.died_at.total())
+
+    def call_off(self) -> None:
+        """Let it end with what is under way, and everything at rest."""
+        self._is_called_off = True
 
     async def run(self) -> None:
         """Until everything planned is done or something was found. Raises BrokenError."""
@@ -83,7 +88,7 @@ class Experiment:
         return PLANTED_PATIENCE if self.plan.plant else PATIENCE
 
     def is_done(self) -> bool:
-        if self.tally.violations:
+        if self.tally.violations or self._is_called_off:
             return True
         if self.plan.minutes:
             return time.monotonic() - self.began > self.plan.minutes * 60

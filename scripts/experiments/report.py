@@ -13,6 +13,7 @@ from scripts.benchmarks.procfs import describe_machine
 from scripts.experiments.experiment import Plan
 from scripts.experiments.nursery import BUSY_SECONDS, DEATHS
 from scripts.experiments.ordeals import ORDEALS
+from scripts.experiments.sittings import Sitting
 from scripts.experiments.stage import SETTINGS
 from scripts.experiments.tally import Tally
 from scripts.experiments.wrappers import find_unreached, names_in_code
@@ -32,12 +33,16 @@ LIBRARIES = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run that is over. `code` is its exit code."""
+    """One run that is over, after one sitting or several. `code` is its exit code."""
 
     plan: Plan
     tally: Tally
-    seconds: float
+    sittings: tuple[Sitting, ...]
     code: int
+
+    @property
+    def seconds(self) -> float:
+        return sum(sitting.seconds for sitting in self.sittings)
 
     @property
     def command(self) -> str:
@@ -135,6 +140,7 @@ def render(run: Run) -> str:
         "result": f"{len(tally.violations)} violations, exit code {run.code}",
         "bounds (95 %)": bounds(tally),
         "duration": f"{run.seconds / 60:.0f} minutes on {machine['cores']} cores of {machine['cpu']}",
+        "sittings": "; ".join(map(str, run.sittings)),
         "system": f"Linux {machine['kernel']}, {machine['memory_gb']} GB",
         "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
         **count(tally),

@@ -10,9 +10,12 @@ PROJECT = Path(__file__).resolve().parents[2]
 FLOORS = ("agents", "conversations", "core", "integrations", "promises", "runtime", "web")
 WRITES, AROUND = {"write", "_write", "_settle"}, "around"
 UNPLAYED = {
+    "again": "no turn ends with an error of the product's own",
+    "alert": "no chat is slow or shut, no session is revoked, no configuration changed",
     "audit": "nobody tries what is refused",
     "bury": "Telegram refuses no message for good",
     "decide": "everybody is admitted",
+    "fence.look": "no tool of an agent looks in this way yet",
     "file": "the model sends no file",
     "forget-audit": "no server lives until the first look of retention",
     "forget-strays": "no server lives until the first look of retention",
@@ -24,6 +27,7 @@ UNPLAYED = {
     "lift": "the limit of answers is raised",
     "link": "nobody sends an address",
     "pages.fetch": "nobody sends an address",
+    "run.diverge": "what a request is made of changes at no restart",
     "speech.transcribe": "nobody speaks",
     "touch": "the disk is never full",
 }

@@ -8,9 +8,11 @@ from scripts.experiments import wrappers
 from scripts.experiments.__main__ import find_doubts, judge, plan_of, read_arguments
 from scripts.experiments.experiment import Plan
 from scripts.experiments.report import MARKS, Run, bound, bounds, summarise, tell_points, write_report
+from scripts.experiments.sittings import Sitting
 from scripts.experiments.tally import Tally
 
 FULL = Plan(kills=1000, points=3000, seed=7)
+SITTINGS = Sitting(6, "abc1234", 1_500, 60.0), Sitting(7, "abc1234", 2_500, 120.0)
 
 
 @pytest.fixture(autouse=True)
@@ -21,9 +23,9 @@ def few_wrappers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def clean() -> Tally:
     tally = Tally(messages=10, promises=4, appending=3, looks=1, plays=1)
-    tally.kills["kill server"] = 100
-    tally.points.update({"server receive:before-commit": 5, "worker step:after-commit": 9})
-    tally.died_at.update({"server receive:before-commit": 1, "worker step:after-commit": 2})
+    tally.kills["kill server"] = 1_000
+    tally.points.update({"server receive:before-commit": 5_000, "worker step:after-commit": 9_000})
+    tally.died_at.update({"server receive:before-commit": 1_000, "worker step:after-commit": 2_000})
     tally.outcomes["lines"] = 3
     return tally
 
@@ -37,6 +39,13 @@ def test_a_violation_is_exit_code_1_whatever_else_is_wrong() -> None:
     tally.violations.append("lost: something")
     tally.died_at.clear()
     assert judge(FULL, tally) == 1
+
+
+def test_a_full_run_that_was_ended_early_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = clean()
+    tally.died_at["worker step:after-commit"] -= 1
+    assert judge(FULL, tally) == 2
+    assert "go on with the same --tally" in capsys.readouterr().out
 
 
 def test_a_point_never_died_at_is_exit_code_2_in_a_full_run_only(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,24 +75,24 @@ def test_what_has_shown_nothing_is_not_clean() -> None:
 
 
 def test_the_bound_is_three_over_the_trials() -> None:
-    run = Run(FULL, clean(), 60.0, 0)
-    assert "< 2.91% of deaths" in bound(run)
+    run = Run(FULL, clean(), SITTINGS, 0)
+    assert "< 0.07% of deaths" in bound(run)
     assert "0 of 10 messages: < 30.000%" in bounds(run.tally)
     run.tally.violations.append("lost")
     assert (bound(run), bounds(run.tally)) == ("", "none: there are violations")
 
 
 def test_the_last_line_says_seed_counts_and_exit_code() -> None:
-    said = summarise(Run(FULL, clean(), 61.0, 0))
+    said = summarise(Run(FULL, clean(), SITTINGS, 0))
     assert said.startswith("chaos seed 7: 0 violations")
-    for part in ("100 kills (100% with work open)", "3 deaths at 2 of 2 fail points", "61 s", "exit code 0"):
+    for part in ("1000 kills (100% with work open)", "3000 deaths at 2 of 2 fail points", "180 s", "exit code 0"):
         assert part in said
 
 
 def test_every_point_has_its_line() -> None:
     assert tell_points(clean()).splitlines() == [
-        "     1        5  server receive:before-commit",
-        "     2        9  worker step:after-commit",
+        "  1000     5000  server receive:before-commit",
+        "  2000     9000  worker step:after-commit",
     ]
 
 
@@ -92,12 +101,13 @@ def test_a_report_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     begin, end = MARKS
     file.write_text(f"# Title\n{begin}\nold\n{end}\nThe end.\n")
     for _ in range(2):
-        write_report(Run(FULL, clean(), 600.0, 0), file)
+        write_report(Run(FULL, clean(), SITTINGS, 0), file)
     text = file.read_text()
     assert text.startswith("# Title\n")
     assert text.endswith(f"{end}\nThe end.\n")
     assert "old" not in text
-    assert text.count("| server receive:before-commit | 1 | 5 |") == 1
+    assert "seed 6 on abc1234: 1,500 deaths in 1 minutes; seed 7 on abc1234" in text
+    assert text.count("| server receive:before-commit | 1000 | 5000 |") == 1
 
 
 def test_what_replays_a_run_is_a_command_that_is_understood() -> None:
@@ -106,5 +116,5 @@ def test_what_replays_a_run_is_a_command_that_is_understood() -> None:
         ["--minutes", "2", "--plant", "newest-first"],
     ):
         plan = plan_of(read_arguments(words))
-        command = Run(plan, clean(), 1.0, 0).command
+        command = Run(plan, clean(), SITTINGS, 0).command
         assert plan_of(read_arguments(command.split()[1:])) == plan
