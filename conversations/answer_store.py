@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, or_, select, update
 
 from conversations import turn_store
 from conversations.delivery import ANSWER, Draft
@@ -33,6 +33,17 @@ from core.schema import deliveries
 HELD = select(deliveries).where(deliveries.c.turn_id == bindparam("turn"), IS_HELD).order_by(deliveries.c.id)
 BEGUN = select(deliveries).where(
     deliveries.c.turn_id == bindparam("turn"), deliveries.c.kind == ANSWER, deliveries.c.part == 0
+)
+ANSWERING = deliveries.alias("answering")
+IS_OVER = or_(
+    ANSWERING.c.status.in_(("sent", "dead")),
+    and_(ANSWERING.c.status == "ambiguous", ANSWERING.c.sends >= SENDS),
+)
+COVERS = (ANSWERING.c.kind == ANSWER, ANSWERING.c.part == 0, ANSWERING.c.promise_id.is_not(None))
+UNCOVER = (
+    update(deliveries)
+    .where(IS_HELD, exists().where(ANSWERING.c.turn_id == deliveries.c.turn_id, *COVERS, IS_OVER))
+    .values(status="dropped")
 )
 ASKS = "I need a permission before I go on."  # stands where a turn that showed something ends in a question
 
@@ -60,7 +71,7 @@ def grow(connection: Connection, turn: Turn, draft: Draft, now: datetime) -> boo
 
 def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int]:
     """Write a turn's answer. What has grown becomes its first part, else a held acknowledgement does; further ones are
-    covered by it.
+    covered by it. Behind what has grown they are held until it is told, for what speaks of their promises comes after.
 
     What was promised is told with its number, whether or not the model thought of it.
     """
@@ -71,7 +82,6 @@ def answer_turn(connection: Connection, draft: Draft, now: datetime) -> list[int
     if held:
         draft = _acknowledging(draft.naming(promises_of(connection, turn_id)), held[0])
     if row is not None and _is_lasting(row):
-        _drop(connection, held)
         return _complete(connection, row, draft, now, held[0].promise_id if held else None)
     if held:
         _drop(connection, held[1:])
@@ -90,6 +100,11 @@ def conclude(connection: Connection, draft: Draft, now: datetime) -> list[int]:
         return [*_anew(connection, row, draft, now), *released]
     draft = draft if draft.pieces else replace(draft, text=ASKS)
     return [*_complete(connection, row, draft, now), *released]
+
+
+def uncover(connection: Connection) -> None:
+    """Drop the acknowledgements that were held behind an answer that is told, or of which nothing more will be."""
+    connection.execute(UNCOVER)
 
 
 def release(connection: Connection, turn_id: int) -> list[int]:

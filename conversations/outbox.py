@@ -10,8 +10,8 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import Connection
 
+from conversations import answer_store, turn_store
 from conversations import delivery_store as rows
-from conversations import turn_store
 from conversations.alert_store import DAY, Alert, write_alert
 from conversations.delivery import Delivery, Shown
 from conversations.enclosures import Enclosures
@@ -83,6 +83,7 @@ class Outbox:
 
     async def open(self) -> None:
         """Note which rows are older than this process: before that nothing is sent."""
+        await self._database.write("uncover", answer_store.uncover)
         self._before = await self._database.read(rows.last_id)
         self._rung.set()
 
@@ -310,6 +311,8 @@ class Outbox:
 
         def settle(connection: Connection) -> TurnEnd | None:
             write(connection)
+            if delivery.may_grow and delivery.promise_id is not None:
+                answer_store.uncover(connection)
             return None if delivery.turn_id is None else turn_store.told_end(connection, delivery.turn_id)
 
         end = await self._database.write(name, settle)
@@ -340,18 +343,19 @@ class Outbox:
 
 
 def next_due(owed: list[Delivery]) -> Delivery | None:
-    """The first row to be told: in order, but one held back holds back only what speaks of the same promise.
+    """The first row to be told: in order, but one held back holds back only what was written of its promise since.
 
-    A change of a message that stands already never keeps a new one waiting, unless an answer that has grown is to
-    acknowledge promises and the new one, written since that began, speaks of some. What grows goes before other
-    changes.
+    A change of a message that stands already never keeps a new one waiting. What grows goes before other changes.
     """
-    held = {row.promise_id for row in owed if row.status == "held"} - {None}
-    ready = [row for row in owed if row.status in {"ready", "ambiguous"} and row.promise_id not in held]
-    begun = min((row.id for row in ready if _is_growth(row) and row.promise_id is not None), default=None)
-    if begun is not None:
-        ready = [row for row in ready if row.may_grow or row.promise_id is None or row.id < begun]
+    held = [row for row in owed if row.status == "held"]
+    ready = (row for row in owed if row.status in {"ready", "ambiguous"} and not _is_held_back(row, held))
     return min(ready, key=_rank, default=None)
+
+
+def _is_held_back(row: Delivery, held: list[Delivery]) -> bool:
+    """By an acknowledgement that waits for its turn's answer; that answer itself is not."""
+    others = (one for one in held if one.id < row.id and not (row.may_grow and one.turn_id == row.turn_id))
+    return row.promise_id is not None and any(one.promise_id == row.promise_id for one in others)
 
 
 def _rank(row: Delivery) -> tuple[bool, bool, int]:
@@ -365,16 +369,9 @@ def _is_growth(delivery: Delivery) -> bool:
 
 
 def _told(delivery: Delivery, message_id: int | None) -> Told:
-    return Told(
-        delivery.id,
-        delivery.chat,
-        message_id,
-        delivery.reply_to,
-        delivery.kind,
-        delivery.text,
-        delivery.promise_id,
-        is_edit=delivery.message_id is not None,
-    )
+    place = (delivery.id, delivery.chat, message_id, delivery.reply_to)
+    said = (delivery.kind, delivery.text, delivery.promise_id)
+    return Told(*place, *said, is_edit=delivery.message_id is not None)
 
 
 def sign_of(end: TurnEnd) -> Sign:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import update
 
 from conversations.answer_store import ASKS
 from conversations.delivery import Draft
 from core.errors import FloodWait, ModelRefused, Undeliverable
 from core.message import Chat
 from core.protocols import Call
+from core.schema import deliveries
 from tests.conversations.stage import DM, OLGA, TEAM, Stage, locked, make_promise
 from tests.conversations.writer import Writer, count, gives_up
+from tests.waiting import until
 
+GIVEN_UP = update(deliveries).where(deliveries.c.kind == "answer").values(status="ambiguous", sends=2)
 LONG = "\n\n".join(f"Part {number}. " + "word " * 100 for number in range(20))
 
 
@@ -165,6 +169,47 @@ async def test_b3_a_turn_that_ends_in_a_question_says_so(stage: Stage, writer: W
     await writer.ends(asks)
     await writer.told()
     assert stage.front.texts("1") == [ASKS, "Promise #1"]
+
+
+async def test_p1_an_answer_that_nobody_has_seen_yet_acknowledges_before_anything_is_told_of_its_promises(
+    stage: Stage, writer: Writer
+) -> None:
+    """The answer began to grow when the promises were at work already, and was not let into the chat at once."""
+    await stage.say(DM, OLGA, "tell me")
+    turn = await until(lambda: next(iter(writer.turns), None))
+    for call in "ab":
+        number = await make_promise(stage.database, stage.clock, turn.asker, call, Call(turn.run_id, call, turn.id))
+        await stage.owe(Draft(DM, "progress", f"At #{number}", promise_id=number))
+    stage.front.refuse("send", FloodWait(3.0))
+    await writer.writes("I will")
+    await writer.pauses()
+    await stage.front.until(lambda: count(stage, "send") == 1)
+    await writer.ends("I will do it.")
+    await writer.told()
+    assert stage.front.texts("1") == ["I will do it.\n\nPromise #1 and #2.", "At #1", "At #2"]
+    assert [row.status for row in await stage.rows("deliveries", kind="ack")] == ["dropped"] * 2
+
+
+async def test_p1_what_an_answer_covers_waits_no_longer_than_for_that(stage: Stage, writer: Writer) -> None:
+    """A server that dies when the last send of an answer may have arrived or not, and is never repeated."""
+    await stage.say(DM, OLGA, "tell me")
+    await writer.shows("I will")
+    turn = writer.turns[0]
+
+    async def promise() -> str:
+        number = await make_promise(stage.database, stage.clock, turn.asker, "a", Call(turn.run_id, "a", turn.id))
+        await stage.owe(Draft(DM, "progress", "At it", promise_id=number))
+        return "I will do it."
+
+    stage.front.refuse("edit", FloodWait(3.0))
+    await writer.ends(promise)
+    await writer.pauses()
+    await stage.front.until(lambda: count(stage, "edit") == 1)
+    assert [row.status for row in await stage.rows("deliveries", kind="ack")] == ["held"]
+    await stage.database.write("lost", lambda connection: connection.execute(GIVEN_UP))
+    await stage.outbox.open()
+    await stage.front.until(lambda: stage.front.texts("1")[-1:] == ["At it"])
+    assert [row.status for row in await stage.rows("deliveries", kind="ack")] == ["dropped"]
 
 
 async def test_p1_what_has_grown_acknowledges_before_a_result_arrives(stage: Stage, writer: Writer) -> None:

@@ -309,16 +309,17 @@ def test_b4_new_messages_go_before_changes_and_held_ones_hold_their_promise() ->
     assert next_due([edit, held, row]) == row
 
 
-def test_p1_what_is_to_acknowledge_promises_holds_back_only_what_speaks_of_promises_since() -> None:
+def test_p1_what_is_held_holds_back_only_what_speaks_of_its_promise_since_and_not_the_answer_that_covers_it() -> None:
     told = partial(replace, Delivery(1, DM, "notice", "ready", "x", (), None, 1, 1, None, 0, None, None, None))
-    earlier, later = told(id=1, kind="result", promise_id=1), told(id=4, kind="result", promise_id=2)
-    answer, unsent = told(id=5, kind="answer"), told(id=3, kind="answer", promise_id=2, may_grow=True)
-    grown = replace(unsent, message_id=7)
-    assert next_due([earlier, unsent, later, answer]) == earlier
-    assert next_due([unsent, later, answer]) == unsent
-    assert next_due([earlier, grown, later, answer]) == earlier
-    assert next_due([grown, later, answer]) == answer
-    assert next_due([grown, later]) == grown
+    earlier, held = told(id=1, kind="result", promise_id=2), told(id=2, status="held", promise_id=2, turn_id=1)
+    later, other = told(id=3, kind="progress", promise_id=2), told(id=4, kind="result", promise_id=3)
+    answer = told(id=5, kind="answer", promise_id=2, turn_id=1, may_grow=True)
+    assert next_due([earlier, held, later, answer]) == earlier
+    assert next_due([held, later, other, answer]) == other
+    assert next_due([held, later, answer]) == answer
+    assert next_due([held, later, replace(answer, message_id=7)]) == replace(answer, message_id=7)
+    assert next_due([held, later]) is None
+    assert next_due([later, answer]) == later
 
 
 async def test_b2_the_sign_of_the_end_follows_what_arrived(stage: Stage) -> None:
