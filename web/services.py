@@ -149,7 +149,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     growth, files = Growth(database, clock, outbox), side.files(outbox.wake)
     agents = build_agents(Offered(promises, history, Seen(events, growth), side.media, files, side.links))
     inbox, diffs = _build_inbox(ground, told), Diffs(database, agents.preview)
-    reports = _build_reports(ground, promises, told)
+    reports, decisions = _build_reports(ground, promises, told), Decisions(inbox, fronts, events, clock)
     pairing, alerts = _build_pairing(ground, inbox, told, outbox), Alerts(database, clock, outbox, told.config)
     doors = TurnDoors(
         database=database,
@@ -166,7 +166,6 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         moves=moves,
     )
     turns, catchup = Turns(doors), CatchUp(CatchUpDoors(database, clock, inbox, moves, told.accounts))
-    decisions = Decisions(inbox, fronts, events, clock)
     reception = Reception(inbox, turns, signs, catchup, fronts, alerts.tell_owner, moves, pairing, decisions)
     return Services(
         ground=ground,

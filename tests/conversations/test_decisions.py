@@ -46,6 +46,7 @@ async def test_p11_reactions_that_cannot_be_read_now_are_read_later_and_stop_not
     stage.clock.advance(5)
     await stage.front.until(lambda: any("goes on" in text for text in stage.front.texts("-20")))
     watching.cancel()
+    assert [row.text for row in await stage.rows("messages")] == ["/approve 1?1"]
 
 
 async def test_p11_reactions_refused_for_the_moment_at_a_catch_up_are_read_later(stage: Stage) -> None:
@@ -59,3 +60,4 @@ async def test_p11_reactions_refused_for_the_moment_at_a_catch_up_are_read_later
     stage.clock.advance(5)
     await stage.front.until(lambda: any("goes on" in text for text in stage.front.texts("-20")))
     watching.cancel()
+    assert [row.text for row in await stage.rows("messages")] == ["/approve 1?1"]
