@@ -9,6 +9,7 @@ import structlog
 
 from conversations.alert_store import Alert, write_alert
 from conversations.outbox import Outbox
+from conversations.writable import when_writable
 from core.clock import Clock
 from core.database import Database
 from core.workspaces import WorkspaceConfig
@@ -29,5 +30,8 @@ class Alerts:
         """Log it, and see to it that the owner's chat is told, once; not on a front that does not work."""
         log.error(sentence)
         alert, config, now = Alert(sentence, without=without_front), self.config(), self.clock.now()
-        await self.database.write("alert", lambda connection: write_alert(connection, alert, config, now))
+        await when_writable(
+            lambda: self.database.write("alert", lambda connection: write_alert(connection, alert, config, now)),
+            "What the owner must know",
+        )
         self.outbox.wake()

@@ -58,6 +58,14 @@ def diff_button(run: str) -> tuple[Button, ...]:
     return (Button("Show diff", f"/diff {run}"),)
 
 
+def place(connection: Connection, message: Message) -> Message:
+    """A reaction in the topic that its question was put in: Telegram does not always say which of a forum's it was."""
+    if not message.pressed or message.reply_to is None:
+        return message
+    question = question_store.asked_in(connection, message.chat, message.reply_to)
+    return message if question is None else replace(message, chat=question.chat)
+
+
 def spell_out(connection: Connection, message: Message) -> Message | None:
     """A reaction as the button that it stands for; None for one to anything but an open question."""
     command = read_command(message.text)

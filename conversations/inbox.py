@@ -143,6 +143,7 @@ class Inbox:
         return follow(connection, message.move, self._config(), self._clock.now())
 
     def _store(self, connection: Connection, message: Message, via: str) -> Receipt:
+        message = buttons.place(connection, message)
         replied = message.pressed is not None or store.is_reply_to_us(connection, message)
         config = self._config_for(connection, message)
         verdict = self._judge(connection, message, replied, config)
@@ -279,8 +280,7 @@ class Inbox:
             return self._begin(connection, case, kind)
         reason = TOO_MANY.format(limit=self._limits.answers_per_minute)
         store.set_stopped(connection, message.chat, reason, now)
-        alert = _alert(message, reason)
-        write_alert(connection, Alert(alert), self._config(), now)
+        write_alert(connection, Alert(alert := _alert(message, reason)), self._config(), now)
         return Receipt(message, reason, alert=alert)
 
     def _begin(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:

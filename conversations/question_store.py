@@ -40,8 +40,10 @@ OPEN = PUT.where(consents.c.decision.is_(None))
 
 
 def asked_in(connection: Connection, chat: Chat, message_id: int) -> Question | None:
-    """The open question that one of our messages puts."""
-    found = _read(connection, deliveries.c.chat_id == chat.key, deliveries.c.message_id == message_id, front=chat.front)
+    """The open question that one of our messages puts: in this chat, or in a topic of this forum, whose messages are
+    all numbered in one row."""
+    here = or_(deliveries.c.chat_id == chat.key, deliveries.c.chat_id.startswith(f"{chat.key}/", autoescape=True))
+    found = _read(connection, here, deliveries.c.message_id == message_id, front=chat.front)
     return found[0] if found else None
 
 

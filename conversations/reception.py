@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-
-import structlog
 
 from conversations.catchup import CatchUp
 from conversations.decisions import Decisions
@@ -16,12 +13,9 @@ from conversations.pairing import Pairing
 from conversations.signs import Signs
 from conversations.turn import TurnKind
 from conversations.turns import Turns
-from core.errors import DatabaseError
+from conversations.writable import when_writable
 from core.message import Message, Sign
 from core.protocols import Front
-
-log = structlog.get_logger("telegram.reception")
-RETRY = 1.0
 
 Alert = Callable[[str], Awaitable[None]]
 
@@ -42,7 +36,7 @@ class Reception:
 
     async def receive(self, message: Message) -> None:
         """Returns when the message is a row, however long the database cannot be written."""
-        await _when_writable(lambda: self.take(message))
+        await when_writable(lambda: self.take(message))
 
     async def take(self, message: Message) -> Receipt:
         """The same for a front that wants to know what became of it."""
@@ -66,7 +60,7 @@ class Reception:
         async def take() -> None:
             receipts.append(await self.take(message))
 
-        await _when_writable(take)
+        await when_writable(take)
         return receipts[-1].told
 
     async def receive_waiting(self, messages: Sequence[Message]) -> None:
@@ -77,7 +71,7 @@ class Reception:
         async def take() -> None:
             receipts.extend(await self.inbox.receive_waiting(spelled))
 
-        await _when_writable(take)
+        await when_writable(take)
         for sentence in self._arrived(receipts):
             await self.alert(sentence)
         for receipt in receipts:
@@ -96,7 +90,7 @@ class Reception:
             alerts.extend(self._arrived(receipts))
 
         try:
-            await _when_writable(lambda: self.catchup.read(self.fronts[front], arrived))
+            await when_writable(lambda: self.catchup.read(self.fronts[front], arrived))
             await self.decisions.reread(self.fronts[front], self.press)
         finally:
             await self._go_on_there(front)
@@ -125,14 +119,3 @@ class Reception:
             self.turns.stop(receipt.turn_id)
         elif receipt.joined:
             self.turns.take_in(receipt.turn_id, receipt.joined)
-
-
-async def _when_writable(act: Callable[[], Awaitable[object]]) -> None:
-    """Do it, and again for as long as the database cannot be used."""
-    while True:
-        try:
-            await act()
-            break
-        except DatabaseError as error:
-            log.warning("What was heard waits to be written.", error=str(error))
-            await asyncio.sleep(RETRY)

@@ -63,6 +63,7 @@ def open_again(connection: Connection, ended: Promise, call: Call | None, now: d
         .returning(promises)
     ).one()
     connection.execute(delete(results).where(results.c.promise_id == ended.id))
+    delivery_store.take_buttons(connection, ended.id, *ENDS)  # it is retried already
     delivery_store.make_room(connection, ended.id, ENDS, number)
     return Retried(read(row), number, is_anew, failed_with(connection, ended.id))
 

@@ -253,8 +253,8 @@ def _repeat(connection: Connection, promise: Promise, now: datetime) -> None:
 
 
 def _tell(connection: Connection, promise: Promise, draft: Draft, now: datetime) -> None:
+    delivery_store.take_buttons(connection, promise.id, "ack", "progress", "retry")  # there is nothing left to cancel
     if promise.progress is not None:
-        delivery_store.take_buttons(connection, promise.id, "progress")
         delivery_store.reword(connection, promise.id, "progress", wording.close_progress(promise), now)
     delivery_store.owe(connection, draft, now)
 

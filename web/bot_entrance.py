@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conversations.commands import MENU
@@ -30,7 +30,7 @@ class BotEntrance:
     services: Services
     attach: Callable[[Front], None]
     ping: Callable[[], Awaitable[object]]
-    is_account_clear: asyncio.Event = field(default_factory=asyncio.Event)
+    is_account_clear: asyncio.Event
     bot: Bot | None = None
 
     async def open(self) -> None:
@@ -44,7 +44,7 @@ class BotEntrance:
             self.services.accounts.know(access.number)
         except OwnerError as error:
             board.report(checks.BOT, Status.UNHEALTHY, str(error), "@BotFather")
-            await self.ping()
+            await self._tell_loss(str(error))
             return
         await self._wait_for_account()
         self.bot = bot = await asyncio.to_thread(_build, access, self.services)
@@ -78,10 +78,18 @@ class BotEntrance:
             health = bot.health()
             status = Status(health.status)
             self.services.ground.board.report(checks.BOT, status, health.sentence)
-            if status in {Status.HEALTHY, Status.UNHEALTHY} and pinged is not status:
+            if status is Status.HEALTHY and pinged is not status:
                 await self.ping()
                 pinged = status
+            elif status is Status.UNHEALTHY and pinged is not status:
+                await self._tell_loss(health.sentence)
+                pinged = status
             await self.services.ground.clock.sleep(LOOK_EVERY)
+
+    async def _tell_loss(self, sentence: str) -> None:
+        """Tell the owner on a way that does not lead over the bot."""
+        await self.services.alerts.tell_owner(sentence, without_front="bot")
+        await self.ping()
 
 
 def _build(access: BotAccess, services: Services) -> Bot:

@@ -26,7 +26,7 @@ def open_doors(server: Server) -> Opened:
         runs=LedgerRuns(ground.database),
         why=LedgerWhy(ground.database),
         feed=LedgerFeed(services.events),
-        groups=server,
+        groups=server.account,
         pinger=server,
         webhook=server.bot,
         audit=LedgerAudit(Audit(ground.database, ground.clock)),

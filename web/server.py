@@ -13,22 +13,19 @@ from conversations import turn_store
 from core import checks
 from core.checks import Status
 from core.doorbell import Doorbell
-from core.errors import DatabaseError, NewerDatabase, OwnerError, Unreachable, ValorError
+from core.errors import DatabaseError, NewerDatabase, ValorError
 from core.events import PromiseChanged
-from core.group_list import GroupList, list_groups
 from core.loop_lag import LoopLag
 from core.migrate import migrate
 from core.owner import Owner
 from core.protocols import Front
-from integrations.telegram.session import SIGN_IN, TelegramAccess
-from integrations.telegram.userbot import Userbot
 from promises import store as promise_store
 from runtime.process import marker_of, sweep
+from web.account_entrance import AccountEntrance
 from web.bot_entrance import BotEntrance
 from web.database_watch import DatabaseWatch
 from web.doors import PingOutcome
 from web.health import keep_watch, machine_probes
-from web.heard import Heard
 from web.services import Services
 
 log = structlog.get_logger("valor.server")
@@ -43,8 +40,8 @@ class Server:
     def __init__(self, services: Services) -> None:
         self.services = services
         self._tasks: set[asyncio.Task[None]] = set()
-        self._userbot: Userbot | None = None
-        self.bot = BotEntrance(services, self._attach, self.ping)
+        self.account = AccountEntrance(services, self._attach, self._ping_all)
+        self.bot = BotEntrance(services, self._attach, self._ping_all, self.account.is_clear)
 
     @asynccontextmanager
     async def up(self) -> AsyncGenerator[None]:
@@ -79,7 +76,7 @@ class Server:
             ("probes", keep_watch(services.ground.board, probes, services.ground.clock)),
             ("agents", self._load_agents()),
             ("local", self._open_front(services.local)),
-            ("account", self._open_account()),
+            ("account", self.account.open()),
             ("bot", self.bot.open()),
         ):
             self._spawn(name, work)
@@ -100,8 +97,7 @@ class Server:
 
     async def _let_down(self) -> None:
         """Work under way is left for the next start; what was shown stays shown."""
-        if self._userbot is not None:
-            await self._userbot.stop()
+        await self.account.stop()
         await self.bot.stop()
         await self.services.turns.close()
         for task in self._tasks:
@@ -153,7 +149,7 @@ class Server:
 
     def _attach(self, front: Front) -> None:
         services = self.services
-        if front.name not in services.fronts:
+        if services.fronts.get(front.name) is not front:
             services.fronts[front.name] = front
             services.signs.attach(front)
             services.outbox.attach(front)
@@ -171,58 +167,8 @@ class Server:
         services.ground.board.report(checks.SELF_PING, Status.HEALTHY, sentence)
         return PingOutcome(True, slowest, sentence)
 
-    async def groups(self) -> GroupList:
-        """Implements web.doors.GroupDoor."""
-        if self._userbot is None:
-            raise Unreachable("The Telegram account is not up: GET /health says why.")
-        return list_groups(await self._userbot.dialogs(), self.services.moves.config)
-
-    async def _open_account(self) -> None:
-        """Bring up the Telegram account; without API id and hash it is off."""
-        board, access = self.services.ground.board, TelegramAccess.of(self.services.ground.settings)
-        if access is None:
-            board.report(checks.ACCOUNT, Status.OFF, "TELEGRAM_API_ID and TELEGRAM_API_HASH are not set.")
-            self.bot.is_account_clear.set()
-            return
-        board.report(checks.ACCOUNT, Status.STARTING, "Connecting.")
-        userbot = Userbot(access, clock=self.services.ground.clock)
-        try:
-            await userbot.start(Heard(self.services.reception, lambda: self._meet(userbot)))
-        except OwnerError as error:
-            await self._lose_account(str(error))
-            self.bot.is_account_clear.set()
-            await self.ping()
-            return
-        self._userbot = userbot
-        self._meet(userbot)
-        self.bot.is_account_clear.set()
-        await self._follow_account(userbot)
-
-    def _meet(self, userbot: Userbot) -> None:
-        self.services.accounts.know(userbot.account.id, userbot.account.usernames)
-        self.services.history.pasts[userbot.name] = userbot
-        self._attach(userbot)
-
-    async def _follow_account(self, userbot: Userbot) -> None:
-        """Keep the board true; ping once the account is there, and tell its owner when it is lost."""
-        pinged = lost = False
-        while True:
-            health = userbot.health()
-            status = Status(health.status)
-            if status is Status.UNHEALTHY and not lost:
-                await self._lose_account(health.sentence)
-                lost = True
-            elif not lost:
-                self.services.ground.board.report(checks.ACCOUNT, status, health.sentence)
-            if status is Status.HEALTHY and not pinged:
-                pinged = (await self.ping()).is_back
-            await self.services.ground.clock.sleep(RETRY / 4)
-
-    async def _lose_account(self, sentence: str) -> None:
-        """Say it on the board, and to the owner on a way that does not lead over the account."""
-        mend = SIGN_IN if SIGN_IN in sentence else None
-        self.services.ground.board.report(checks.ACCOUNT, Status.UNHEALTHY, sentence, mend)
-        await self.services.alerts.tell_owner(sentence, without_front="account")
+    async def _ping_all(self) -> bool:
+        return (await self.ping()).is_back
 
     async def _listen(self, doorbell: Doorbell) -> None:
         """The worker rings when it has written something to be told."""

@@ -59,7 +59,7 @@ class BotLife:
         self._keeper: asyncio.Task[None] | None = None
         self._offset = 0
         self._conflicts = 0
-        self._conflict_at = 0.0
+        self._calm_since: float | None = None
         self._has_menu = False
         self._updates: Updates | None = None
         self.person: Person | None = None
@@ -95,7 +95,7 @@ class BotLife:
             await self._clock.sleep(wait.seconds)
         except SecondPoller as error:
             self._conflicts += 1
-            self._conflict_at = self._clock.boot()
+            self._calm_since = None
             self._say("unhealthy" if self._conflicts >= CONFLICTS else "degraded", str(error))
         except SessionError as error:
             self._say("unhealthy", str(error))
@@ -184,8 +184,10 @@ class BotLife:
                 await receiver.catch_up(f"bot:{self._access.number}")
 
     def _heard(self) -> None:
-        """A fetch has succeeded. While somebody else keeps fetching too that says little."""
-        if self._clock.boot() - self._conflict_at >= self._pace.good:
+        """A fetch has succeeded. Where somebody else keeps fetching too that says little: none must be disturbed."""
+        now = self._clock.boot()
+        self._calm_since = now if self._calm_since is None else self._calm_since
+        if now - self._calm_since >= self._pace.good:
             self._conflicts = 0
         if self._conflicts < CONFLICTS and self.person:
             self._say("healthy", f"Connected as @{self.person.username}.")

@@ -58,7 +58,8 @@ class AccountClient(TelegramClient):
 
     The session notes how far events have come only when all that were heard are dealt with: `delivered` was called for
     each, and `is_settled` says that nothing is under way. So a process that dies hears again what it had not written
-    down, edits above all, which no history tells.
+    down, edits above all, which no history tells. One that does not hear, for signing in and out, leaves what is noted
+    as it is: asked for the difference since then, a session that Telegram has ended would break off at once.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class AccountClient(TelegramClient):
         keys: tuple[int, str],
         on_too_long: Callable[[], None],
         is_settled: Callable[[], bool] = lambda: True,
+        *,
+        hears: bool = True,
     ) -> None:
         super().__init__(
             session,
@@ -80,12 +83,14 @@ class AccountClient(TelegramClient):
             sequential_updates=True,
             flood_sleep_threshold=0,
             raise_last_call_error=True,
-            catch_up=True,
+            catch_up=hears,
+            receive_updates=hears,
         )
         # Typed loosely: Telethon's own attribute may be None after a log-out, which never happens here.
         self.store: Any = session
         self._message_box = DifferenceBox(self._log["messagebox"], on_too_long)
         self._is_settled = is_settled
+        self._hears = hears
         self._undelivered = 0
 
     async def _preprocess_updates(self, updates: Any, users: Any, chats: Any) -> Any:
@@ -98,7 +103,7 @@ class AccountClient(TelegramClient):
         self._undelivered -= 1
 
     async def _save_states_and_entities(self) -> None:
-        if not self._undelivered and self._is_settled():
+        if self._hears and not self._undelivered and self._is_settled():
             await super()._save_states_and_entities()
 
     async def keep_counts(self) -> None:

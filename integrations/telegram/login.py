@@ -82,7 +82,7 @@ async def sign_out(access: TelegramAccess) -> bool:
 
 
 async def _end_session(access: TelegramAccess) -> bool:
-    client = build_client(access)
+    client = build_client(access, hears=False)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             await client.connect()
@@ -95,7 +95,7 @@ async def _end_session(access: TelegramAccess) -> bool:
 
 
 async def _connect(access: TelegramAccess) -> AccountClient:
-    client = build_client(access)
+    client = build_client(access, hears=False)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             await client.connect()
@@ -103,7 +103,7 @@ async def _connect(access: TelegramAccess) -> AccountClient:
         # The key is worth nothing any more; the session file stays, a new key takes its place.
         await client.close()
         forget_key(access)
-        client = build_client(access)
+        client = build_client(access, hears=False)
         async with asyncio.timeout(CONNECT_SECONDS):
             await client.connect()
     return client

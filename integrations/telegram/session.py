@@ -95,6 +95,33 @@ class SessionLock:
         return f"The Telegram session {self.path.name.removesuffix('.lock')} is in use by {who}: stop that one first."
 
 
+class SessionChange:
+    """Tells when somebody has used a session file since this was made, and has let go of it: signed it in, perhaps."""
+
+    def __init__(self, session_path: Path) -> None:
+        self._path = session_path
+        self._before = self._stamp()
+
+    def has_come(self) -> bool:
+        """Looks at the disk."""
+        if self._stamp() == self._before:
+            return False
+        lock = SessionLock(self._path, "valor server")
+        try:
+            lock.acquire()
+        except SessionError:
+            return False
+        lock.release()
+        return True
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
+
 def open_session(path: Path) -> SQLiteSession:
     """The session file, made with mode 0600 when there is none. Raises SessionError when it cannot be used."""
     try:
@@ -136,8 +163,10 @@ def build_client(
     access: TelegramAccess,
     on_too_long: Callable[[], None] = lambda: None,
     is_settled: Callable[[], bool] = lambda: True,
+    *,
+    hears: bool = True,
 ) -> AccountClient:
-    """A client for one connection, not connected. Raises SessionError."""
+    """A client for one connection, not connected; one that does not hear is told nothing. Raises SessionError."""
     if access.server_key is not None:
         try:
             trust_only(access.server_key)
@@ -146,7 +175,7 @@ def build_client(
     session = open_session(access.session_path)
     if access.server is not None:
         session.set_dc(access.dc_id or session.dc_id or DEFAULT_DC, *access.server)
-    return AccountClient(session, (access.api_id, access.api_hash), on_too_long, is_settled)
+    return AccountClient(session, (access.api_id, access.api_hash), on_too_long, is_settled, hears=hears)
 
 
 def marked_peer(marked_id: int) -> Any:

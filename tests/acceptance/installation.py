@@ -61,14 +61,14 @@ class Installation:
 
     # -- commands
 
-    async def run(self, *command: str, folder: Path = PROJECT, seconds: float = 60.0) -> Ended:
-        """Run a command to its end."""
+    async def run(self, *command: str, folder: Path = PROJECT, seconds: float = 60.0, typed: str = "") -> Ended:
+        """Run a command to its end, with this on its standard input."""
         process = await asyncio.create_subprocess_exec(
-            *command, env=self.environment, cwd=folder, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
+            *command, env=self.environment, cwd=folder, stdin=PIPE if typed else DEVNULL, stdout=PIPE, stderr=STDOUT
         )
         try:
             async with asyncio.timeout(seconds):
-                said, _ = await process.communicate()
+                said, _ = await process.communicate(typed.encode() if typed else None)
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -225,6 +225,16 @@ async def test_p11_a_reaction_to_an_open_question_decides_it(stage: Stage, parke
     assert [row.text for row in await stage.rows("messages")] == [f"{says} 1?1"]
 
 
+async def test_p11_a_reaction_counts_in_a_topic_that_telegram_does_not_name(stage: Stage) -> None:
+    """The update may name the forum alone; its messages are numbered in one row, whatever the topic."""
+    topic = DEV._replace(key=f"{DEV.key}/7")
+    number = await Asked(stage).put(topic)
+    await stage.reception.press(reacted(stage, DEV, OLGA, "/approve", number))
+    await stage.quiet()
+    assert stage.promises.decided == [("granted", 1, 1)]
+    assert [row.chat_id for row in await stage.rows("messages")] == [topic.key]
+
+
 @pytest.mark.parametrize("parked", [False, True])
 @pytest.mark.parametrize(("says", "decided"), [("approve", "granted"), ("refuse 1", "refused")])
 async def test_p11_a_word_to_a_question_means_that_one_whatever_was_asked_since(

@@ -59,6 +59,14 @@ async def test_a_lost_session_is_signed_in_again(home: Home, how: str) -> None:
         assert bot.health().status == "healthy"
 
 
+async def test_a_session_that_was_in_use_when_it_was_ended_is_signed_in_again(home: Home) -> None:
+    """What is noted of events would be asked for first, and end the connection before a code can be."""
+    async with home.userbot(Desk()):
+        home.world.say(home.anna, home.valor, "hello")
+    home.world.revoke(home.valor)
+    assert not (await sign_in(home.access, Typist([home.valor.phone], [home.valor.code]))).was_good
+
+
 async def test_the_account_may_live_in_another_data_centre(home: Home) -> None:
     home.world.revoke(home.valor)
     home.world.faults.error(f"PHONE_MIGRATE_{home.world.server.dc_id}", 303, method="auth.sendCode")

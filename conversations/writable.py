@@ -1,0 +1,24 @@
+"""What has to be written, however long the database cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from core.errors import DatabaseError
+
+log = structlog.get_logger("telegram.reception")
+RETRY = 1.0
+
+
+async def when_writable(act: Callable[[], Awaitable[object]], what: str = "What was heard") -> None:
+    """Do it, and again for as long as the database cannot be used."""
+    while True:
+        try:
+            await act()
+            break
+        except DatabaseError as error:
+            log.warning(f"{what} waits to be written.", error=str(error))
+            await asyncio.sleep(RETRY)

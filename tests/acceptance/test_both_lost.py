@@ -1,0 +1,102 @@
+"""What becomes known, and how, when one of two fronts is lost: the other tells the owner, and what was said waits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.bot_story import BotStory, bot_story
+from tests.world.telegram import Chat, Person, SentMessage
+
+SIGN_IN = "scripts/telegram_login.sh"
+
+
+@pytest.fixture
+async def story(tmp_path: Path) -> AsyncGenerator[BotStory]:
+    """The owner has written to both; the account was the last."""
+    async with bot_story(tmp_path, alone=False) as story, story.product.running():
+        for front in (story.bot, story.account):
+            await story.settled(story.world.say(story.olivia, front, "hello"))
+        async with story.product.explaining():
+            yield story
+        assert await story.audit() == []
+
+
+async def told(story: BotStory, teller: Person, words: str) -> SentMessage:
+    """What the owner is told by one of ours in their direct chat."""
+    chat = story.world.dm(story.olivia, teller)
+    return await story.until(
+        lambda: next((one for one in story.world.messages(chat, teller) if words in one.text), None)
+    )
+
+
+async def sign_in(story: BotStory) -> None:
+    """As the owner does, at a terminal."""
+    ended = await story.product.run(SIGN_IN, typed=f"{story.account.phone}\n{story.account.code}\n")
+    assert ended.code == 0, ended.said
+    assert "Signed in as" in ended.said
+
+
+async def test_b9_a_revoked_account_is_told_by_the_bot_and_goes_on_once_it_is_signed_in(story: BotStory) -> None:
+    """Nothing is restarted, and what was said to the account meanwhile is answered once."""
+    story.world.revoke(story.account)
+    story.world.drop_connections(story.account)
+    assert SIGN_IN in (await told(story, story.bot, "Telegram")).text
+    asked = story.world.say(story.olivia, story.account, "Are you there?")
+    by_bot = story.world.say(story.olivia, story.bot, "And you?")
+    await story.settled(by_bot)
+    assert story.answers(asked) == []
+    await sign_in(story)
+    await story.settled(asked)
+    assert story.by(story.account, asked) == ["Echo: Are you there?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [("AUTH_KEY_DUPLICATED", 406, "two places at once"), ("USER_DEACTIVATED_BAN", 401, "Telegram's support")],
+)
+async def test_b9_an_account_that_telegram_has_shut_out_is_told_by_the_bot(
+    story: BotStory, name: str, code: int, words: str
+) -> None:
+    story.world.faults.error(name, code, person=story.account, times=None)
+    story.world.drop_connections(story.account)
+    await told(story, story.bot, words)
+    asked = story.world.say(story.olivia, story.bot, "Do you go on?")
+    await story.settled(asked)
+    assert story.by(story.bot, asked) == ["Echo: Do you go on?"]
+
+
+async def test_b9_a_bot_whose_token_was_ended_is_told_by_the_account(story: BotStory) -> None:
+    story.api.revoke(story.bot)
+    story.world.ledger.wake()
+    assert "TELEGRAM_BOT_TOKEN" in (await told(story, story.account, "revoked")).text
+    asked = story.world.say(story.olivia, story.account, "Do you go on?")
+    await story.settled(asked)
+    assert story.by(story.account, asked) == ["Echo: Do you go on?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("CHAT_WRITE_FORBIDDEN", "may not write"), ("SLOWMODE_WAIT_2", "slow mode")]
+)
+async def test_b4_the_owner_is_told_of_a_group_in_which_little_or_nothing_can_be_written(
+    story: BotStory, name: str, words: str
+) -> None:
+    """The next message is answered where the group allows it again."""
+    story.world.faults.error(name, 403 if "FORBIDDEN" in name else 420, method="messages.sendMessage", person=story.account)
+    refused = story.world.say(story.olivia, story.dev, "What do you say?")
+    await told(story, story.account, words)
+    again = story.world.say(story.olivia, story.dev, "And now?")
+    await story.settled(again)
+    assert len(story.by(story.account, again)) == 1
+    assert len(story.by(story.account, refused)) == (0 if "FORBIDDEN" in name else 1)
+
+
+async def test_b8_the_owner_is_told_of_a_group_that_the_account_was_put_out_of(story: BotStory) -> None:
+    club: Chat = story.dev
+    story.world.leave(club, story.account)
+    await told(story, story.account, "Dev")
+    asked = story.world.say(story.olivia, story.account, "Do you go on?")
+    await story.settled(asked)
+    assert story.by(story.account, asked) == ["Echo: Do you go on?"]
