@@ -330,7 +330,7 @@ def _verify(promise: Promise, outcome: Outcome) -> Ending:
         result_summary=wording.summarise(outcome.text),
         evidence=outcome.evidence,
         draft=wording.tell_completed(promise, outcome.text, outcome.evidence),
-        whole=outcome.text if wording.is_too_long(outcome.text) else None,
+        whole=outcome.text if wording.is_summarised(outcome.text) else None,
     )
     if not doubt:
         return ending

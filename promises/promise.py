@@ -121,7 +121,7 @@ class Lease:
 class Ending:
     """What one attempt leaves in the row. `draft` is what the chat is told in the same transaction.
 
-    `whole` is a result that is too long for its chat. With `needed` the promise waits until somebody allows that call,
+    `whole` is a result that is too long for its row. With `needed` the promise waits until somebody allows that call,
     at most until `not_before`.
 
     `attempts` and `deaths` are added to the row's: a shutdown takes its attempt back, a dead worker counts as a death.

@@ -90,11 +90,12 @@ def read_schedule(order: PromiseOrder) -> PromiseOrder:
 
 def plan(order: PromiseOrder, now: datetime) -> PromiseOrder:
     """The order with the moment of its first start as `at`. Raises RequestError for one that never comes."""
-    if order.every is not None and order.at is None:
-        first = Schedule.read(order.every, order.zone).next_after(now, now)
-        if first is None:
+    if order.every is not None:
+        since = order.at or now
+        following = Schedule.read(order.every, order.zone).next_after(since, since)
+        if following is None:
             raise RequestError(f"The schedule {order.every!r} never comes.")
-        order = replace(order, at=first)
+        order = replace(order, at=order.at or following)
     if order.at is not None and order.at <= now:
         raise RequestError(f"{tell_moment(order.at, order.zone)} has passed: name a moment to come.")
     if order.at is not None and order.at > now + FARTHEST:

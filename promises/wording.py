@@ -81,8 +81,13 @@ def tell_completed(promise: Promise, text: str, evidence: Sequence[Evidence]) ->
     return _draft(promise, "result", _paragraphs(head, text.strip()), tail, _offer_diff(promise, evidence))
 
 
+def is_summarised(text: str) -> bool:
+    """Whether a result is kept whole beside its promise, whose row has only its beginning."""
+    return len(text) > SUMMARY
+
+
 def is_too_long(text: str) -> bool:
-    """Whether a result is kept with its promise as well: a chat may get only its beginning, and a file."""
+    """Whether a chat gets only its beginning, and a file."""
     return len(text.strip()) > LONGEST_KEPT
 
 

@@ -140,24 +140,26 @@ class Fate:
         await life.wait(self._pace(self._chance.random() ** 2 * LONGEST))
         await self._until_worth_it(life)
         if not life.is_over:
-            how = "stop" if await self._stops(life) else "kill"
             other = self._companion()
+            ending = [life] if other is None else [other, life]
+            how = "stop" if await self._stops(ending) else "kill"
             self._count(f"{how} {'both' if other else self._part}")
-            for one in (other, life):
-                if one is not None:
-                    one.kill()
+            for one in ending:
+                one.kill()
         await self._play.reap(life)
 
-    async def _stops(self, life: Life) -> bool:
-        """Whether it was stopped for a while first; its death may come in its sleep or when it has just woken up."""
+    async def _stops(self, lives: list[Life]) -> bool:
+        """Whether they were stopped for a while first; death may come in their sleep or when they have just woken."""
         chance = self._chance
         if chance.random() >= STOPPED:
             return False
-        life.stop()
+        for life in lives:
+            life.stop()
         await asyncio.sleep(chance.random() ** 2 * LONGEST_SLEEP)
         if chance.random() < 0.5:
-            life.go_on()
-            await life.wait(chance.random() * 0.1)
+            for life in lives:
+                life.go_on()
+            await lives[-1].wait(chance.random() * 0.1)
         return True
 
     def _companion(self) -> Life | None:

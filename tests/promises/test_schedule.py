@@ -90,6 +90,7 @@ async def test_p7_a_moment_that_a_clock_change_leaves_out_shifts_that_day_alone(
         ({"every": "99999w"}, "more than a hundred years ahead"),
         ({"at": datetime(2199, 1, 1, tzinfo=UTC)}, r"2199-01-01 00:00 \(UTC\) lies more than a hundred years ahead"),
         ({"every": "* * */20 * 1L"}, "never comes"),
+        ({"every": "* * */20 * 1L", "at": datetime(2026, 1, 2, tzinfo=UTC)}, "never comes"),
         ({"every": "* * * * * *"}, "is no schedule: write an interval such as 30m"),
         ({"every": "0m"}, "is no schedule"),
         ({"every": "now and then"}, "is no schedule"),
