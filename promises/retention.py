@@ -55,7 +55,7 @@ class Retention:
             while after is not None:
                 page = Page(after, before, size)
                 after = await self._database.write(
-                    "forget", lambda connection, page=page, step=step: step(connection, page)
+                    "forget-old", lambda connection, page=page, step=step: step(connection, page)
                 )
         has_more = True
         while has_more:
