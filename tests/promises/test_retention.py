@@ -157,7 +157,7 @@ async def test_p12_it_goes_in_batches_and_the_file_shrinks(stage: Stage) -> None
     stage.database.edge = seen.append
     await forget(stage, size=7)
     assert (await sizes(stage))["turns"] == 0
-    assert seen.count("forget:after-commit") >= 6
+    assert seen.count("forget-old:after-commit") >= 6
     free = await stage.database.read(lambda connection: connection.exec_driver_sql("PRAGMA freelist_count").scalar())
     used = await stage.database.read(lambda connection: connection.exec_driver_sql("PRAGMA page_count").scalar())
     assert free == 0
