@@ -9,14 +9,19 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+from scripts.experiments.lives import Life
 from scripts.experiments.power import lose_power
 from scripts.experiments.stage import ASKED_ONLY, YARDS
 from scripts.experiments.stand import Stand
 from tests.world.bot_api import BotApi
-from tests.world.telegram import TelegramWorld
+from tests.world.telegram import Chat, TelegramWorld
 
 SEND, DIALOGS, BOT_SEND = "messages.sendMessage", "messages.getDialogs", "sendMessage"
-FOLLOWING = ("", "follow:before-commit", "follow:after-commit", "receive:before-commit", "receive:after-commit")
+FOLLOWING = (
+    "",
+    *(f"{name}:{side}-commit" for name in ("follow", "receive", "unsent") for side in ("before", "after")),
+    *(f"telegram.GetChats:{side}" for side in ("before", "after")),
+)
 UNFINISHED_WORK = """
     SELECT 'turn', id FROM turns WHERE status IN ('open', 'running')
     UNION ALL SELECT 'promise', id FROM promises WHERE status NOT IN ('completed', 'failed', 'cancelled')"""
@@ -255,11 +260,23 @@ async def moved_group(stand: Stand) -> None:
     asked = [people.ask(cast.owner, group.moved_to or group, kind) for kind in ("ask", "keep", "work", "permit")]
     await stand.is_answered([one.nonce for one in asked], chance.random())
     life = await stand.restart("server", chance.choice(FOLLOWING))
+    if chance.random() < 0.5:
+        await _sleep_at_work(stand, life, group.moved_to or group)
     there = group.moved_to or stand.world.upgrade(group)
+    life.go_on()
     await stand.see_end(life, chance.random() * 2)
     asked = [people.ask(cast.owner, there, kind) for kind in ("ask", "keep")]
     await stand.play.ensure()
     await stand.is_answered([one.nonce for one in asked])
+
+
+async def _sleep_at_work(stand: Stand, life: Life, group: Chat) -> None:
+    """The server stands still while answers are on their way into a group: it will find another there."""
+    people, owner = stand.play.scene.people, stand.play.scene.cast.owner
+    first, *_ = [people.ask(owner, group, "ask").nonce for _ in range(4)]
+    await stand.comes(lambda: life.is_over or stand.play.scene.mind.asked(first))
+    await asyncio.sleep(stand.chance.random() * 0.1)
+    life.stop()
 
 
 ORDEALS: dict[str, Callable[[Stand], Awaitable[None]]] = {

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from scripts.experiments.lives import Life
+from scripts.experiments.wrappers import is_played
 
 
 @dataclass(slots=True)
@@ -59,4 +60,10 @@ class Tally:
 
     @property
     def never_died_at(self) -> list[str]:
+        """Of the points that the scene plays."""
+        return [point for point in self.untouched if is_played(point)]
+
+    @property
+    def untouched(self) -> list[str]:
+        """Every point that was reached, and at which nobody died."""
         return sorted(self.points.keys() - self.died_at.keys())
