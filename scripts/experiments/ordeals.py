@@ -259,7 +259,9 @@ async def moved_group(stand: Stand) -> None:
     group = cast.groups[chance.choice(left or YARDS)]
     asked = [people.ask(cast.owner, group.moved_to or group, kind) for kind in ("ask", "keep", "work", "permit")]
     await stand.is_answered([one.nonce for one in asked], chance.random())
-    life = await stand.restart("server", chance.choice(FOLLOWING))
+    died_at = stand.play.tally.died_at
+    point = chance.choice([point for point in FOLLOWING if not died_at.get(f"server {point}")] or FOLLOWING)
+    life = await stand.restart("server", point)
     if chance.random() < 0.5:
         await _sleep_at_work(stand, life, group.moved_to or group)
     there = group.moved_to or stand.world.upgrade(group)

@@ -106,13 +106,13 @@ def test_every_point_has_its_line() -> None:
 def test_a_report_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     file = tmp_path / "reliability.md"
     begin, end = MARKS
-    file.write_text(f"# Title\n{begin}\nold\n{end}\nThe end.\n")
+    file.write_text(f"# Title\n{begin}\nformer run\n{end}\nThe end.\n")
     for _ in range(2):
         write_report(Run(FULL, clean(), SITTINGS, 0), file)
     text = file.read_text()
     assert text.startswith("# Title\n")
     assert text.endswith(f"{end}\nThe end.\n")
-    assert "old" not in text
+    assert "former run" not in text
     assert "seed 6 on abc1234: 1,500 deaths in 1 minutes; seed 7 on abc1234" in text
     assert text.count("| server receive:before-commit | 1000 | 5000 |") == 1
 
