@@ -60,10 +60,14 @@ class Tally:
 
     @property
     def never_died_at(self) -> list[str]:
-        """Of the points that the scene plays."""
-        return [point for point in self.untouched if is_played(point)]
+        """Of the points that the scene plays those that were reached, and at which nobody died."""
+        return [point for point in self._untouched if is_played(point)]
 
     @property
-    def untouched(self) -> list[str]:
-        """Every point that was reached, and at which nobody died."""
+    def untouched_by_chance(self) -> list[str]:
+        """The others of these: it was chance that a process came there at all."""
+        return [point for point in self._untouched if not is_played(point)]
+
+    @property
+    def _untouched(self) -> list[str]:
         return sorted(self.points.keys() - self.died_at.keys())
