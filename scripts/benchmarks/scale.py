@@ -32,6 +32,7 @@ from scripts.benchmarks.stage import WORKSPACE
 SAMPLES = 60
 CHATS = 100
 LINES = 50
+SHARES = (0.1, 0.3, 1.0)
 NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count}) "
 # What differs from row to row; everything else is copied from the first row.
 VARIED = {
@@ -58,18 +59,24 @@ Query = Callable[[Connection], object]
 
 
 async def measure_scale(folder: Path, promises: int, messages: int) -> dict[str, float]:
+    """The worst ratio of a query's time at any size to that with a page for each; the curves on standard error."""
     page = LINES * CHATS
-    empty = await _time_with(folder / "empty", {"promises": page, "messages": page, "deliveries": page})
-    full = await _time_with(folder / "full", {"promises": promises, "messages": messages, "deliveries": promises})
-    for name, milliseconds in full.items():
-        print(f"# {name}: {empty[name]:.2f} → {milliseconds:.2f} ms", file=sys.stderr)
-    return {"scale_ratio_max": max(full[name] / empty[name] for name in empty)}
+    sizes = [(page, page), *((max(int(promises * by), page), max(int(messages * by), page)) for by in SHARES)]
+    times = [await _time_with(folder / str(number), *size) for number, size in enumerate(sizes)]
+    tell("promises / messages", [f"{known:,} / {said:,}" for known, said in sizes])
+    for name in times[0]:
+        tell(f"{name}, ms", [f"{one[name]:.2f}" for one in times])
+    return {"scale_ratio_max": max(one[name] / times[0][name] for one in times for name in one)}
 
 
-async def _time_with(folder: Path, counts: dict[str, int]) -> dict[str, float]:
+def tell(what: str, curve: list[str]) -> None:
+    print(f"# {what}: {' → '.join(curve)}", file=sys.stderr)
+
+
+async def _time_with(folder: Path, promises: int, messages: int) -> dict[str, float]:
     async with open_ground(folder) as ground:
         await _plant(ground)
-        _grow(folder / "system.db", counts)
+        _grow(folder / "system.db", {"promises": promises, "messages": messages, "deliveries": promises})
         return await time_queries(ground)
 
 
