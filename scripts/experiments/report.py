@@ -80,7 +80,6 @@ def count(tally: Tally) -> dict[str, str]:
         "killed from outside": f"{tally.kills.total()} ({_list(tally.kills)})",
         "killed with nothing open (not counted)": f"{tally.idle_kills}; share with work open {tally.share_open:.1%}",
         "died at a fail point": f"{tally.died_at.total()} at {len(tally.died_at)} of {known} known points",
-        "reached by chance, and nobody died there": ", ".join(tally.untouched_by_chance) or "none",
         "armed in vain": str(tally.missed.total()),
         "ordeals": _list(tally.ordeals) + (f"; never: {', '.join(never)}" if never else ""),
         "looks at everything at rest": f"{tally.looks}, in {tally.plays} plays",

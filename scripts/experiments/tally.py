@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from scripts.experiments.lives import Life
-from scripts.experiments.wrappers import is_played
 
 
 @dataclass(slots=True)
@@ -60,14 +59,4 @@ class Tally:
 
     @property
     def never_died_at(self) -> list[str]:
-        """Of the points that the scene plays those that were reached, and at which nobody died."""
-        return [point for point in self._untouched if is_played(point)]
-
-    @property
-    def untouched_by_chance(self) -> list[str]:
-        """The others of these: it was chance that a process came there at all."""
-        return [point for point in self._untouched if not is_played(point)]
-
-    @property
-    def _untouched(self) -> list[str]:
         return sorted(self.points.keys() - self.died_at.keys())

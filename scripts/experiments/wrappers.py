@@ -59,17 +59,7 @@ def find_missed(points: Iterable[str]) -> list[str]:
     return [name for name in find_unreached(names_in_code(), points) if name not in UNPLAYED]
 
 
-def is_played(point: str) -> bool:
-    """Whether the scene plays what a point is for; else it is chance when a process arrives there."""
-    return not any(_is_of(point, name) for name in UNPLAYED)
-
-
 def find_unreached(names: Iterable[str], points: Iterable[str]) -> list[str]:
     """The names at which no process arrived. `points` are spelled `part name:side`; some names have a prefix there."""
-    reached = tuple(points)
-    return sorted(name for name in names if not any(_is_of(point, name) for point in reached))
-
-
-def _is_of(point: str, name: str) -> bool:
-    wrapper = point.partition(" ")[2].rpartition(":")[0]
-    return wrapper == name or wrapper.endswith(f".{name}")
+    reached = {point.partition(" ")[2].rpartition(":")[0] for point in points}
+    return sorted(name for name in names if not any(one == name or one.endswith(f".{name}") for one in reached))

@@ -174,3 +174,15 @@ async def told_in(folder: Path, **settings: str) -> AsyncGenerator[Story]:
             yield story
         finally:
             await story.product.end_all()
+
+
+@contextlib.asynccontextmanager
+async def told_where_commands_ask(folder: Path) -> AsyncGenerator[Story]:
+    """In Other, where Olivia is the owner and Sam a guest, commands ask first; the product runs, and is looked at."""
+    async with told_in(folder) as story:
+        configuration = story.configuration()
+        configuration["workspaces"]["Other"]["consent"] = ["run_command"]
+        (story.home / "config" / "workspace_config.json").write_text(json.dumps(configuration))
+        async with story.product.running():
+            yield story
+            assert await story.audit() == []

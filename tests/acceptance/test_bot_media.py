@@ -15,7 +15,7 @@ from tests.acceptance.bot_story import BotStory, bot_story
 from tests.acceptance.script_model import Use, command, do, write
 from tests.acceptance.story import UNFINISHED
 from tests.acceptance.test_bot_kills import barrier
-from tests.acceptance.test_media import DRAW, pictures_of
+from tests.acceptance.test_media import DRAW, pictures_of, read_as_words
 from tests.runtime.test_reader import LAUGHS
 from tests.world.anthropic import Asked, Hang
 from tests.world.content import GIF, JPEG, PNG, make_docx, make_ogg, make_pdf, make_png, make_zip
@@ -161,13 +161,8 @@ async def test_b11_a_file_that_is_too_much_is_named_with_the_limit_that_it_hits(
 
 
 async def test_b11_polls_contacts_places_and_stickers_are_read_as_words(stage: Stage) -> None:
-    world, friend = stage.story.world, stage.story.friend()
-    for media, words in (
-        (world.media("poll", "Tea?", choices=("yes", "no")), "[poll: Tea? (yes / no)]"),
-        (world.media("contact", "Ann"), "[contact: Ann, +49 30 1]"),
-        (world.media("location"), "[location: 52.52000, 13.40500]"),
-        (world.media("sticker", "🌻", b"webp", "image/webp"), "[sticker: 🌻]"),
-    ):
+    friend = stage.story.friend()
+    for media, words in read_as_words(stage.story.world):
         assert await stage.answer(stage.say(media=media, who=friend)) == f"Echo: {words}"
 
 

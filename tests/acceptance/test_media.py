@@ -15,7 +15,7 @@ from tests.world.anthropic import Asked, Say
 from tests.world.anthropic_wire import blocks_of
 from tests.world.content import GIF, JPEG, PNG, make_docx, make_ogg, make_pdf
 from tests.world.speech import SpeechWorld
-from tests.world.telegram import Media, Person, SentMessage
+from tests.world.telegram import Media, Person, SentMessage, TelegramWorld
 from tests.world.telegram.rpc_account import ELSEWHERE
 from tests.world.web import WebWorld, html
 
@@ -145,14 +145,19 @@ async def test_b11_files_lie_in_other_data_centres_and_videos_are_named(stage: S
     assert pictures_of(stage.asked_with("watch")) == [JPEG]
 
 
-async def test_b11_polls_contacts_places_and_stickers_are_read_as_words(stage: Stage) -> None:
-    world, friend = stage.story.world, stage.story.friend()
-    for media, words in (
+def read_as_words(world: TelegramWorld) -> list[tuple[Media, str]]:
+    """What is no file for the model, and how the model reads it."""
+    return [
         (world.media("poll", "Tea?", choices=("yes", "no")), "[poll: Tea? (yes / no)]"),
         (world.media("contact", "Ann"), "[contact: Ann, +49 30 1]"),
         (world.media("location"), "[location: 52.52000, 13.40500]"),
         (world.media("sticker", "🌻", b"webp", "image/webp"), "[sticker: 🌻]"),
-    ):
+    ]
+
+
+async def test_b11_polls_contacts_places_and_stickers_are_read_as_words(stage: Stage) -> None:
+    friend = stage.story.friend()
+    for media, words in read_as_words(stage.story.world):
         asked = await stage.ask(media=media, who=friend)
         assert stage.answer(asked) == f"Echo: {words}"
 

@@ -5,7 +5,6 @@ Real processes, real protocols, no patched product: where Telegram hides who rea
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from telethon.tl import types as tl
 from conversations.buttons import OWNERS_ONLY
 from tests.acceptance.bot_story import bot_story
 from tests.acceptance.script_model import command, do, promise
-from tests.acceptance.story import Story, told_in
+from tests.acceptance.story import Story, told_where_commands_ask
 from tests.acceptance.test_bot_buttons import GOES_ON
 from tests.acceptance.test_bot_kills import barrier as bots_barrier
 from tests.acceptance.test_story import barrier
@@ -32,14 +31,8 @@ Seen = Callable[[Post, Person], tl.MessageReactions]
 
 @pytest.fixture(scope="module")
 async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Story]:
-    """In Other, where Olivia is the owner and Sam a guest, commands ask first."""
-    async with told_in(tmp_path_factory.mktemp("consent")) as story:
-        configuration = story.configuration()
-        configuration["workspaces"]["Other"]["consent"] = ["run_command"]
-        (story.home / "config" / "workspace_config.json").write_text(json.dumps(configuration))
-        async with story.product.running():
-            yield story
-            assert await story.audit() == []
+    async with told_where_commands_ask(tmp_path_factory.mktemp("consent")) as story:
+        yield story
 
 
 @dataclass(frozen=True, slots=True)

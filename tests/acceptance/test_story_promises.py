@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -16,7 +15,7 @@ import pytest
 
 from tests.acceptance.installation import PROJECT, Installation
 from tests.acceptance.script_model import Use, command, do, report, write
-from tests.acceptance.story import PATIENCE, Story, told_in
+from tests.acceptance.story import PATIENCE, Story, told_in, told_where_commands_ask
 from tests.world.anthropic import Fail, Say
 from tests.world.telegram import Person, SentMessage
 
@@ -31,13 +30,8 @@ ATTEMPTS = 3
 
 @pytest.fixture(scope="module")
 async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Story]:
-    async with told_in(tmp_path_factory.mktemp("promises")) as story:
-        configuration = story.configuration()
-        configuration["workspaces"]["Other"]["consent"] = ["run_command"]
-        (story.home / "config" / "workspace_config.json").write_text(json.dumps(configuration))
-        async with story.product.running():
-            yield story
-            assert await story.audit() == []
+    async with told_where_commands_ask(tmp_path_factory.mktemp("promises")) as story:
+        yield story
 
 
 async def test_p5_running_work_is_cancelled_by_a_reply_with_all_it_started(story: Story) -> None:

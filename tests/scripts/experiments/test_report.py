@@ -7,7 +7,7 @@ import pytest
 from scripts.experiments import wrappers
 from scripts.experiments.__main__ import find_doubts, judge, plan_of, read_arguments
 from scripts.experiments.experiment import Plan
-from scripts.experiments.report import MARKS, Run, bound, bounds, count, summarise, tell_points, write_report
+from scripts.experiments.report import MARKS, Run, bound, bounds, summarise, tell_points, write_report
 from scripts.experiments.sittings import Sitting
 from scripts.experiments.tally import Tally
 
@@ -54,13 +54,6 @@ def test_a_point_never_died_at_is_exit_code_2_in_a_full_run_only(capsys: pytest.
     assert judge(FULL, tally) == 2
     assert "server sent:after-commit" in capsys.readouterr().out
     assert judge(Plan(kills=20, points=20, seed=7), tally) == 0
-
-
-def test_a_point_that_the_scene_does_not_play_is_reached_by_chance_and_told() -> None:
-    tally = clean()
-    tally.points["server turn.again:after-commit"] = 1
-    assert judge(FULL, tally) == 0
-    assert count(tally)["reached by chance, and nobody died there"] == "server turn.again:after-commit"
 
 
 def test_a_wrapper_that_no_process_came_to_is_exit_code_2_in_a_full_run_only(
