@@ -4,24 +4,28 @@ in other systems. A plant's own ordeals come first."""
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
-from scripts.experiments.lives import Life
+from core.database import LOCKED_SECONDS
 from scripts.experiments.power import lose_power
 from scripts.experiments.stage import ASKED_ONLY, YARDS
 from scripts.experiments.stand import Stand
 from tests.world.bot_api import BotApi
-from tests.world.telegram import Chat, TelegramWorld
+from tests.world.telegram import TelegramWorld
+from web.database_watch import LOOK_SECONDS
 
 SEND, DIALOGS, BOT_SEND = "messages.sendMessage", "messages.getDialogs", "sendMessage"
+GIVING_UP = ("give-up:before-commit", "give-up:after-commit")
 FOLLOWING = (
-    "",
     *(f"{name}:{side}-commit" for name in ("follow", "receive", "unsent") for side in ("before", "after")),
     *(f"telegram.GetChats:{side}" for side in ("before", "after")),
 )
+UNLOCKING = tuple(f"{name}:{side}-commit" for name in ("touch", "alert") for side in ("before", "after"))
+LOCKED = LOCKED_SECONDS + LOOK_SECONDS + 1.0  # until the product has noticed it for sure
 UNFINISHED_WORK = """
     SELECT 'turn', id FROM turns WHERE status IN ('open', 'running')
     UNION ALL SELECT 'promise', id FROM promises WHERE status NOT IN ('completed', 'failed', 'cancelled')"""
@@ -62,8 +66,8 @@ def first_answer(stand: Stand, take: Callable[[Callable[[], None]], None]) -> Ge
 
 
 @contextmanager
-def held_sends(stand: Stand) -> Generator[None]:
-    """Within the block Telegram takes no message of Valor's, afterwards all of them in their order."""
+def held_sends(stand: Stand) -> Generator[list[Callable[[], None]]]:
+    """Within the block Telegram takes no message of Valor's, afterwards all of them in their order; those held."""
     server: Any = stand.world.server
     serve, held = server.serve, list[Callable[[], None]]()
 
@@ -75,7 +79,7 @@ def held_sends(stand: Stand) -> Generator[None]:
 
     server.serve = serve_or_hold
     try:
-        yield
+        yield held
     finally:
         server.serve = serve
         for accept in held:
@@ -228,11 +232,13 @@ async def model_away(stand: Stand) -> None:
 
 
 async def lost_answers(stand: Stand) -> None:
-    """Telegram takes what is sent and never says so."""
+    """Telegram takes what is sent and never says so; what the bot says once more for that, perhaps again."""
+    life = await stand.restart("server", stand.rare_point(*GIVING_UP))
     stand.world.faults.lose_answer(stand.valor, SEND, times=1)
-    stand.world.faults.lose_answer(stand.bot, BOT_SEND, times=1)
+    stand.world.faults.lose_answer(stand.bot, BOT_SEND, times=stand.chance.choice((1, 4)))
     stand.world.faults.double_updates(stand.valor, 3)
     await stand.is_answered([stand.ask("ask", of=front) for front in (stand.valor, stand.bot) for _ in range(2)])
+    await stand.comes(lambda: life.is_over or not stand.play.is_something_open())
 
 
 async def wrong_clock(stand: Stand) -> None:
@@ -253,32 +259,48 @@ async def wrong_clock(stand: Stand) -> None:
 
 
 async def moved_group(stand: Stand) -> None:
-    """A group becomes a supergroup while answers are owed there, and the server dies over it, or is away."""
+    """A group becomes a supergroup while answers are owed there, or on their way; two servers may die over it."""
     people, cast, chance = stand.play.scene.people, stand.play.scene.cast, stand.chance
     left = [name for name in YARDS if not cast.groups[name].moved_to]
     group = cast.groups[chance.choice(left or YARDS)]
     asked = [people.ask(cast.owner, group.moved_to or group, kind) for kind in ("ask", "keep", "work", "permit")]
     await stand.is_answered([one.nonce for one in asked], chance.random())
-    died_at = stand.play.tally.died_at
-    point = chance.choice([point for point in FOLLOWING if not died_at.get(f"server {point}")] or FOLLOWING)
-    life = await stand.restart("server", point)
-    if chance.random() < 0.5:
-        await _sleep_at_work(stand, life, group.moved_to or group)
-    there = group.moved_to or stand.world.upgrade(group)
-    life.go_on()
+    life = await stand.restart("server", stand.rare_point(*FOLLOWING))
+    with held_sends(stand) as held:
+        if cast.front_in(group) is stand.valor and chance.random() < 0.7:
+            people.ask(cast.owner, group.moved_to or group, "ask")
+            await stand.comes(lambda: life.is_over or held)
+        there = group.moved_to or stand.world.upgrade(group)
     await stand.see_end(life, chance.random() * 2)
+    if not life.is_over:
+        life = await stand.restart("server", stand.rare_point(*FOLLOWING))
+        await stand.see_end(life, 2.0)
     asked = [people.ask(cast.owner, there, kind) for kind in ("ask", "keep")]
     await stand.play.ensure()
     await stand.is_answered([one.nonce for one in asked])
 
 
-async def _sleep_at_work(stand: Stand, life: Life, group: Chat) -> None:
-    """The server stands still while answers are on their way into a group: it will find another there."""
-    people, owner = stand.play.scene.people, stand.play.scene.cast.owner
-    first, *_ = [people.ask(owner, group, "ask").nonce for _ in range(4)]
-    await stand.comes(lambda: life.is_over or stand.play.scene.mind.asked(first))
-    await asyncio.sleep(stand.chance.random() * 0.1)
-    life.stop()
+@contextmanager
+def locked(stand: Stand) -> Generator[None]:
+    """Within the block nobody but us can write to the database."""
+    connection = sqlite3.connect(stand.play.scene.home / "system.db", isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        connection.close()
+
+
+async def locked_database(stand: Stand) -> None:
+    """Another program holds the database for a while; the server may die over noticing the end of it, or telling so."""
+    life = await stand.restart("server", stand.rare_point(*UNLOCKING))
+    await stand.is_answered([stand.ask("ask"), stand.ask("keep")])
+    with locked(stand):
+        asked = [stand.ask(kind, at) for kind, at in (("keep", 0), ("ask", 2), ("work", 3))]
+        await asyncio.sleep(stand.play.pace(LOCKED))
+    await stand.see_end(life)
+    await stand.play.ensure()
+    await stand.is_answered(asked)
 
 
 ORDEALS: dict[str, Callable[[Stand], Awaitable[None]]] = {
@@ -297,6 +319,7 @@ ORDEALS: dict[str, Callable[[Stand], Awaitable[None]]] = {
     "wrong clock": wrong_clock,
     "power loss": lose_power,
     "moved group": moved_group,
+    "locked database": locked_database,
 }
 
 

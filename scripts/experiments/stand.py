@@ -75,6 +75,11 @@ class Stand:
         await self.play.end(part)
         return await self.play.begin(part, die_at)
 
+    def rare_point(self, *points: str) -> str:
+        """One of these of the server's at which nobody died yet; when there is none left any, or '' for none."""
+        untouched = [point for point in points if not self.play.tally.died_at[f"server {point}"]]
+        return self.chance.choice(untouched or ("", *points))
+
     async def see_end(self, life: Life, seconds: float = PATIENCE) -> bool:
         """Whether a life ends within the time, as this machine counts it."""
         return await life.wait(self.play.pace(seconds))

@@ -11,7 +11,6 @@ FLOORS = ("agents", "conversations", "core", "integrations", "promises", "runtim
 WRITES, AROUND = {"write", "_write", "_settle"}, "around"
 UNPLAYED = {
     "again": "no turn ends with an error of the product's own",
-    "alert": "no chat is slow or shut, no session is revoked, no configuration changed",
     "audit": "nobody tries what is refused",
     "bury": "Telegram refuses no message for good",
     "decide": "everybody is admitted",
@@ -21,7 +20,6 @@ UNPLAYED = {
     "forget-old": "no server lives until the first look of retention",
     "forget-strays": "no server lives until the first look of retention",
     "give-back": "no server lives until the first look of retention",
-    "give-up": "it is chance when a second send of the bot's is lost as well",
     "knock": "everybody is admitted",
     "letter-drop": "there are no dead letters",
     "letter-retry": "there are no dead letters",
@@ -30,7 +28,6 @@ UNPLAYED = {
     "pages.fetch": "nobody sends an address",
     "run.diverge": "what a request is made of changes at no restart",
     "speech.transcribe": "nobody speaks",
-    "touch": "the disk is never full",
 }
 
 
