@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -16,14 +16,14 @@ from sqlalchemy import Connection
 
 from conversations import store
 from conversations.alert_store import Alert, write_alert
-from conversations.inbox import Inbox, Receipt, entries_for
+from conversations.inbox import Inbox, Receipt
 from conversations.moves import Moves
 from conversations.store import ChatRow
-from core.access import Accounts
+from core.access import Accounts, entries_for
 from core.clock import Clock
 from core.database import Database
 from core.errors import FloodWait, Undeliverable
-from core.message import Chat, ChatKind, Move, Person
+from core.message import Chat, ChatKind, Message, Move, Person
 from core.protocols import Dialog, Front
 
 log = structlog.get_logger("telegram.catchup")
@@ -34,7 +34,51 @@ GONE = (
 )
 T = TypeVar("T")
 
-Arrived = Callable[[list[Receipt]], None]
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who wants the histories: told of each page's receipts after their commit, and of each chat when it is read."""
+
+    arrived: Callable[[list[Receipt]], None]
+    finished: Callable[[Chat], None]
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """The reading of a front that goes on: what is heard live in its chats waits until they are read."""
+
+    is_listed: asyncio.Event = field(default_factory=asyncio.Event)
+    chats: dict[Chat, asyncio.Event] = field(default_factory=dict[Chat, asyncio.Event])
+
+    def expect(self, chats: list[Chat]) -> None:
+        self.chats.update((chat, asyncio.Event()) for chat in chats)
+        self.is_listed.set()
+
+    def let_go(self, chat: Chat) -> None:
+        if chat in self.chats:
+            self.chats.pop(chat).set()
+
+    def end(self) -> None:
+        self.is_listed.set()
+        for chat in list(self.chats):
+            self.let_go(chat)
+
+    async def wait(self, chat: Chat) -> None:
+        await self.is_listed.wait()
+        if chat in self.chats:
+            await self.chats[chat].wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """How far a chat has been read by this process: what was said `since` then, up to this number."""
+
+    number: int
+    since: datetime
+
+    def holds(self, message: Message) -> bool:
+        is_new = message.edited_at is None and message.move is None and message.pressed is None
+        return is_new and message.id <= self.number and message.sent_at >= self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +92,19 @@ class CatchUpDoors:
     accounts: Callable[[], Accounts]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reading:
-    """One chat to be read."""
+    """One chat to be read, from `mark` on, which each page moves: a wait in the middle loses nothing."""
 
     front: Front
     dialog: Dialog
-    arrived: Arrived
+    reader: Reader
+    since: datetime
+    mark: int
+
+    @property
+    def is_due(self) -> bool:
+        return not self.dialog.last_message or self.dialog.last_message > self.mark
 
 
 class CatchUp:
@@ -64,12 +114,26 @@ class CatchUp:
         self._doors = doors
         self._reading: dict[str, asyncio.Lock] = {}
         self._asked: set[str] = set()
+        self._under_way: dict[str, _UnderWay] = {}
+        self._read: dict[Chat, _Read] = {}
 
-    async def read(self, front: Front, arrived: Arrived) -> int:
+    async def has_read(self, message: Message) -> bool:
+        """Whether a live message is in the ledger already, as a line of its chat's history.
+
+        While that chat is still to be read it waits for the end of it: so what was missed comes first, and nothing
+        twice. Not while the service wants patience.
+        """
+        under_way = self._under_way.get(message.chat.front)
+        if under_way is not None and message.edited_at is None:
+            await under_way.wait(message.chat)
+        read = self._read.get(message.chat)
+        return read is not None and read.holds(message)
+
+    async def read(self, front: Front, reader: Reader) -> int:
         """Read every admitted chat of a front to its end; how many messages were read.
 
-        `arrived` is told of each page's receipts after their commit. Raises Unreachable when the front does not
-        answer: whoever reconnects asks again. A chat that refuses keeps no other from being read.
+        Raises Unreachable when the front does not answer: whoever reconnects asks again. A chat that refuses keeps no
+        other from being read.
         """
         if front.name in self._asked or not front.lists_chats:
             return 0
@@ -77,26 +141,47 @@ class CatchUp:
         try:
             async with self._reading.setdefault(front.name, asyncio.Lock()):
                 self._asked.discard(front.name)
-                return await self._read_all(front, arrived)
+                return await self._read_all(front, reader)
         finally:
             self._asked.discard(front.name)
 
-    async def _read_all(self, front: Front, arrived: Arrived) -> int:
-        listed = await self._patiently(front.dialogs)
+    async def _read_all(self, front: Front, reader: Reader) -> int:
+        under_way = self._under_way[front.name] = _UnderWay()
+        try:
+            dialogs = await self._dialogs(front, reader, under_way)
+            readings = [one for one in await self._readings(front, dialogs, reader) if one.is_due]
+            under_way.expect([reading.dialog.chat for reading in readings])
+            return await self._read_chats(front, readings, under_way)
+        finally:
+            del self._under_way[front.name]
+            under_way.end()
+
+    async def _dialogs(self, front: Front, reader: Reader, under_way: _UnderWay) -> list[Dialog]:
+        """The admitted chats, when those are followed that have become others."""
+        listed = await self._patiently(front.dialogs, under_way.is_listed.set)
         for dialog in listed:
             if dialog.moved_to is not None:
-                await self._leave(_Reading(front, dialog, arrived), Move(dialog.chat, dialog.moved_to))
+                await self._leave(front, dialog, reader, Move(dialog.chat, dialog.moved_to))
         await self._note_gone(front, [dialog.chat for dialog in listed])
-        dialogs = [dialog for dialog in listed if dialog.moved_to is None and self._is_admitted(dialog)]
+        return [dialog for dialog in listed if dialog.moved_to is None and self._is_admitted(dialog)]
+
+    async def _read_chats(self, front: Front, readings: list[_Reading], under_way: _UnderWay) -> int:
         gate = asyncio.Semaphore(AT_ONCE)
-        readings = [_Reading(front, dialog, arrived) for dialog in dialogs]
-        ends = await asyncio.gather(*(self._read_chat(one, gate) for one in readings), return_exceptions=True)
+        ends = await asyncio.gather(*(self._in_turn(one, under_way, gate) for one in readings), return_exceptions=True)
         counts = [end for end in ends if not isinstance(end, BaseException)]
         log.info("Caught up.", front=front.name, chats=len(counts), messages=sum(counts))
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
         return sum(counts)
+
+    async def _in_turn(self, reading: _Reading, under_way: _UnderWay, gate: asyncio.Semaphore) -> int:
+        chat = reading.dialog.chat
+        async with gate:
+            try:
+                return await self._read_chat(reading, lambda: under_way.let_go(chat))
+            finally:
+                under_way.let_go(chat)
 
     async def _note_gone(self, front: Front, present: list[Chat]) -> None:
         """Tell the owner, once, of groups that the configuration admits and the account is no part of any more."""
@@ -110,21 +195,23 @@ class CatchUp:
 
         await self._doors.database.write("gone", note)
 
-    async def _leave(self, reading: _Reading, move: Move) -> None:
+    async def _leave(self, front: Front, dialog: Dialog, reader: Reader, move: Move) -> None:
         """Read a group that became a supergroup to its end, then go on there."""
         if self._doors.moves.destination_of(move.old) == move.new:
             return
-        if self._is_admitted(reading.dialog):
-            await self._read_chat(reading, asyncio.Semaphore())
+        if self._is_admitted(dialog):
+            for reading in await self._readings(front, [dialog], reader):
+                await self._read_chat(reading, lambda: None)
         await self._doors.moves.follow(move)
 
-    async def _patiently(self, read: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(self, read: Callable[[], Awaitable[T]], before_waiting: Callable[[], None]) -> T:
         """What `read` returns, asked again after each wait that the service wants."""
         while True:
             try:
                 return await read()
             except FloodWait as wait:
                 log.info("History waits.", seconds=wait.seconds)
+                before_waiting()
                 await self._doors.clock.sleep(wait.seconds)
 
     def _is_admitted(self, dialog: Dialog) -> bool:
@@ -137,41 +224,46 @@ class CatchUp:
         serving = workspace and self._doors.accounts().front_of(workspace)
         return workspace is not None and serving in {None, dialog.chat.front.partition(":")[0]}
 
-    async def _read_chat(self, reading: _Reading, gate: asyncio.Semaphore) -> int:
-        async with gate:
-            try:
-                return await self._patiently(lambda: self._read_pages(reading))
-            except Undeliverable as error:
-                log.warning("A chat's history cannot be read.", chat=reading.dialog.chat.key, error=str(error))
-                return 0
+    async def _read_chat(self, reading: _Reading, before_waiting: Callable[[], None]) -> int:
+        try:
+            return await self._patiently(lambda: self._read_pages(reading), before_waiting)
+        except Undeliverable as error:
+            log.warning("A chat's history cannot be read.", chat=reading.dialog.chat.key, error=str(error))
+            return 0
 
     async def _read_pages(self, reading: _Reading) -> int:
-        """From the mark, which each page moves: a wait in the middle loses nothing."""
-        row, last, count = await self._row(reading.dialog), reading.dialog.last_message, 0
-        if last and last <= row.mark:
-            return 0
-        async for page in reading.front.history(row.chat, row.mark, row.since):
+        chat, last, count = reading.dialog.chat, reading.dialog.last_message, 0
+        async for page in reading.front.history(chat, reading.mark, reading.since):
             if page:
-                receipts = await self._doors.inbox.receive_page(row.chat, page)
+                receipts = await self._doors.inbox.receive_page(chat, page)
+                reading.mark = max(reading.mark, *(message.id for message in page))
                 count += len(receipts)
-                reading.arrived(receipts)
-        # The last one may be none that the history tells, such as the one that opened a topic.
-        await self._doors.database.write("mark", lambda connection: store.set_mark(connection, row.chat, last))
+                reading.reader.arrived(receipts)
+        if last > reading.mark:  # it may be none that the history tells, such as the one that opened a topic
+            await self._doors.database.write("mark", lambda connection: store.set_mark(connection, chat, last))
+        self._read[chat] = _Read(max(last, reading.mark), reading.since)
+        reading.reader.finished(chat)
         return count
 
-    async def _row(self, dialog: Dialog) -> ChatRow:
-        """The chat's row, made on first sight: it begins when the configuration first admitted it."""
-        entries = entries_for(dialog.kind, dialog.chat.key, _person(dialog), self._doors.moves.config)
+    async def _readings(self, front: Front, dialogs: list[Dialog], reader: Reader) -> list[_Reading]:
+        """From where each chat is to be read; its row is made on first sight."""
         now = self._doors.clock.now()
 
-        def find_or_add(connection: Connection) -> ChatRow:
-            found = store.find_chat(connection, dialog.chat)
-            if found is not None:
-                return found
-            since: datetime = store.since_of(connection, entries) or now
-            return store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
+        def find_or_add(connection: Connection) -> list[ChatRow]:
+            return [self._row(connection, dialog, now) for dialog in dialogs]
 
-        return await self._doors.database.write("chat", find_or_add)
+        rows = await self._doors.database.write("chat", find_or_add) if dialogs else []
+        pairs = zip(dialogs, rows, strict=True)
+        return [_Reading(front, dialog, reader, row.since, row.mark) for dialog, row in pairs]
+
+    def _row(self, connection: Connection, dialog: Dialog, now: datetime) -> ChatRow:
+        """A chat begins when the configuration first admitted it."""
+        found = store.find_chat(connection, dialog.chat)
+        if found is not None:
+            return found
+        entries = entries_for(dialog.kind, dialog.chat.key, _person(dialog), self._doors.moves.config)
+        since = store.since_of(connection, entries) or now
+        return store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
 
 
 def _person(dialog: Dialog) -> Person:

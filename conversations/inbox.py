@@ -16,11 +16,21 @@ from conversations.commands import Command, read_command
 from conversations.moves import follow
 from conversations.store import ChatRow, Filing, Known
 from conversations.turn import TurnKind, TurnRow
-from core.access import Accounts, Admission, Reason, Refusal, administers, administers_all, admit
+from core.access import (
+    Accounts,
+    Admission,
+    Reason,
+    Refusal,
+    administers,
+    administers_all,
+    admit,
+    all_entries,
+    entries_for,
+)
 from core.clock import Clock
 from core.database import Database
-from core.message import Chat, ChatKind, Message, Person
-from core.workspaces import Listed, Role, WorkspaceConfig
+from core.message import Chat, ChatKind, Message
+from core.workspaces import Role, WorkspaceConfig
 
 log = structlog.get_logger("telegram.inbox")
 MINUTE = timedelta(minutes=1)
@@ -65,6 +75,11 @@ class Receipt:
     alert: str | None = None
     told: str = ""
 
+    @property
+    def command(self) -> int | None:
+        """The turn, where it is a command's: one that waits for no other."""
+        return self.turn_id if self.kind is TurnKind.COMMAND else None
+
 
 class Inbox:
     """The way into the ledger. `config` and `accounts` are asked at each message: both may change while we run."""
@@ -95,7 +110,7 @@ class Inbox:
 
     async def note_configuration(self) -> None:
         """Keep on disk since when each line of the configuration admits: nothing older is ever new."""
-        entries, now = _entries_of(self._config()), self._clock.now()
+        entries, now = all_entries(self._config()), self._clock.now()
         await self._database.write("admit", lambda connection: store.admit_since(connection, entries, now))
 
     async def receive(self, message: Message) -> Receipt:
@@ -373,25 +388,6 @@ def _is_old_news(known: Known, message: Message) -> bool:
         return message.edited_at is None
     # Fronts tell whole seconds: of two edits within one, the text alone tells the second from the first come again.
     return (message.edited_at, message.text) == (known.edited_at, known.text) or message.edited_at < known.edited_at
-
-
-def _entry(listed: Listed) -> str:
-    return f"id:{listed.id}" if listed.id is not None else f"user:{listed.username}"
-
-
-def entries_for(kind: ChatKind, key: str, person: Person, config: WorkspaceConfig) -> list[str]:
-    """The lines of the configuration that admit a chat."""
-    if kind is ChatKind.DM:
-        return [_entry(listed) for listed in config.whitelist.entries_of(person)]
-    entry = config.entry_of(key)
-    return [] if entry is None else [f"chat:{entry}"]
-
-
-def _entries_of(config: WorkspaceConfig) -> list[str]:
-    """Every line that admits anybody."""
-    return [f"chat:{key}" for key in (*config.groups, *config.topics)] + [
-        _entry(listed) for listed in config.whitelist.entries
-    ]
 
 
 def _alert(message: Message, reason: str) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from conversations.catchup import CatchUp
+from conversations.catchup import CatchUp, Reader
 from conversations.decisions import Decisions
 from conversations.inbox import Inbox, Receipt
 from conversations.moves import Moves
 from conversations.pairing import Pairing
 from conversations.signs import Signs
-from conversations.turn import TurnKind
 from conversations.turns import Turns
 from conversations.writable import when_writable
-from core.message import Message, Sign
+from core.message import Chat, Message, Sign
 from core.protocols import Front
 
 Alert = Callable[[str], Awaitable[None]]
@@ -36,7 +36,8 @@ class Reception:
 
     async def receive(self, message: Message) -> None:
         """Returns when the message is a row, however long the database cannot be written."""
-        await when_writable(lambda: self.take(message))
+        if not await self.catchup.has_read(message):
+            await when_writable(lambda: self.take(message))
 
     async def take(self, message: Message) -> Receipt:
         """The same for a front that wants to know what became of it."""
@@ -50,8 +51,7 @@ class Reception:
         if receipt.alert is not None:
             await self.alert(receipt.alert)
         if receipt.is_new:
-            command = receipt.turn_id if receipt.kind is TurnKind.COMMAND else None
-            self.turns.wake(message.chat, command)
+            self.turns.wake(message.chat, receipt.command)
         return receipt
 
     async def press(self, message: Message) -> str:
@@ -79,18 +79,26 @@ class Reception:
                 await self.receive(receipt.message)
 
     async def catch_up(self, front: str) -> None:
-        """Read the histories of a front, then begin a turn in each chat.
+        """Read the histories of a front, and begin a turn in each chat that has been read.
 
         Raises Unreachable when the front does not answer: what was read until then is answered all the same, and the
         next connection reads on from the marks.
         """
         alerts: list[str] = []
+        waiting: defaultdict[Chat, set[int | None]] = defaultdict(set)
 
         def arrived(receipts: list[Receipt]) -> None:
             alerts.extend(self._arrived(receipts))
+            for receipt in receipts:
+                if receipt.is_new:
+                    waiting[receipt.message.chat].add(receipt.command)
+
+        def finished(chat: Chat) -> None:
+            for command in waiting.pop(chat, ()):
+                self.turns.wake(chat, command)
 
         try:
-            await when_writable(lambda: self.catchup.read(self.fronts[front], arrived))
+            await when_writable(lambda: self.catchup.read(self.fronts[front], Reader(arrived, finished)))
             await self.decisions.reread(self.fronts[front], self.press)
         finally:
             await self._go_on_there(front)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.message import PAGE, Chat, ChatKind, Message, Person
-from core.workspaces import Role, Workspace, WorkspaceConfig, fold_usernames
+from core.workspaces import Listed, Role, Workspace, WorkspaceConfig, fold_usernames
 
 __all__ = [
     "Accounts",
@@ -19,6 +19,8 @@ __all__ = [
     "administers",
     "administers_all",
     "admit",
+    "all_entries",
+    "entries_for",
     "may",
     "role_of",
 ]
@@ -258,3 +260,22 @@ def role_of(person: Person, workspace: Workspace, config: WorkspaceConfig) -> Ro
     if not entries or entries[0].role is Role.GUEST:
         return Role.GUEST
     return Role.MEMBER
+
+
+def _entry(listed: Listed) -> str:
+    return f"id:{listed.id}" if listed.id is not None else f"user:{listed.username}"
+
+
+def entries_for(kind: ChatKind, key: str, person: Person, config: WorkspaceConfig) -> list[str]:
+    """The lines of the configuration that admit a chat."""
+    if kind is ChatKind.DM:
+        return [_entry(listed) for listed in config.whitelist.entries_of(person)]
+    entry = config.entry_of(key)
+    return [] if entry is None else [f"chat:{entry}"]
+
+
+def all_entries(config: WorkspaceConfig) -> list[str]:
+    """Every line that admits anybody."""
+    return [f"chat:{key}" for key in (*config.groups, *config.topics)] + [
+        _entry(listed) for listed in config.whitelist.entries
+    ]

@@ -19,7 +19,7 @@ from promises import consent_store, lease_store, settle_store, store
 from promises.promise import Lease
 from promises.rings import Rings
 from promises.settle_store import Settled
-from runtime.process import marker_of, sweep
+from runtime.process import marker_of, sweep, sweep_orphans
 
 INTERVAL_SECONDS = 5.0
 RINGS_AT_ONCE = 100
@@ -75,7 +75,9 @@ class Reconciler:
         over = await asyncio.to_thread(self._over, found.leases)
         # What a dead worker left running ends before somebody goes on with its work, or nobody does.
         dead = [lease for lease in over if Owner.parse(lease.owner).is_seen_dead()]
-        await sweep([marker_of(lease.run_id, lease.epoch) for lease in dead])
+        if dead:
+            await sweep([marker_of(lease.run_id, lease.epoch) for lease in dead])
+            await sweep_orphans()
         is_due = found.next_due is not None and found.next_due <= now
         if over or is_due or found.has_unblocked or found.has_forsaken:
             ring = await self._database.write("promise-reconcile", lambda connection: self._mend(connection, over, now))

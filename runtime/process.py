@@ -15,8 +15,9 @@ from pathlib import Path
 
 from anyio import CancelScope, to_thread
 
+from core.owner import Owner
 from runtime.policy import FencePolicy, Limits
-from runtime.sandbox import MARKER, Passage, Sandbox
+from runtime.sandbox import MARKER, STARTER, Passage, Sandbox
 
 PROC = Path("/proc")
 GRACE_SECONDS = 0.3
@@ -191,8 +192,21 @@ async def sweep(markers: Collection[str]) -> int:
 
 
 def sweep_now(markers: Collection[str]) -> int:
-    """`sweep` off the loop. It looks again until nothing is found, since what is found may be starting more."""
-    is_stray = partial(_is_stray, frozenset(f"{MARKER}={marker}" for marker in markers))
+    """`sweep` off the loop."""
+    return _end_all(partial(_is_stray, frozenset(f"{MARKER}={marker}" for marker in markers)))
+
+
+async def sweep_orphans() -> int:
+    """End every fence whose builder is dead, of whatever run; how many processes that were.
+
+    bubblewrap dies with its parent, but one that is killed while it begins leaves a half-built fence waiting for ever:
+    its child asks for that only after it has heard from it.
+    """
+    return await to_thread.run_sync(_end_all, _is_orphan)
+
+
+def _end_all(is_stray: Callable[[int], bool]) -> int:
+    """It looks again until nothing is found, since what is found may be starting more."""
     ended: set[int] = set()
     for _ in range(SWEEPS):
         found = {pid for pid in _processes() if is_stray(pid)}
@@ -271,6 +285,14 @@ def _tasks(pid: int) -> list[Path]:
 
 def _is_stray(wanted: frozenset[str], pid: int) -> bool:
     return not wanted.isdisjoint(_text(PROC / str(pid) / "environ").split("\0"))
+
+
+def _is_orphan(pid: int) -> bool:
+    told = _text(PROC / str(pid) / "environ").split("\0")
+    starter = next((word.partition("=")[2] for word in told if word.startswith(f"{STARTER}=")), "")
+    with contextlib.suppress(ValueError):  # some other program's
+        return Owner.parse(starter).is_seen_dead()
+    return False
 
 
 def _name(pid: int) -> str:

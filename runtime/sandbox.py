@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from core.owner import Owner
 from runtime import landlock
 from runtime.policy import FencePolicy, Limits, Product, policy_for
 from runtime.seccomp import write_filter
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 MARKER = "VALOR_RUN"
+STARTER = "VALOR_OWNER"  # which process built the fence; what runs inside does not see it
 INSIDE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 UID = "1000"
 PASSWD = (
@@ -98,7 +100,8 @@ class Bubblewrap:
             files = {place: stack.enter_context(_in_memory(text)) for place, text in texts.items()}
             lock = () if passage.lock_fd is None else (passage.lock_fd,)
             command = self.command(policy, argv, passage, files)
-            yield Start(command, {"PATH": INSIDE_PATH, MARKER: passage.marker}, (*files.values(), *lock), Path("/"))
+            outside = {"PATH": INSIDE_PATH, MARKER: passage.marker, STARTER: str(Owner.this_process())}
+            yield Start(command, outside, (*files.values(), *lock), Path("/"))
 
     def command(
         self, policy: FencePolicy, argv: Sequence[str], passage: Passage, files: Mapping[str, int]

@@ -20,7 +20,7 @@ from core.migrate import migrate
 from core.owner import Owner
 from core.protocols import Front
 from promises import store as promise_store
-from runtime.process import marker_of, sweep
+from runtime.process import marker_of, sweep, sweep_orphans
 from web.account_entrance import AccountEntrance
 from web.bot_entrance import BotEntrance
 from web.database_watch import DatabaseWatch
@@ -133,6 +133,7 @@ class Server:
         mine = str(Owner.this_process())
         left = await self.services.ground.database.read(lambda connection: turn_store.interrupted(connection, mine))
         await sweep([marker_of(turn.run_id, turn.epoch) for turn in left])
+        await sweep_orphans()
 
     async def _load_agents(self) -> None:
         board = self.services.ground.board

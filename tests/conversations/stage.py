@@ -333,7 +333,7 @@ class Stage:
             await self.outbox._serve_all()
             while True:
                 tasks = [*self.turns._chats.values(), *self.turns._commands, *self.outbox._senders.values()]
-                tasks += self.signs._last.values()  # one that is to be shown later is nothing to wait for
+                tasks += self.signs._workers.values()  # one that is to be shown later is nothing to wait for
                 if not tasks:
                     return
                 await asyncio.wait(tasks)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from conversations.catchup import Reader
 from conversations.inbox import Receipt
 from core.access import Accounts
 from core.errors import DatabaseError, FloodWait, Undeliverable, Unreachable
@@ -70,7 +71,7 @@ async def test_b8_a_page_and_its_mark_are_one_transaction(stage: Stage) -> None:
             raise Unreachable("gone")
 
     with suppress(Unreachable):
-        await stage.catchup.read(stage.front, arrived)
+        await stage.catchup.read(stage.front, Reader(arrived, lambda _: None))
     assert (await marks(stage), len(await stage.rows("messages"))) == ({"1": 4}, 4)
     await caught_up(stage)
     assert stage.front.texts("1") == ["re: " + "\n".join("012345")]
@@ -234,7 +235,9 @@ async def test_b8_both_ends_of_a_kill_between_two_pages(stage: Stage) -> None:
         stage.front.say("1", OLGA, f"{number}")
     await stage.inbox.note_configuration()
     pages = stage.front.history(DM, 0, stage.clock.now())
-    await stage.catchup._row((await stage.front.dialogs())[0])
+    await stage.catchup._readings(
+        stage.front, (await stage.front.dialogs())[:1], Reader(lambda _: None, lambda _: None)
+    )
     await stage.inbox.receive_page(DM, await anext(pages))
     await stage.die()
     async with opened(stage.again()) as following:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -39,25 +40,50 @@ def test_b2_every_sign_is_legal_and_differs() -> None:
 
 async def test_b2_signs_of_a_chat_are_shown_in_order() -> None:
     _, front, signs = playing()
-    message = front.say("1", OLGA, "hello")
-    for sign in (Sign.SEEN, Sign.WORKING, Sign.DONE):
-        signs.show(DM, [message.id], sign)
+    messages = [front.say("1", OLGA, "hello").id for _ in range(3)]
+    for number, sign in zip(messages, (Sign.SEEN, Sign.WORKING, Sign.DONE), strict=True):
+        signs.show(DM, [number], sign)
     await signs.close()
-    assert [what for _, what in front.calls] == ["1👀", "1✍", "1👍"]
-    assert signs._last == {}
-    assert signs._tasks == set()
+    assert [what for _, what in front.calls] == ["1👀", "2✍", "3👍"]
+    assert (signs._workers, signs._waiting, signs._tasks) == ({}, {}, set())
+
+
+async def test_b2_a_sign_that_waits_makes_way_for_the_next_of_its_message() -> None:
+    _, front, signs = playing()
+    first, second = (front.say("1", OLGA, "hello").id for _ in range(2))
+    held = front.hold("react")
+    signs.show(DM, [first], Sign.SEEN)
+    await asyncio.sleep(0)
+    for sign in (Sign.SEEN, Sign.WORKING, Sign.DONE):
+        signs.show(DM, [second], sign)
+    for number in (first, second, first):
+        signs.mark_read(DM, number)
+    signs.show(DM, [first], Sign.SILENT)
+    held.set()
+    await signs.close()
+    assert front.calls == [("react", "1👀"), ("react", "2👍"), ("mark_read", "2"), ("react", "1👌")]
+
+
+async def test_b2_an_error_of_the_front_takes_one_sign_with_it() -> None:
+    _, front, signs = playing()
+    first, second = (front.say("1", OLGA, "hello").id for _ in range(2))
+    front.refuse("react", RuntimeError("A fault of the front's own."))
+    signs.show(DM, [first, second], Sign.SEEN)
+    await front.until(lambda: front.line(DM, second).reaction == "👀")
+    await signs.close()
+    assert (signs._workers, signs._waiting) == ({}, {})
 
 
 async def test_b2_a_refused_sign_costs_nothing_else() -> None:
     _, front, signs = playing()
-    message = front.say("1", OLGA, "hello")
+    messages = [front.say("1", OLGA, "hello").id for _ in range(4)]
     front.refuse("react", Undeliverable("Not here."), FloodWait(9), SessionError("Revoked."))
-    for sign in (Sign.SEEN, Sign.WORKING, Sign.SILENT, Sign.DONE):
-        signs.show(DM, [message.id], sign)
-    signs.mark_read(DM, message.id)
+    for number, sign in zip(messages, (Sign.SEEN, Sign.WORKING, Sign.SILENT, Sign.DONE), strict=True):
+        signs.show(DM, [number], sign)
+    signs.mark_read(DM, messages[-1])
     await signs.close()
-    assert front.line(DM, message.id).reaction == "👍"
-    assert front.calls[-1] == ("mark_read", "1")
+    assert [front.line(DM, number).reaction for number in messages] == [None, None, None, "👍"]
+    assert front.calls[-1] == ("mark_read", "4")
 
 
 @pytest.mark.parametrize(("error", "seconds"), [(FloodWait(600), 600), (Unreachable("Lost."), AGAIN_AFTER)])
@@ -72,11 +98,11 @@ async def test_b2_a_last_sign_that_was_refused_for_the_moment_is_shown_later(
     front.refuse("react", error)
     signs.show(DM, [message.id], sign)
     await clock.until_asleep()
-    assert (clock.naps, signs._last) == ([seconds], {})  # what comes meanwhile is not held up
+    assert (clock.naps, signs._workers) == ([seconds], {})  # what comes meanwhile is not held up
     clock.advance(seconds)
     await front.until(lambda: front.line(DM, message.id).reaction == SIGNS[sign])
     await signs.close()
-    assert (signs._tasks, signs._ends) == (set(), {})
+    assert (signs._tasks, signs._late) == (set(), {})
 
 
 async def test_b2_a_late_sign_is_shown_once_more_and_no_third_time() -> None:
@@ -88,7 +114,7 @@ async def test_b2_a_late_sign_is_shown_once_more_and_no_third_time() -> None:
     clock.advance(9)
     await front.until(lambda: len(front.calls) == 2)
     await signs.close()
-    assert (clock.naps, signs._tasks, signs._ends) == ([], set(), {})
+    assert (clock.naps, signs._tasks, signs._late) == ([], set(), {})
 
 
 @pytest.mark.parametrize("newer", [Sign.SEEN, Sign.FAILED])
@@ -103,7 +129,7 @@ async def test_b2_a_late_sign_covers_no_newer_one(newer: Sign) -> None:
     clock.advance(9)
     await signs.close()
     assert [what for _, what in front.calls] == ["1👍", f"1{SIGNS[newer]}"]
-    assert signs._ends == {}
+    assert signs._late == {}
 
 
 async def test_b2_a_late_sign_is_given_up_with_the_process() -> None:

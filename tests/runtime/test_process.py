@@ -16,9 +16,10 @@ import psutil
 import pytest
 from anyio import CancelScope, fail_after, to_thread
 
+from core.owner import Owner
 from runtime.policy import FencePolicy, Limits
-from runtime.process import Finished, Job, Output, exceeded, kill_group, marker_of, run, sweep, sweep_now
-from runtime.sandbox import MARKER, OpenSandbox, Passage, Sandbox, find_sandbox
+from runtime.process import Finished, Job, Output, exceeded, kill_group, marker_of, run, sweep, sweep_now, sweep_orphans
+from runtime.sandbox import MARKER, STARTER, OpenSandbox, Passage, Sandbox, find_sandbox
 
 Run = Callable[..., Awaitable[Finished]]
 STUBBORN = "trap '' TERM; setsid sh -c \"trap '' TERM; echo > ready; exec env -i sleep 60\" & sleep 60"
@@ -217,6 +218,51 @@ async def test_p8_a_sweep_leaves_whoever_goes_on_with_the_run(marker: str) -> No
     finally:
         later.kill()
         later.wait()
+
+
+@pytest.fixture
+def dead() -> str:
+    """A process that has ended."""
+    gone = subprocess.Popen(["sleep", "60"])
+    owner = str(Owner.of(gone.pid))
+    gone.kill()
+    gone.wait()
+    return owner
+
+
+async def test_p8_a_half_built_fence_whose_builder_is_dead_is_found_and_ended(
+    sandbox: Sandbox, tmp_path: Path, marker: str, dead: str
+) -> None:
+    """What bubblewrap leaves, waiting for ever, when it is killed in the moment after its fork."""
+    until, delay = time.monotonic() + 60, 0.0
+    while not (half := _marked(marker)) and time.monotonic() < until:
+        delay = (delay + 0.0001) % 0.005
+        with sandbox.start(FencePolicy(tmp_path), ["/bin/sleep", "60"], Passage(marker)) as start:
+            assert start.environment is not None
+            outside = dict(start.environment) | {STARTER: dead}
+            fence = subprocess.Popen(start.argv, env=outside, pass_fds=start.pass_fds)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            fence.wait(delay)
+        fence.kill()
+        fence.wait()
+        psutil.wait_procs(_marked(marker), timeout=0.2)  # those that do notice
+    assert half
+    await sweep_orphans()
+    assert psutil.wait_procs(half, timeout=5)[1] == []
+
+
+@pytest.mark.parametrize("starter", ["", "no owner", "this process"])
+async def test_p8_a_fence_whose_builder_lives_is_left(dead: str, starter: str) -> None:
+    starter = str(Owner.this_process()) if starter == "this process" else starter
+    others = subprocess.Popen(["sleep", "60"], env={STARTER: starter, "NOTE": f"{STARTER}={dead}"})
+    orphan = subprocess.Popen(["sleep", "60"], env={STARTER: dead})
+    try:
+        await sweep_orphans()
+        assert orphan.wait(5) == -signal.SIGKILL
+        assert others.poll() is None
+    finally:
+        others.kill()
+        others.wait()
 
 
 def test_p8_processes_that_are_gone_are_no_error() -> None:
