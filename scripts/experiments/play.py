@@ -152,7 +152,7 @@ class Play:
         return True
 
     def _is_one_missing(self) -> bool:
-        """Whether a message that is to be answered has no row yet."""
+        """Whether a message that is to be answered has no turn yet: the edit that asks may still be on its way."""
         asked = self.scene.people.asked
         self._unseen += asked[self._heard :]
         self._heard = len(asked)

@@ -36,6 +36,7 @@ UNFINISHED = """
            (SELECT COUNT(*) FROM turns WHERE status IN ('open', 'running') AND front <> 'local' AND chat_id <> ?),
            (SELECT COUNT(*) FROM promises WHERE status IN ('pending', 'in_progress', 'waiting'))
 """
+IN_TURNS = "SELECT front, chat_id, message_id FROM messages WHERE turn_id IS NOT NULL"
 STATE = """
     SELECT (SELECT COUNT(*) FROM messages), (SELECT COUNT(*) FROM steps WHERE status <> 'intent'),
            (SELECT COUNT(*) FROM deliveries), (SELECT TOTAL(version) FROM deliveries)
@@ -167,8 +168,8 @@ class Tables:
         return (*self.unfinished(), *(rows[0] if rows else ()))
 
     def keys_of_messages(self) -> set[Key]:
-        """Every message that has a row."""
-        return {(row[0], row[1], row[2]) for row in self.query("SELECT front, chat_id, message_id FROM messages")}
+        """Every message that has its turn."""
+        return {(row[0], row[1], row[2]) for row in self.query(IN_TURNS)}
 
     def runs(self) -> list[str]:
         """Every run that ever was: what its tools carry in their environment."""
