@@ -57,8 +57,10 @@ def forget_messages(connection: Connection, page: Page) -> int | None:
     return last
 
 
-def forget_audit(connection: Connection, before: datetime) -> None:
-    connection.execute(delete(audit).where(audit.c.last_at < before))
+def forget_audit(connection: Connection, before: datetime, size: int) -> bool:
+    """At most `size` lines; whether there may be more."""
+    old = select(audit.c.id).where(audit.c.last_at < before).limit(size)
+    return connection.execute(delete(audit).where(audit.c.id.in_(old))).rowcount == size
 
 
 def forget_told(connection: Connection, promise_ids: Iterable[int]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from conversations import retention_store as told
 from conversations.retention_store import Page
 from core.clock import Clock
-from core.database import Database
+from core.database import Database, Work
 from core.errors import DatabaseError
 from promises import retention_store
 from runtime import store as run_store
@@ -57,12 +57,11 @@ class Retention:
                 after = await self._database.write(
                     "forget-old", lambda connection, page=page, step=step: step(connection, page)
                 )
-        has_more = True
-        while has_more:
-            has_more = await self._database.write(
-                "forget-strays", lambda connection: run_store.forget_strays(connection, before, size)
-            )
-        await self._database.write("forget-audit", lambda connection: told.forget_audit(connection, before))
-        has_more = True
-        while has_more:
-            has_more = await self._database.write("give-back", retention_store.give_back)
+        await self._write("forget-strays", lambda connection: run_store.forget_strays(connection, before, size))
+        await self._write("forget-audit", lambda connection: told.forget_audit(connection, before, size))
+        await self._write("give-back", retention_store.give_back)
+
+    async def _write(self, name: str, step: Work[bool]) -> None:
+        """Again and again, as long as the step says that there is more."""
+        while await self._database.write(name, step):
+            pass

@@ -259,13 +259,14 @@ def forget_runs(connection: Connection, run_ids: Iterable[str]) -> None:
 
 
 def forget_strays(connection: Connection, before: datetime, size: int) -> bool:
-    """Runs of command lines, those whose turn or promise is gone (it may have had several), and model calls that belong
-    to no run. Whether there may be more."""
+    """At most `size` runs of command lines, and those whose turn or promise is gone (it may have had several); as many
+    model calls that belong to no run. Whether there may be more."""
     has_turn = exists().where(turns.c.id == runs.c.turn_id)
     has_promise = exists().where(promises.c.id == runs.c.promise_id)
     stray = select(runs.c.id).where(runs.c.started_at < before, ~has_turn, ~has_promise).limit(size)
     found = connection.execute(stray).scalars().all()
     forget_runs(connection, found)
     without = ~exists().where(runs.c.id == llm_calls.c.run)
-    connection.execute(delete(llm_calls).where(llm_calls.c.started_at < before, without))
-    return len(found) == size
+    calls = select(llm_calls.c.number).where(llm_calls.c.started_at < before, without).limit(size)
+    gone = connection.execute(delete(llm_calls).where(llm_calls.c.number.in_(calls))).rowcount
+    return size in {len(found), gone}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,27 @@ async def test_p5_without_a_server_changes_are_made_as_it_would_make_them(tables
         assert (await asyncio.to_thread(ask, request))["status"] == status
     with pytest.raises(RequestError, match="#1 is pending: only what failed or was cancelled"):
         await asyncio.to_thread(ask, requests.retry_promise(1))
+
+
+async def test_a8_without_a_server_it_is_said_why_a_message_was_answered(tables: Path) -> None:
+    with closing(sqlite3.connect(tables / "system.db")) as connection:
+        ((chat, number),) = connection.execute("SELECT chat_id, message_id FROM messages").fetchall()
+    [why] = await asyncio.to_thread(ask, requests.explain(chat, number))
+    assert (why["chat"], why["sender"], why["answered"], why["reason"]) == (chat, "You", True, "local page")
+
+
+async def test_b4_without_a_server_dead_letters_are_listed_sent_again_and_dropped(tables: Path) -> None:
+    with closing(sqlite3.connect(tables / "system.db")) as connection, connection:
+        connection.execute("UPDATE deliveries SET status = 'dead', error = 'Kicked out.'")
+    first, *others = await asyncio.to_thread(ask, requests.list_letters())
+    assert (first["status"], first["error"]) == ("dead", "Kicked out.")
+    await asyncio.to_thread(ask, requests.retry_letter(first["id"]))
+    for letter in others:
+        await asyncio.to_thread(ask, requests.drop_letter(letter["id"]))
+    assert await asyncio.to_thread(ask, requests.list_letters()) == []
+    with closing(sqlite3.connect(tables / "system.db")) as connection:
+        statuses = dict(connection.execute("SELECT id, status FROM deliveries").fetchall())
+    assert statuses == {first["id"]: "ready"} | {letter["id"]: "dropped" for letter in others}
 
 
 async def test_what_the_tables_do_not_hold_is_the_servers_own_sentence(tables: Path) -> None:

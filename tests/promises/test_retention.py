@@ -92,6 +92,20 @@ async def test_p12_the_run_that_a_joining_message_superseded_is_forgotten_with_i
     assert {table for table, size in (await sizes(stage)).items() if size} == set()
 
 
+async def test_p12_what_belongs_to_nothing_goes_in_steps_too(stage: Stage) -> None:
+    """So that nobody waits long for the writer, however much has come together."""
+    now = stage.clock.now()
+    for number in range(5):
+        await add(stage, audit, kind="access", reason=f"no {number}", first_at=now, last_at=now)
+        await add(stage, llm_calls, **CALL, started_at=now)
+    stage.time.advance(91 * DAY)
+    points: list[str] = []
+    stage.database.edge = points.append
+    await forget(stage, size=2)
+    assert {table for table, size in (await sizes(stage)).items() if size} == set()
+    assert [points.count(f"{name}:after-commit") for name in ("forget-strays", "forget-audit")] == [3, 3]
+
+
 def stray(number: int, now: Any) -> dict[str, Any]:
     """A run whose promise is gone."""
     kept = {"agent": "v", "workspace": "psy", "status": "done", "started_at": now}
