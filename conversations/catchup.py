@@ -37,7 +37,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who wants the histories: told of each page's receipts after their commit, and of each chat when it is read."""
+    """Who wants the histories: told of each page's receipts after their commit, and of each chat when it is read, or
+    nothing more of it is read for a while."""
 
     arrived: Callable[[list[Receipt]], None]
     finished: Callable[[Chat], None]
@@ -161,7 +162,8 @@ class CatchUp:
         listed = await self._patiently(front.dialogs, under_way.is_listed.set)
         for dialog in listed:
             if dialog.moved_to is not None:
-                await self._leave(front, dialog, reader, Move(dialog.chat, dialog.moved_to))
+                move = Move(dialog.chat, dialog.moved_to)
+                await self._leave(front, dialog, reader, move, under_way.is_listed.set)
         await self._note_gone(front, [dialog.chat for dialog in listed])
         return [dialog for dialog in listed if dialog.moved_to is None and self._is_admitted(dialog)]
 
@@ -176,12 +178,22 @@ class CatchUp:
         return sum(counts)
 
     async def _in_turn(self, reading: _Reading, under_way: _UnderWay, gate: asyncio.Semaphore) -> int:
+        """However it ends, or is put off, the chat is answered as far as it has been read."""
         chat = reading.dialog.chat
+
+        def go_on() -> None:
+            under_way.let_go(chat)
+            reading.reader.finished(chat)
+
+        def go_on_everywhere() -> None:
+            under_way.end()  # others that are to be read would wait for this one
+            reading.reader.finished(chat)
+
         async with gate:
             try:
-                return await self._read_chat(reading, lambda: under_way.let_go(chat))
+                return await self._read_chat(reading, go_on_everywhere)
             finally:
-                under_way.let_go(chat)
+                go_on()
 
     async def _note_gone(self, front: Front, present: list[Chat]) -> None:
         """Tell the owner, once, of groups that the configuration admits and the account is no part of any more."""
@@ -195,13 +207,15 @@ class CatchUp:
 
         await self._doors.database.write("gone", note)
 
-    async def _leave(self, front: Front, dialog: Dialog, reader: Reader, move: Move) -> None:
+    async def _leave(
+        self, front: Front, dialog: Dialog, reader: Reader, move: Move, before_waiting: Callable[[], None]
+    ) -> None:
         """Read a group that became a supergroup to its end, then go on there."""
         if self._doors.moves.destination_of(move.old) == move.new:
             return
         if self._is_admitted(dialog):
             for reading in await self._readings(front, [dialog], reader):
-                await self._read_chat(reading, lambda: None)
+                await self._read_chat(reading, before_waiting)
         await self._doors.moves.follow(move)
 
     async def _patiently(self, read: Callable[[], Awaitable[T]], before_waiting: Callable[[], None]) -> T:
@@ -242,7 +256,6 @@ class CatchUp:
         if last > reading.mark:  # it may be none that the history tells, such as the one that opened a topic
             await self._doors.database.write("mark", lambda connection: store.set_mark(connection, chat, last))
         self._read[chat] = _Read(max(last, reading.mark), reading.since)
-        reading.reader.finished(chat)
         return count
 
     async def _readings(self, front: Front, dialogs: list[Dialog], reader: Reader) -> list[_Reading]:

@@ -101,7 +101,7 @@ class Reception:
             await when_writable(lambda: self.catchup.read(self.fronts[front], Reader(arrived, finished)))
             await self.decisions.reread(self.fronts[front], self.press)
         finally:
-            await self._go_on_there(front)
+            await when_writable(lambda: self._go_on_there(front))
         for sentence in alerts:
             await self.alert(sentence)
 

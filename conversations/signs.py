@@ -32,7 +32,7 @@ LAST = frozenset({Sign.DONE, Sign.SILENT, Sign.FAILED})
 AGAIN_AFTER = 30.0  # seconds, where the service has asked for no other wait
 TYPING_AFTER = 0.3
 WORKING_AFTER = 1.0
-GOODBYE = 2.0
+GOODBYE = 1.0
 TYPING_EVERY = 4.0  # Telegram shows one for about five seconds
 
 READ, TYPING = "read", "typing"
@@ -96,7 +96,7 @@ class Signs:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _enqueue(self, chat: Chat, key: Key, due: _Due) -> None:
-        if chat.front not in self._fronts:
+        if chat.front not in self._fronts or self._closing:
             return
         self._late.pop((chat, key), None)
         self._waiting.setdefault(chat, {})[key] = due

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 MARKER = "VALOR_RUN"
-STARTER = "VALOR_OWNER"  # which process built the fence; what runs inside does not see it
+STARTER = "VALOR_OWNER"  # which process built the fence; what runs inside is not given it
 INSIDE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 UID = "1000"
 PASSWD = (

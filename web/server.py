@@ -103,9 +103,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await self.services.signs.close()
+        await self.services.signs.close()
 
     async def _open_ledger(self) -> None:
         """Make the tables ready, however long the file is held by somebody else; a newer version ends the start."""

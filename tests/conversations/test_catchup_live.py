@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from conversations import catchup
 from conversations.store import chats
-from core.errors import FloodWait, Undeliverable, Unreachable
+from core.errors import DatabaseError, FloodWait, Undeliverable, Unreachable
 from core.message import Chat, Message
 from tests.conversations.stage import DEV, DM, FRONT, MAX, OLGA, TEAM, Stage
 from tests.conversations.test_outbox import waiting
@@ -21,12 +22,16 @@ async def reading(stage: Stage, call: str = "history") -> AsyncGenerator[asyncio
     """Within the block a catch-up is under way, which gets no answer to this call before the event is set."""
     release = stage.front.hold(call)
     catching_up = asyncio.create_task(stage.reception.catch_up(FRONT))
-    await stage.front.until(lambda: any(name == call for name, _ in stage.front.calls))
-    yield release
-    release.set()
-    with suppress(Unreachable):
-        await catching_up
-    await stage.quiet()
+    try:
+        async with asyncio.timeout(10):
+            await stage.front.until(lambda: any(name == call for name, _ in stage.front.calls))
+            yield release
+            release.set()
+            with suppress(Unreachable):
+                await catching_up
+            await stage.quiet()
+    finally:
+        catching_up.cancel()
 
 
 def hear(stage: Stage, message: Message) -> asyncio.Task[None]:
@@ -148,3 +153,76 @@ async def test_b8_a_chat_that_has_been_read_is_answered_before_the_others_are(st
         assert stage.front.texts(TEAM.key) == []
         gate.set()
     assert len(stage.front.texts(TEAM.key)) == 1
+
+
+@pytest.mark.parametrize("error", [FloodWait(600), Undeliverable("Not here.")])
+async def test_b8_what_was_read_before_a_refusal_is_answered_at_once(stage: Stage, error: Exception) -> None:
+    """Also where the one that was heard live is among it."""
+    history, gate = stage.front.history, asyncio.Event()
+
+    async def refusing(chat: Chat, after: int, since: datetime) -> AsyncGenerator[list[Message]]:
+        async for page in history(chat, after, since):
+            yield page
+            stage.front.history = slow
+            raise error
+
+    async def slow(chat: Chat, after: int, since: datetime) -> AsyncGenerator[list[Message]]:
+        await gate.wait()
+        async for page in history(chat, after, since):
+            yield page
+
+    stage.front.history = refusing
+    message = stage.front.say("1", OLGA, "hello")
+    stage.front.say(TEAM.key, OLGA, "@valor_ai hello")
+    async with reading(stage, "dialogs") as release:
+        heard = hear(stage, message)
+        release.set()
+        await heard
+        await stage.front.until(lambda: stage.front.texts("1") == ["re: hello"])
+        gate.set()
+        stage.clock.advance(600)
+
+
+async def test_b8_who_waits_behind_a_chat_that_has_to_be_patient_is_heard(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catchup, "AT_ONCE", 1)
+    for key in (DEV.key, DM.key):
+        stage.front.say(key, OLGA, "missed")
+    stage.front.refuse("history", FloodWait(600))
+    async with reading(stage) as release:
+        heard = [hear(stage, stage.front.say(key, OLGA, "heard")) for key in (DEV.key, DM.key)]
+        release.set()
+        await waiting(stage, 600)
+        await asyncio.gather(*heard)
+        stage.clock.advance(600)
+
+
+async def test_b8_the_history_of_a_group_that_moved_keeps_nobody_waiting(stage: Stage) -> None:
+    stage.front.say(DEV.key, OLGA, "missed")
+    stage.front.move(DEV.key, "-1000000000099", OLGA)
+    stage.front.refuse("history", FloodWait(600))
+    async with reading(stage) as release:
+        heard = hear(stage, stage.front.say("1", OLGA, "heard"))
+        release.set()
+        await waiting(stage, 600)
+        await heard
+        stage.clock.advance(600)
+
+
+async def test_b8_a_database_that_fails_after_the_reading_leaves_no_turn_behind(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, failures = stage.moves.load, [DatabaseError("Locked.")]
+
+    async def fail_once() -> None:
+        if failures:
+            raise failures.pop()
+        await load()
+
+    await stage.inbox.note_configuration()
+    await stage.inbox.receive_page(DM, [stage.front.say("1", OLGA, "hello")])  # as a process did that has ended
+    monkeypatch.setattr(type(stage.moves), "load", lambda _: fail_once())
+    await stage.reception.catch_up(FRONT)
+    await stage.quiet()
+    assert stage.front.texts("1") == ["re: hello"]

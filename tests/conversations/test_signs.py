@@ -142,6 +142,20 @@ async def test_b2_a_late_sign_is_given_up_with_the_process() -> None:
     assert signs._tasks == set()
 
 
+async def test_b2_after_the_goodbye_nothing_more_is_shown() -> None:
+    _, front, signs = playing()
+    first, second = (front.say("1", OLGA, "hello").id for _ in range(2))
+    held = front.hold("react")
+    signs.show(DM, [first, second], Sign.SEEN)
+    await signs.close()
+    held.set()
+    signs.show(DM, [first], Sign.DONE)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert front.calls == [("react", "1👀")]
+    assert (signs._tasks, signs._workers) == (set(), {})
+
+
 async def test_b2_a_chat_without_its_front_shows_nothing() -> None:
     signs = Signs(FakeClock())
     signs.show(DM, [1], Sign.SEEN)
