@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from conversations import catchup
+from conversations.moves import Moves
 from conversations.store import chats
 from core.errors import DatabaseError, FloodWait, Undeliverable, Unreachable
 from core.message import Chat, Message
@@ -215,14 +216,14 @@ async def test_b8_a_database_that_fails_after_the_reading_leaves_no_turn_behind(
 ) -> None:
     load, failures = stage.moves.load, [DatabaseError("Locked.")]
 
-    async def fail_once() -> None:
+    async def fail_once(_: Moves) -> None:
         if failures:
             raise failures.pop()
         await load()
 
     await stage.inbox.note_configuration()
     await stage.inbox.receive_page(DM, [stage.front.say("1", OLGA, "hello")])  # as a process did that has ended
-    monkeypatch.setattr(type(stage.moves), "load", lambda _: fail_once())
+    monkeypatch.setattr(Moves, "load", fail_once)
     await stage.reception.catch_up(FRONT)
     await stage.quiet()
     assert stage.front.texts("1") == ["re: hello"]
