@@ -9,6 +9,7 @@ from core.errors import Closed, FloodWait, SessionError, Undeliverable, Unreacha
 
 ADVICE = "take the present one from @BotFather, put it into .env as TELEGRAM_BOT_TOKEN, and restart"
 NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+CLOSED_CLIENT = "HTTPXRequest is not initialized"  # python-telegram-bot's own words after its end
 # The words of the Bot API, of which each refusal holds some. The whole chat is shut:
 CLOSED = {
     "blocked by the user": "The person has blocked the bot: only they can unblock it, in their chat with it.",
@@ -82,7 +83,8 @@ def translate(error: BaseException) -> ValorError:
             return _refusal(error.message)
         case _:
             said = f"The Bot API did not answer: {str(error) or type(error).__name__}."
-            return Unsent(said) if isinstance(error.__cause__, NEVER_LEFT) else Unreachable(said)
+            has_left = not isinstance(error.__cause__, NEVER_LEFT) and CLOSED_CLIENT not in str(error)
+            return Unreachable(said) if has_left else Unsent(said)
 
 
 def _refusal(words: str) -> Undeliverable:

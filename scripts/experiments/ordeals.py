@@ -263,7 +263,9 @@ async def moved_group(stand: Stand) -> None:
     people, cast, chance = stand.play.scene.people, stand.play.scene.cast, stand.chance
     left = [name for name in YARDS if not cast.groups[name].moved_to]
     group = cast.groups[chance.choice(left or YARDS)]
-    asked = [people.ask(cast.owner, group.moved_to or group, kind) for kind in ("ask", "keep", "work", "permit")]
+    asked = [
+        people.ask(cast.owner, group.moved_to or group, kind) for kind in ("ask", "keep", "work", "permit", "peek")
+    ]
     await stand.is_answered([one.nonce for one in asked], chance.random())
     life = await stand.restart("server", stand.rare_point(*FOLLOWING))
     with held_sends(stand) as held:

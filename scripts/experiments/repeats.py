@@ -29,9 +29,12 @@ def _is_doubtful(row: Any) -> bool:
 
 
 def _is_it(said: SentMessage, row: Any) -> bool:
-    """What has grown or changed since has another text by now; what gives a nonce back is held to every letter."""
-    number = int(row["chat_id"].partition("/")[0])
-    if number != said.chat.peer_id(said.sender):
+    """What has grown or changed since has another text by now; what gives a nonce back is held to every letter.
+
+    What was sent into a group that has moved since stands there still.
+    """
+    places = {int(key.partition("/")[0]) for key in (row["chat_id"], row["former_chat"]) if key}
+    if said.chat.peer_id(said.sender) not in places:
         return False
     if said.text.removeprefix(REPEAT).strip() == row["text"].removeprefix(REPEAT).strip():
         return True

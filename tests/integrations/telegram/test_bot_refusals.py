@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from telegram import Bot
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, TimedOut
 
 from core.errors import Closed, FloodWait, SessionError, Undeliverable, Unreachable, Unsent
@@ -47,3 +48,9 @@ def test_each_error_says_who_must_act(error: Exception, kind: type[Exception], w
     said = translate(error)
     assert type(said) is kind
     assert words in str(said)
+
+
+async def test_p3_what_is_sent_after_the_end_of_the_bots_client_has_never_left() -> None:
+    with pytest.raises(NetworkError) as ended:
+        await Bot("1:token").get_me()
+    assert isinstance(translate(ended.value), Unsent)

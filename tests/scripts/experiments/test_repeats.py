@@ -9,7 +9,7 @@ from conversations.typeset import REPEAT
 from scripts.experiments.repeats import match_originals
 from tests.scripts.experiments.scene import quiet
 
-ANSWER = "Here it is: re:aaaaaaaa"
+ANSWER, HERE = "Here it is: re:aaaaaaaa", "here"
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,8 @@ ANSWER = "Here it is: re:aaaaaaaa"
         (["Here it"], {"text": REPEAT + ANSWER, "reply_to": 4711}, 0),
         ([ANSWER], {"text": REPEAT + ANSWER, "front": "account:1"}, 0),
         ([ANSWER], {"text": REPEAT + ANSWER, "chat_id": "4711"}, 0),
+        ([ANSWER], {"text": REPEAT + ANSWER, "chat_id": "4711", "former_chat": "4712"}, 0),
+        ([ANSWER], {"text": REPEAT + ANSWER, "chat_id": "4711", "former_chat": HERE}, 1),
     ],
 )
 def test_what_was_said_unheard_belongs_to_the_row_that_said_it_again(
@@ -34,5 +36,6 @@ def test_what_was_said_unheard_belongs_to_the_row_that_said_it_again(
         asked = scene.ask("ask", "aaaaaaaa", cast.bot).message
         told = [scene.say(text, asked) for text in said]
         written = {"id": 1, "front": f"bot:{cast.bot.id}", "chat_id": str(cast.writers[3].id), "status": "sent"}
-        rows = [{**written, "reply_to": asked.id_for(cast.bot), **row}]
+        former = written["chat_id"] if row.get("former_chat") == HERE else row.get("former_chat")
+        rows = [{**written, "reply_to": asked.id_for(cast.bot), **row, "former_chat": former}]
         assert [one.number for one, _ in match_originals(told, rows)] == [one.number for one in told[:matched]]
