@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.experiments.fates import Fate, Quota, Round
 from scripts.experiments.lives import nursing
-from scripts.experiments.ordeals import ORDEALS, undergo
+from scripts.experiments.ordeals import OCCASIONS, ORDEALS, undergo
 from scripts.experiments.pace import Pace
 from scripts.experiments.plants import PLANTS, Plant
 from scripts.experiments.play import PARTS, Play, Terms
@@ -96,7 +96,10 @@ class Experiment:
         return self.quota.is_met
 
     def next_ordeal(self, chance: random.Random) -> str:
-        """Each once before any comes again."""
+        """Each once before any comes again; in the end those that come to points at which nobody died yet."""
+        never = set(self.tally.never_died_at) if self._extensions else set[str]()
+        if wanted := [name for name, points in OCCASIONS.items() if not never.isdisjoint(points)]:
+            return chance.choice(wanted)
         if not self._deck:
             self._deck = list(ORDEALS)
             chance.shuffle(self._deck)
@@ -104,10 +107,10 @@ class Experiment:
 
     def _extend(self) -> None:
         """In a full run, go on for the points that nobody died at yet."""
-        never = len(self.tally.never_died_at)
-        if self.quota.is_met and self.plan.is_full and never and self._extensions < EXTENSIONS:
+        is_over = self._extensions >= EXTENSIONS or not self.tally.never_died_at
+        if self.quota.is_met and self.plan.is_full and not is_over:
             self._extensions += 1
-            self.quota.points += 2 * never
+            self.quota.points += ROUND
 
     # -- the stand
 

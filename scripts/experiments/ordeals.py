@@ -19,17 +19,22 @@ from tests.world.telegram import TelegramWorld
 from web.database_watch import LOOK_SECONDS
 
 SEND, DIALOGS, BOT_SEND = "messages.sendMessage", "messages.getDialogs", "sendMessage"
-GIVING_UP = ("give-up:before-commit", "give-up:after-commit")
+GIVING_UP = ("server give-up:before-commit", "server give-up:after-commit")
 FOLLOWING = (
-    *(f"{name}:{side}-commit" for name in ("follow", "receive", "unsent") for side in ("before", "after")),
-    *(f"telegram.GetChats:{side}" for side in ("before", "after")),
+    *(f"server {name}:{side}-commit" for name in ("follow", "receive", "unsent") for side in ("before", "after")),
+    *(f"server telegram.GetChats:{side}" for side in ("before", "after")),
 )
-UNLOCKING = tuple(f"{name}:{side}-commit" for name in ("touch", "alert") for side in ("before", "after"))
+UNLOCKING = tuple(f"server {name}:{side}-commit" for name in ("touch", "alert") for side in ("before", "after"))
+RESUMING = tuple(
+    f"worker tool.{name}:{side}" for name in ("search_files", "write_file") for side in ("before", "after")
+)
+DECISIONS = 10  # how often the owner is given the chance to decide
 LOCKED = LOCKED_SECONDS + LOOK_SECONDS + 1.0  # until the product has noticed it for sure
 UNFINISHED_WORK = """
     SELECT 'turn', id FROM turns WHERE status IN ('open', 'running')
     UNION ALL SELECT 'promise', id FROM promises WHERE status NOT IN ('completed', 'failed', 'cancelled')"""
 NEWER_WORK = "SELECT 'turn', id FROM turns WHERE id > ? UNION ALL SELECT 'promise', id FROM promises WHERE id > ?"
+ASKS_CONSENT = "SELECT 1 FROM promises WHERE status = 'waiting' AND waiting_for = 'consent' AND task_description LIKE ?"
 PARKED = "SELECT 1 FROM promises WHERE status = 'waiting' AND waiting_for = 'schedule'"
 LONGEST_WAIT = """
     SELECT COALESCE(MAX(waiting), 0)
@@ -233,7 +238,7 @@ async def model_away(stand: Stand) -> None:
 
 async def lost_answers(stand: Stand) -> None:
     """Telegram takes what is sent and never says so; what the bot says once more for that, perhaps again."""
-    life = await stand.restart("server", stand.rare_point(*GIVING_UP))
+    life = await stand.restart_at(stand.rare_point(*GIVING_UP))
     stand.world.faults.lose_answer(stand.valor, SEND, times=1)
     stand.world.faults.lose_answer(stand.bot, BOT_SEND, times=stand.chance.choice((1, 4)))
     stand.world.faults.double_updates(stand.valor, 3)
@@ -267,7 +272,7 @@ async def moved_group(stand: Stand) -> None:
         people.ask(cast.owner, group.moved_to or group, kind) for kind in ("ask", "keep", "work", "permit", "peek")
     ]
     await stand.is_answered([one.nonce for one in asked], chance.random())
-    life = await stand.restart("server", stand.rare_point(*FOLLOWING))
+    life = await stand.restart_at(stand.rare_point(*FOLLOWING))
     with held_sends(stand) as held:
         if cast.front_in(group) is stand.valor and chance.random() < 0.7:
             people.ask(cast.owner, group.moved_to or group, "ask")
@@ -275,7 +280,7 @@ async def moved_group(stand: Stand) -> None:
         there = group.moved_to or stand.world.upgrade(group)
     await stand.see_end(life, chance.random() * 2)
     if not life.is_over:
-        life = await stand.restart("server", stand.rare_point(*FOLLOWING))
+        life = await stand.restart_at(stand.rare_point(*FOLLOWING))
         await stand.see_end(life, 2.0)
     asked = [people.ask(cast.owner, there, kind) for kind in ("ask", "keep")]
     await stand.play.ensure()
@@ -295,12 +300,26 @@ def locked(stand: Stand) -> Generator[None]:
 
 async def locked_database(stand: Stand) -> None:
     """Another program holds the database for a while; the server may die over noticing the end of it, or telling so."""
-    life = await stand.restart("server", stand.rare_point(*UNLOCKING))
+    life = await stand.restart_at(stand.rare_point(*UNLOCKING))
     await stand.is_answered([stand.ask("ask"), stand.ask("keep")])
     with locked(stand):
         asked = [stand.ask(kind, at) for kind, at in (("keep", 0), ("ask", 2), ("work", 3))]
         await asyncio.sleep(stand.play.pace(LOCKED))
     await stand.see_end(life)
+    await stand.play.ensure()
+    await stand.is_answered(asked)
+
+
+async def parked_turn(stand: Stand) -> None:
+    """A turn waits for consent with more to do, and the worker that goes on with it may die over that."""
+    people, owner = stand.play.scene.people, stand.play.scene.cast.owner
+    await stand.play.end("worker")
+    asked = [people.ask(owner, stand.valor, kind).nonce for kind in ("permit", "peek")]
+    await stand.has(ASKS_CONSENT, f"%{asked[0]}%")
+    life = await stand.restart_at(stand.rare_point(*RESUMING))
+    for _ in range(DECISIONS):
+        people.decide()
+        await stand.see_end(life, 0.2)
     await stand.play.ensure()
     await stand.is_answered(asked)
 
@@ -322,6 +341,14 @@ ORDEALS: dict[str, Callable[[Stand], Awaitable[None]]] = {
     "power loss": lose_power,
     "moved group": moved_group,
     "locked database": locked_database,
+    "parked turn": parked_turn,
+}
+# The points that hardly anything else comes to, as `part point`.
+OCCASIONS = {
+    "lost answers": GIVING_UP,
+    "moved group": FOLLOWING,
+    "locked database": UNLOCKING,
+    "parked turn": RESUMING,
 }
 
 

@@ -76,9 +76,15 @@ class Stand:
         return await self.play.begin(part, die_at)
 
     def rare_point(self, *points: str) -> str:
-        """One of these of the server's at which nobody died yet; when there is none left any, or '' for none."""
-        untouched = [point for point in points if not self.play.tally.died_at[f"server {point}"]]
-        return self.chance.choice(untouched or ("", *points))
+        """One of these of a part (`part point`) at which nobody died yet; when there is none left, any, or that part
+        with none."""
+        untouched = [point for point in points if not self.play.tally.died_at[point]]
+        return self.chance.choice(untouched or (points[0].partition(" ")[0], *points))
+
+    async def restart_at(self, point: str) -> Life:
+        """Begin that part anew, to die there."""
+        part, _, die_at = point.partition(" ")
+        return await self.restart(part, die_at)
 
     async def see_end(self, life: Life, seconds: float = PATIENCE) -> bool:
         """Whether a life ends within the time, as this machine counts it."""
