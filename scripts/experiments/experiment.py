@@ -110,7 +110,7 @@ class Experiment:
         is_over = self._extensions >= EXTENSIONS or not self.tally.never_died_at
         if self.quota.is_met and self.plan.is_full and not is_over:
             self._extensions += 1
-            self.quota.points += ROUND
+            self.quota.points = ROUND
 
     # -- the stand
 
