@@ -138,19 +138,18 @@ class CommandAnswers:
         return found[0]
 
     async def _promises_replied_to(self, turn: Turn) -> list[int]:
-        replied = turn.asked[-1].reply_to
+        """Also where the message stands in the group that the chat was."""
+        replied = turn.asked[-1].replied
         if replied is None:
             return []
-        return await self.database.read(lambda connection: delivery_store.promises_in(connection, turn.chat, replied))
+        return await self.database.read(lambda connection: delivery_store.promises_in(connection, *replied))
 
     async def _question_replied_to(self, turn: Turn, promise_id: int) -> int | None:
         """A word to the message that asks means that question, whatever was asked since."""
-        replied = turn.asked[-1].reply_to
+        replied = turn.asked[-1].replied
         if replied is None:
             return None
-        return await self.database.read(
-            lambda connection: question_store.number_of(connection, turn.chat, replied, promise_id)
-        )
+        return await self.database.read(lambda connection: question_store.number_of(connection, *replied, promise_id))
 
     async def _explain(self, turn: Turn, command: Command) -> str:
         if command.name == "diff":

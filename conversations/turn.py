@@ -18,7 +18,7 @@ class TurnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One message that a turn answers."""
+    """One message that a turn answers. `replied` is what it replies to, where it was written; `reply_to` here alone."""
 
     message_id: int
     sender_name: str
@@ -27,6 +27,7 @@ class Asked:
     sent_at: datetime
     is_here: bool = True  # False: written in the group that its chat was
     sender_username: str | None = None
+    replied: tuple[Chat, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

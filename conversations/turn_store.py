@@ -357,7 +357,9 @@ def _turn(connection: Connection, row: Row[Any]) -> Turn:
 
 def _asked(row: Row[Any], is_here: bool) -> Asked:
     reply_to = row.reply_to if is_here else None
-    return Asked(row.message_id, row.sender_name, row.prompt, reply_to, row.sent_at, is_here, row.sender_username)
+    replied = None if row.reply_to is None else (Chat(row.front, row.chat_id), row.reply_to)
+    said = (row.message_id, row.sender_name, row.prompt, reply_to, row.sent_at)
+    return Asked(*said, is_here, row.sender_username, replied)
 
 
 def _in(chat: Chat) -> dict[str, str]:

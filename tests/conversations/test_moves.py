@@ -19,6 +19,7 @@ from core.protocols import Call
 from core.schema import deliveries
 from tests.conversations.bot import as_bot, become_bot
 from tests.conversations.stage import CONFIG, DEV, DM, FRONT, GUS, MAX, OLGA, Stage, make_promise, opened
+from tests.conversations.test_buttons import Asked
 
 THERE = Chat(FRONT, "-1005")
 LINE = (
@@ -381,3 +382,11 @@ async def _past_the_wait(stage: Stage) -> None:
         asleep.cancel()
         stage.clock.advance(61)
     await quiet
+
+
+async def test_p11_a_word_to_a_question_counts_that_was_said_just_before_the_group_moved(stage: Stage) -> None:
+    question = await Asked(stage).put(DEV)
+    await stage.inbox.receive(stage.front.say(DEV.key, OLGA, "refuse", question))
+    await stage.reception.receive(moved(stage)[0])
+    await stage.quiet()
+    assert stage.front.texts(THERE.key)[-1] == "Promise #1 is failed: what it asked for is refused."
