@@ -53,7 +53,7 @@ async def test_b2_a_sign_that_waits_makes_way_for_the_next_of_its_message() -> N
     first, second = (front.say("1", OLGA, "hello").id for _ in range(2))
     held = front.hold("react")
     signs.show(DM, [first], Sign.SEEN)
-    await asyncio.sleep(0)
+    await front.until(lambda: front.calls == [("react", "1👀")])
     for sign in (Sign.SEEN, Sign.WORKING, Sign.DONE):
         signs.show(DM, [second], sign)
     for number in (first, second, first):
@@ -150,8 +150,7 @@ async def test_b2_after_the_goodbye_nothing_more_is_shown() -> None:
     await signs.close()
     held.set()
     signs.show(DM, [first], Sign.DONE)
-    for _ in range(5):
-        await asyncio.sleep(0)
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("sign")] == []
     assert front.calls == [("react", "1👀")]
     assert (signs._tasks, signs._workers) == (set(), {})
 
