@@ -181,10 +181,6 @@ class CatchUp:
         """However it ends, or is put off, the chat is answered as far as it has been read."""
         chat = reading.dialog.chat
 
-        def go_on() -> None:
-            under_way.let_go(chat)
-            reading.reader.finished(chat)
-
         def go_on_everywhere() -> None:
             under_way.end()  # others that are to be read would wait for this one
             reading.reader.finished(chat)
@@ -193,7 +189,8 @@ class CatchUp:
             try:
                 return await self._read_chat(reading, go_on_everywhere)
             finally:
-                go_on()
+                under_way.let_go(chat)
+                reading.reader.finished(chat)
 
     async def _note_gone(self, front: Front, present: list[Chat]) -> None:
         """Tell the owner, once, of groups that the configuration admits and the account is no part of any more."""
