@@ -16,6 +16,7 @@ from core.schema import attachments, messages
 SPOKEN = frozenset({Kind.VOICE, Kind.AUDIO})
 QUOTED = 500  # characters of a transcript that a chat's past shows
 FIELDS = ("mime", "size", "name", "seconds", "note", "reference")
+CARRIES = exists().where(attachments.c.message_row == messages.c.id)  # of a row of `messages`
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ class Media:
 
     async def _stored(self, turn: Turn) -> tuple[list[Stored], list[Stored]]:
         parent = next((one.reply_to for one in reversed(turn.asked) if one.reply_to), None)
+        if parent is None and not any(one.carries for one in turn.asked):
+            return [], []
 
         def read(connection: Connection) -> tuple[list[Stored], list[Stored]]:
             asked = attachment_store.of_turn(connection, turn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, insert, null, or_, select, update
 
 from conversations.delivery import ANSWER, untold
 from core.message import Chat, ChatKind
@@ -13,6 +13,7 @@ from core.schema import chat_moves, chats, deliveries, promises, turns
 from core.workspaces import is_basic_group
 
 OWED = ("held", "open", "ready", "ambiguous")
+FORMER = select(chat_moves.c.former_id).where(chat_moves.c.chat_id == bindparam("key"))
 CHANGING = ("progress", ANSWER)  # what may say something else once it has been told
 
 
@@ -30,7 +31,7 @@ def all_moves(connection: Connection) -> dict[str, str]:
 
 
 def former_of(connection: Connection, key: str) -> str | None:
-    return connection.execute(select(chat_moves.c.former_id).where(chat_moves.c.chat_id == key)).scalar()
+    return connection.execute(FORMER, {"key": key}).scalar()
 
 
 def destination_of(connection: Connection, key: str) -> str | None:

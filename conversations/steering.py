@@ -52,6 +52,8 @@ def pass_on(connection: Connection, turn: Turn, ending: Ending, now: datetime) -
 
     After a stop nothing of it begins again. A correction without the answer it was to change gets none of its own.
     """
+    if not steer_store.is_steered(connection, turn.run_id):
+        return
     if ending.status not in FINAL:
         turn_store.hand_over(connection, turn, now)
     steer_store.drop_waiting(connection, turn.run_id)

@@ -42,6 +42,9 @@ NOT_STOPPED = {"stopped_at": None, "stopped_reason": None}
 IN: dict[str, BindParameter[str]] = {"front": bindparam("front"), "chat_id": bindparam("chat")}
 CHAT = select(chats).filter_by(**IN)
 IS_SAME = or_(messages.c.message_id == bindparam("number"), messages.c.inbound_key == bindparam("key"))
+LINE = ("id", "message_id", "reply_to", "sender_name", "sent_at", "text")
+SAID = select(*(messages.c[name] for name in LINE), attachment_store.CARRIES.label("carries"))
+ADD_MESSAGE = insert(messages)
 SAME_MESSAGE = select(messages).filter_by(**IN).where(IS_SAME)
 
 
@@ -189,7 +192,7 @@ def add_message(connection: Connection, message: Message, filing: Filing, now: d
         "turn_id": filing.turn_id,
         "album": message.album,
     }
-    key: Any = connection.execute(insert(messages), row).inserted_primary_key
+    key: Any = connection.execute(ADD_MESSAGE, row).inserted_primary_key
     attachment_store.add(connection, int(key[0]), message.attachments)
     return int(key[0])
 
@@ -276,13 +279,12 @@ def recent(connection: Connection, chat: Chat, before: int, limit: int, workspac
 
 
 @cache
-def _past(is_within: bool) -> tuple[Select[Any, Any, Any, Any, Any], Select[Any, Any, Any, Any]]:
+def _past(is_within: bool) -> tuple[Select[*tuple[Any, ...]], Select[*tuple[Any, ...]]]:
     """What others and what we said before a message; `is_within` a workspace."""
-    said = select(messages.c.id, messages.c.message_id, messages.c.sender_name, messages.c.sent_at, messages.c.text)
     told = select(deliveries.c.message_id, deliveries.c.sent_at, deliveries.c.text, files.c.name.label("file"))
     told = told.filter_by(**IN).outerjoin(files, files.c.id == deliveries.c.file_id)
     number, own = messages.c.message_id, deliveries.c.message_id
-    said = said.filter_by(**IN).where(IS_WRITTEN, number < bindparam("before")).order_by(number.desc())
+    said = SAID.filter_by(**IN).where(IS_WRITTEN, number < bindparam("before")).order_by(number.desc())
     told = told.where(deliveries.c.kind != "progress", own < bindparam("before")).order_by(own.desc())
     if is_within:
         said, told = said.where(messages.c.workspace == bindparam("workspace")), told.where(_told_in())
@@ -291,9 +293,7 @@ def _past(is_within: bool) -> tuple[Select[Any, Any, Any, Any, Any], Select[Any,
 
 def line(connection: Connection, chat: Chat, message_id: int) -> tuple[Said, int | None] | None:
     """One message of a chat, whoever wrote it, and what it replied to."""
-    theirs = connection.execute(
-        select(messages).where(*_is(messages, chat), messages.c.message_id == message_id)
-    ).first()
+    theirs = connection.execute(SAID.where(*_is(messages, chat), messages.c.message_id == message_id)).first()
     if theirs is not None:
         return _said(connection, [theirs])[0], theirs.reply_to
     with_file = select(deliveries, files.c.name.label("file")).outerjoin(files, files.c.id == deliveries.c.file_id)
@@ -304,7 +304,7 @@ def line(connection: Connection, chat: Chat, message_id: int) -> tuple[Said, int
 def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> list[Said]:
     """What was said in one chat holding all `words`, in what it carried too, newest first."""
     holds = [or_(messages.c.text.icontains(word, autoescape=True), attachment_store.holding(word)) for word in words]
-    found = select(messages).where(*_is(messages, chat), IS_WRITTEN, *holds)
+    found = SAID.where(*_is(messages, chat), IS_WRITTEN, *holds)
     query = found.order_by(messages.c.message_id.desc()).limit(limit)
     theirs = _said(connection, connection.execute(query).all())
     held = [deliveries.c.text.icontains(word, autoescape=True) for word in words]
@@ -341,8 +341,9 @@ def why(connection: Connection, key: str, message_id: int) -> list[Why]:
 
 
 def _said(connection: Connection, rows: Sequence[Any]) -> list[Said]:
-    """Rows of `messages` as lines: what they carried, and what was written with it."""
-    carried = attachment_store.labels(connection, [row.id for row in rows])
+    """Rows of SAID as lines: what they carried, and what was written with it."""
+    carrying = [row.id for row in rows if row.carries]
+    carried = attachment_store.labels(connection, carrying) if carrying else {}
     texts = (" ".join(part for part in (carried.get(row.id), row.text) if part) for row in rows)
     return [Said(row.message_id, row.sender_name, row.sent_at, text) for row, text in zip(rows, texts, strict=True)]
 

@@ -18,7 +18,10 @@ class TurnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One message that a turn answers. `replied` is what it replies to, where it was written; `reply_to` here alone."""
+    """One message that a turn answers. `replied` is what it replies to, where it was written; `reply_to` here alone.
+
+    `carries` says whether anything came with its words.
+    """
 
     message_id: int
     sender_name: str
@@ -28,6 +31,7 @@ class Asked:
     is_here: bool = True  # False: written in the group that its chat was
     sender_username: str | None = None
     replied: tuple[Chat, int] | None = None
+    carries: bool = False
 
 
 @dataclass(frozen=True, slots=True)

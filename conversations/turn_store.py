@@ -10,18 +10,22 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     Row,
     Select,
+    Text,
     and_,
     bindparam,
     exists,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
 )
 
+from conversations.attachment_store import CARRIES
 from conversations.delivery_store import IS_GIVEN_UP, IS_OWED
 from conversations.turn import Asked, Ending, Turn, TurnEnd, TurnKind, TurnRow
 from core.access import Admission
@@ -31,15 +35,20 @@ from core.workspaces import Role
 from runtime.steer_store import steers
 
 UNFINISHED = ("open", "running")
+# Spelled out in the statements: with bound values SQLite does not see that its partial indexes serve.
+OPEN, RUNS, AGENTS = (literal_column(f"'{word}'", Text) for word in (*UNFINISHED, TurnKind.AGENT))
+IS_UNFINISHED = turns.c.status.in_((OPEN, RUNS))
 # What every turn asks is built once: building a statement costs more than running it.
-IN = (turns.c.front == bindparam("front"), turns.c.chat_id == bindparam("chat"))
+IN = (turns.c.front == bindparam("on"), turns.c.chat_id == bindparam("chat"))
 BY_ID = select(turns).where(turns.c.id == bindparam("turn"))
-OF_CHAT = select(turns).where(*IN, turns.c.kind == TurnKind.AGENT).limit(1)
-OLDEST_OPEN = OF_CHAT.where(turns.c.status == "open").order_by(turns.c.id)
-LAST_OPEN = OF_CHAT.where(turns.c.status == "open", turns.c.stop_requested_by.is_(None)).order_by(turns.c.id.desc())
-RUNNING = OF_CHAT.where(turns.c.status == "running")
-WANTED = OF_CHAT.where(turns.c.status.in_(UNFINISHED), turns.c.stop_requested_by.is_(None))
-BEGUN = WANTED.where(turns.c.started_at.is_not(None)).order_by(turns.c.id)
+IS_NEXT = and_(*IN, turns.c.kind == AGENTS, turns.c.status == OPEN)
+NEXT = select(turns.c.id).where(IS_NEXT).order_by(turns.c.id).limit(1)
+LAST_OPEN = select(turns).where(IS_NEXT, turns.c.stop_requested_by.is_(None)).order_by(turns.c.id.desc()).limit(1)
+RUNNING = select(turns).where(*IN, turns.c.kind == AGENTS, turns.c.status == RUNS)
+# Few turns are unfinished in all chats together; by the chat SQLite would read all that it ever had.
+HERE = (turns.c.front.concat("") == bindparam("on"), turns.c.chat_id.concat("") == bindparam("chat"))
+WANTED = select(turns).where(*HERE, turns.c.kind == AGENTS, IS_UNFINISHED, turns.c.stop_requested_by.is_(None))
+BEGUN = WANTED.where(turns.c.started_at.is_not(None)).order_by(turns.c.id).limit(1)
 MAY_JOIN = select(turns.c.id).where(
     turns.c.id == bindparam("turn"),
     turns.c.joinable,
@@ -53,7 +62,7 @@ JOIN = (
 )
 BEGIN_ANEW = update(turns).where(turns.c.id == bindparam("turn")).values(run_id=bindparam("run"))
 ASKING = (
-    select(messages, steers(bindparam("run")).label("steers"))
+    select(messages, steers().label("steers"), CARRIES.label("carries"))
     .where(messages.c.turn_id == bindparam("turn"))
     .order_by(messages.c.message_id)
 )
@@ -62,15 +71,29 @@ COUNT_SINCE = (
     .select_from(turns)
     .where(*IN, turns.c.created_at >= bindparam("since"), turns.c.status != "stopped")
 )
+HELD = (turns.c.id == bindparam("turn"), turns.c.epoch == bindparam("as_begun"), turns.c.joined == bindparam("as_read"))
+SEAL = update(turns).where(*HELD, turns.c.status == "running").values(joinable=False)
+CLOSE = update(turns).where(*HELD, IS_UNFINISHED).values(joinable=False)
+LEFT_WAITING = (
+    select(messages)
+    .where(messages.c.turn_id == bindparam("turn"), steers(waiting_only=True))
+    .order_by(messages.c.id)
+)
+NUMBERS_OF = (
+    select(messages.c.message_id)
+    .join(turns, and_(messages.c.turn_id == turns.c.id, messages.c.chat_id == turns.c.chat_id))
+    .where(turns.c.id == bindparam("turn"), messages.c.message_id > 0)
+    .order_by(messages.c.message_id)
+)
+ADD = insert(turns)
 STATUS = select(turns.c.status).where(turns.c.id == bindparam("turn"))
 LEFT = (
     select(deliveries.c.status, and_(IS_OWED, ~IS_GIVEN_UP).label("is_owed"))
     .where(deliveries.c.turn_id == bindparam("turn"))
     .distinct()
 )
-BEGIN = (
+BEGINNING = (
     update(turns)
-    .where(turns.c.id == bindparam("turn"), turns.c.status == "open")
     .values(
         status="running",
         owner=bindparam("by"),
@@ -78,7 +101,11 @@ BEGIN = (
         attempts=turns.c.attempts + 1,
         started_at=bindparam("now"),
     )
+    .returning(turns)
 )
+BEGIN = BEGINNING.where(turns.c.id == bindparam("turn"), turns.c.status == "open")
+IS_OLDEST = turns.c.id == NEXT.scalar_subquery().correlate(None)
+BEGIN_OLDEST = BEGINNING.where(IS_OLDEST, ~RUNNING.exists().correlate(None))
 
 
 def open_turn(connection: Connection, message: Message, admission: Admission, kind: TurnKind, now: datetime) -> int:
@@ -96,8 +123,7 @@ def open_turn(connection: Connection, message: Message, admission: Admission, ki
         "run_id": new_run_id(),
         "created_at": now,
     }
-    key: Any = connection.execute(insert(turns), row).inserted_primary_key
-    return int(key[0])
+    return _add(connection, row)
 
 
 def new_run_id() -> str:
@@ -118,7 +144,7 @@ def wanted(connection: Connection, chat: Chat, turn_id: int | None = None) -> li
     """The agent's turns of a chat that run or wait, and are not to stop: what runs first, then the newest; with a
     number only that one."""
     query = WANTED if turn_id is None else WANTED.where(turns.c.id == turn_id)
-    rows = connection.execute(query.limit(None).order_by(turns.c.status.desc(), turns.c.id.desc()), _in(chat)).all()
+    rows = connection.execute(query.order_by(turns.c.status.desc(), turns.c.id.desc()), _in(chat)).all()
     return [TurnRow(**_read(row)) for row in rows]
 
 
@@ -160,22 +186,22 @@ def request_stop(connection: Connection, turn: TurnRow, by: str) -> None:
 
 def claim(connection: Connection, chat: Chat, owner: str, now: datetime) -> Turn | None:
     """Begin the chat's oldest open turn, unless one runs; None when there is nothing to begin."""
-    if connection.execute(RUNNING, _in(chat)).first() is not None:
-        return None
-    oldest = connection.execute(OLDEST_OPEN, _in(chat)).first()
-    return None if oldest is None else begin(connection, oldest.id, owner, now)
+    return _first(connection, BEGIN_OLDEST, {**_in(chat), "by": owner, "now": now})
+
+
+def has_next(connection: Connection, chat: Chat) -> bool:
+    """Whether a turn waits to begin in a chat."""
+    return connection.execute(NEXT, _in(chat)).first() is not None
 
 
 def begin(connection: Connection, turn_id: int, owner: str, now: datetime) -> Turn | None:
     """Open to running, with a new epoch; None when it is not open any more."""
-    begun = connection.execute(BEGIN, {"turn": turn_id, "by": owner, "now": now})
-    return find(connection, turn_id) if begun.rowcount else None
+    return _first(connection, BEGIN, {"turn": turn_id, "by": owner, "now": now})
 
 
 def seal(connection: Connection, turn: Turn) -> bool:
     """From here on nothing joins; False when something has joined already, or the turn is another's now."""
-    sealed = update(turns).where(*_held(turn)).values(joinable=False)
-    return connection.execute(sealed).rowcount == 1
+    return connection.execute(SEAL, _held(turn)).rowcount == 1
 
 
 def renew(connection: Connection, turn: Turn) -> Turn | None:
@@ -187,19 +213,13 @@ def renew(connection: Connection, turn: Turn) -> Turn | None:
 def close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> bool:
     """End it, whether or not it has begun; False when something joined or began it since it was read, or it is
     another's now: then nothing has changed."""
-    as_read = (turns.c.id == turn.id, turns.c.epoch == turn.epoch, turns.c.joined == turn.joined)
-    ended = (
-        update(turns)
-        .where(*as_read, turns.c.status.in_(UNFINISHED))
-        .values(status=ending.status, ended_at=now, error_id=ending.error_id, error=ending.error, joinable=False)
-    )
-    return connection.execute(ended).rowcount == 1
+    ended = {"status": ending.status, "ended_at": now, "error_id": ending.error_id, "error": ending.error}
+    return connection.execute(CLOSE, {**_held(turn), **ended}).rowcount == 1
 
 
 def hand_over(connection: Connection, turn: Turn, now: datetime) -> None:
     """Give what steers an ended turn, and was not taken, turns of its own, one for each sender, oldest first."""
-    waiting = messages.c.turn_id == turn.id, steers(turn.run_id, waiting_only=True)
-    rows = connection.execute(select(messages).where(*waiting).order_by(messages.c.id)).all()
+    rows = connection.execute(LEFT_WAITING, {"turn": turn.id, "run": turn.run_id}).all()
     for sender in dict.fromkeys(row.sender_id for row in rows):
         own = [row for row in rows if row.sender_id == sender]
         number = _open_for(connection, turn, own, now)
@@ -225,7 +245,11 @@ def _open_for(connection: Connection, former: Turn, asking: Sequence[Row[Any]], 
         "run_id": new_run_id(),
         "created_at": now,
     }
-    key: Any = connection.execute(insert(turns), row).inserted_primary_key
+    return _add(connection, row)
+
+
+def _add(connection: Connection, row: Mapping[str, Any]) -> int:
+    key: Any = connection.execute(ADD, row).inserted_primary_key
     return int(key[0])
 
 
@@ -239,14 +263,12 @@ def speaks_of(connection: Connection, turn: TurnRow, message_id: int) -> bool:
 
 def numbers_of(connection: Connection, turn_id: int) -> tuple[int, ...]:
     """The messages of its chat that a turn answers."""
-    of_turn = messages.join(turns, (messages.c.turn_id == turns.c.id) & (messages.c.chat_id == turns.c.chat_id))
-    query = select(messages.c.message_id).select_from(of_turn).where(turns.c.id == turn_id, messages.c.message_id > 0)
-    return tuple(connection.execute(query.order_by(messages.c.message_id)).scalars())
+    return tuple(connection.execute(NUMBERS_OF, {"turn": turn_id}).scalars())
 
 
 def interrupted(connection: Connection, owner: str) -> list[Turn]:
     """Turns that another process began and did not end."""
-    query = select(turns).where(turns.c.status == "running", turns.c.owner != owner)
+    query = select(turns).where(IS_UNFINISHED, turns.c.status == RUNS, turns.c.owner != owner)
     return [_turn(connection, row) for row in connection.execute(query.order_by(turns.c.id)).all()]
 
 
@@ -270,7 +292,7 @@ def leave(connection: Connection, owner: str) -> None:
     """Let the next process begin again what this one runs; an orderly end is no death."""
     connection.execute(
         update(turns)
-        .where(turns.c.status == "running", turns.c.owner == owner)
+        .where(IS_UNFINISHED, turns.c.status == RUNS, turns.c.owner == owner)
         .values(status="open", owner=None, attempts=turns.c.attempts - 1)
     )
 
@@ -278,7 +300,7 @@ def leave(connection: Connection, owner: str) -> None:
 def open_turns(connection: Connection, fronts: Iterable[str]) -> list[tuple[int, Chat, TurnKind]]:
     """Every turn that waits to begin on these fronts, oldest first."""
     query = select(turns.c.id, turns.c.front, turns.c.chat_id, turns.c.kind).where(
-        turns.c.status == "open", turns.c.front.in_(tuple(fronts))
+        turns.c.status == OPEN, turns.c.front.in_(tuple(fronts))
     )
     rows = connection.execute(query.order_by(turns.c.id))
     return [(row.id, Chat(row.front, row.chat_id), TurnKind(row.kind)) for row in rows]
@@ -290,7 +312,7 @@ def count_since(connection: Connection, chat: Chat, since: datetime) -> int:
 
 
 def count_unfinished(connection: Connection) -> dict[str, int]:
-    query = select(turns.c.status, func.count()).where(turns.c.status.in_(UNFINISHED)).group_by(turns.c.status)
+    query = select(turns.c.status, func.count()).where(IS_UNFINISHED).group_by(turns.c.status)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
@@ -318,7 +340,7 @@ def find_row(connection: Connection, turn_id: int) -> TurnRow | None:
     return _first_row(connection, BY_ID, {"turn": turn_id})
 
 
-def _first(connection: Connection, query: Select[Any], which: Mapping[str, Any]) -> Turn | None:
+def _first(connection: Connection, query: Executable, which: Mapping[str, Any]) -> Turn | None:
     row = connection.execute(query, which).first()
     return None if row is None else _turn(connection, row)
 
@@ -359,11 +381,11 @@ def _asked(row: Row[Any], is_here: bool) -> Asked:
     reply_to = row.reply_to if is_here else None
     replied = None if row.reply_to is None else (Chat(row.front, row.chat_id), row.reply_to)
     said = (row.message_id, row.sender_name, row.prompt, reply_to, row.sent_at)
-    return Asked(*said, is_here, row.sender_username, replied)
+    return Asked(*said, is_here, row.sender_username, replied, carries=row.carries)
 
 
 def _in(chat: Chat) -> dict[str, str]:
-    return {"front": chat.front, "chat": chat.key}
+    return {"on": chat.front, "chat": chat.key}
 
 
 def _still(turn: Turn) -> tuple[ColumnElement[bool], ...]:
@@ -371,6 +393,6 @@ def _still(turn: Turn) -> tuple[ColumnElement[bool], ...]:
     return turns.c.id == turn.id, turns.c.status == "running", turns.c.epoch == turn.epoch
 
 
-def _held(turn: Turn) -> tuple[ColumnElement[bool], ...]:
-    """The same, and nothing has joined since it was read."""
-    return (*_still(turn), turns.c.joined == turn.joined)
+def _held(turn: Turn) -> dict[str, int]:
+    """As it was begun, and nothing has joined since it was read."""
+    return {"turn": turn.id, "as_begun": turn.epoch, "as_read": turn.joined}

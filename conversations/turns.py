@@ -180,8 +180,9 @@ class Turns:
             is_death = self._broken[chat]
             await self._write("again", lambda connection: turn_store.run_again(connection, chat, is_death=is_death))
             del self._broken[chat]
-        while (turn := await self._claim(chat)) is not None:
-            await self._answer(turn)
+        turn = await self._claim(chat)
+        while turn is not None:
+            turn = await self._claim(chat) if await self._answer(turn) else None
 
     async def _claim(self, chat: Chat) -> Turn | None:
         owner, now = str(self._doors.owner), self._doors.clock.now()
@@ -201,18 +202,20 @@ class Turns:
         if turn is not None:
             await self._answer(turn)
 
-    async def _answer(self, turn: Turn) -> None:
-        """Work until the turn ends with everything in it that joined."""
+    async def _answer(self, turn: Turn) -> bool:
+        """Work until the turn ends with everything in it that joined; whether another one may wait in its chat."""
         if turn.attempts > DEATHS:
-            await self._end(turn, _set_aside())
-            return
+            closed = await self._end(turn, _set_aside())
+            return closed is None or closed.has_next
         current: Turn | None = turn
         while current is not None:
             ending = await self._work(current)
-            if ending is not None and await self._end(current, ending):
-                return
+            closed = None if ending is None else await self._end(current, ending)
+            if closed is not None:
+                return closed.has_next
             again = current
             current = await self._write("renew", lambda connection, one=again: turn_store.renew(connection, one))
+        return True
 
     async def _work(self, turn: Turn) -> Ending | None:
         """How the work ended; None when it has to begin again with what joined."""
@@ -273,22 +276,29 @@ class Turns:
         told = "Done so far:\n" + "\n".join(f"- {line}" for line in done) if done else "Nothing had been done yet."
         return Ending("stopped", f"Stopped. {told}")
 
-    async def _end(self, turn: Turn, ending: Ending) -> bool:
-        """Commit the end and what is told of it; False when what the turn was to answer has changed meanwhile."""
+    async def _end(self, turn: Turn, ending: Ending) -> _Closed | None:
+        """Commit the end and what is told of it; None when what the turn was to answer has changed meanwhile."""
         now = self._doors.clock.now()
-        silent = await self._write("end", lambda connection: _close(connection, turn, ending, now))
-        if silent is None:
-            return False
-        self._doors.events.publish(TurnEnded(turn.id, turn.chat, ending.status))
-        self._doors.outbox.wake(turn.chat)
-        self._doors.signs.show(turn.chat, silent, Sign.SILENT)
-        return True
+        closed = await self._write("end", lambda connection: _close(connection, turn, ending, now))
+        if closed is not None:
+            self._doors.events.publish(TurnEnded(turn.id, turn.chat, ending.status))
+            self._doors.outbox.wake(turn.chat)
+            self._doors.signs.show(turn.chat, closed.silent, Sign.SILENT)
+        return closed
 
     async def _read(self, work: Work[T]) -> T:
         return await self._doors.database.read(work)
 
     async def _write(self, name: str, work: Work[T]) -> T:
         return await self._doors.database.write(f"turn.{name}", work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """An ended turn: the messages to which nothing is told, and whether another one waits in its chat."""
+
+    silent: tuple[int, ...]
+    has_next: bool
 
 
 class _JoinedError(Exception):
@@ -299,11 +309,10 @@ async def _no_gate() -> None:
     return None
 
 
-def _close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> tuple[int, ...] | None:
+def _close(connection: Connection, turn: Turn, ending: Ending, now: datetime) -> _Closed | None:
     """End the turn, write what is told of it and hand on what it did not take up.
 
-    The numbers of the messages to which nothing is told; None when the turn cannot end like that, nothing is changed
-    then.
+    None when the turn cannot end like that, nothing is changed then.
     """
     if not turn_store.close(connection, turn, ending, now):
         return None
@@ -311,7 +320,8 @@ def _close(connection: Connection, turn: Turn, ending: Ending, now: datetime) ->
     buttons = diff_button(f"turn:{turn.id}") if _has_something_to_show(connection, turn) else ()
     reply_to = turn.reply_to or None
     draft = Draft(turn.chat, ANSWER, ending.text, reply_to=reply_to, turn_id=turn.id, buttons=buttons)
-    return () if _tell(connection, draft, ending, now) else turn_store.numbers_of(connection, turn.id)
+    silent = () if _tell(connection, draft, ending, now) else turn_store.numbers_of(connection, turn.id)
+    return _Closed(silent, turn_store.has_next(connection, turn.chat))
 
 
 def _has_something_to_show(connection: Connection, turn: Turn) -> bool:

@@ -12,7 +12,7 @@ from core.access import Action, may
 from runtime.deps import Deps
 
 if TYPE_CHECKING:
-    from pydantic_ai.toolsets import AbstractToolset
+    from pydantic_ai.toolsets import FunctionToolset
 
 NAME = re.compile(r"[a-z][a-z0-9_]{1,40}")
 PARTS = frozenset({"model", "fence", "promises", "history", "notion", "search"})
@@ -28,9 +28,9 @@ class ModelKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """A toolset that a manifest offers: built once, given to runs whose asker and fence allow it."""
+    """Tools that a manifest offers together, to runs whose asker and fence allow them."""
 
-    build: Callable[[], AbstractToolset[Deps]]
+    build: Callable[[], FunctionToolset[Deps]]
     needs: Action = Action.CONVERSE
     in_fence: bool = False
     in_sandbox: bool = False

@@ -11,7 +11,7 @@ from pydantic_ai import Agent
 from pydantic_ai.exceptions import AgentRunError
 from pydantic_ai.messages import BinaryContent
 from pydantic_ai.settings import ModelSettings
-from pydantic_ai.toolsets import AbstractToolset
+from pydantic_ai.toolsets import FunctionToolset
 from pydantic_ai.usage import RunUsage
 
 from core.access import may
@@ -75,14 +75,13 @@ class AgentRunner:
         self._limits = limits
         self._accounts = Accounts(database, clock)
         self._agents: dict[str, Agent[Deps, str]] = {}
-        self._toolsets: dict[Tools, AbstractToolset[Deps]] = {}
+        self._toolsets: dict[tuple[Tools, ...], FunctionToolset[Deps]] = {}
 
     def prepare(self, manifest: AgentManifest) -> None:
         """Do what the first run would do at first, imports above all; takes a second, off the event loop if need be."""
         self._models.build(manifest.model)
         self._agent(manifest)
-        for tools in manifest.toolsets:
-            self._toolset(tools)
+        self._toolset(manifest.toolsets)
 
     def is_offline(self, manifest: AgentManifest) -> bool:
         """Whether only the offline model would answer."""
@@ -132,7 +131,7 @@ class AgentRunner:
                     self._models.build(manifest.model, deps.workspace.model), self._terms(deps, on_text)
                 ),
                 instructions=describe(manifest, deps),
-                toolsets=[self._toolset(tools) for tools in manifest.toolsets if tools.are_for(deps)],
+                toolsets=[self._toolset(tuple(tools for tools in manifest.toolsets if tools.are_for(deps)))],
                 capabilities=[Journaling(journal), Consenting(self._database, journal.prefix)],
                 usage_limits=limits,
             )
@@ -171,10 +170,12 @@ class AgentRunner:
             )
         return self._agents[manifest.name]
 
-    def _toolset(self, tools: Tools) -> AbstractToolset[Deps]:
-        if tools not in self._toolsets:
-            self._toolsets[tools] = tools.build()
-        return self._toolsets[tools]
+    def _toolset(self, offered: tuple[Tools, ...]) -> FunctionToolset[Deps]:
+        """All that a run is offered as one: of several each takes its share of every run's time."""
+        if offered not in self._toolsets:
+            tools = [tool for toolset in offered for tool in toolset.build().tools.values()]
+            self._toolsets[offered] = FunctionToolset(tools)
+        return self._toolsets[offered]
 
 
 def compose(text: str, pictures: Sequence[Picture]) -> UserSaid:

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Connection,
     Text,
@@ -27,14 +26,12 @@ from core.schema import messages, steps
 from runtime.store import Run, Step, StepStatus, step_of, write_step
 
 STEER = "steer"
-# Asked before every model request of a turn: built once, since building it costs more than running it.
-IS_STEERED = select(
-    exists(
-        select(steps.c.id).where(
-            steps.c.run_id == bindparam("run"), steps.c.kind == STEER, steps.c.status == StepStatus.INTENT
-        )
-    )
-)
+# What is asked of every turn is built once, since building it costs more than running it.
+IS_OF_RUN = steps.c.run_id == bindparam("run")
+WAITS = (IS_OF_RUN, steps.c.kind == STEER, steps.c.status == StepStatus.INTENT)
+WAITING = select(steps).where(*WAITS).order_by(steps.c.id)
+IS_STEERED = select(exists(select(steps.c.id).where(*WAITS)))
+DROP_WAITING = delete(steps).where(*WAITS)
 MESSAGE, CORRECTION, RESTART = "message", "correction", "restart"  # the names of steers
 
 
@@ -77,13 +74,13 @@ def add_correction(connection: Connection, run_id: str, said: Said, now: datetim
 
 def reword(connection: Connection, run_id: str, said: Said) -> bool:
     """Change what a message that waits to be taken says; False when it does not wait."""
-    waits = (steps.c.key == said.key, *_waiting(run_id))
-    return connection.execute(update(steps).where(*waits).values(request=asdict(said))).rowcount == 1
+    changed = update(steps).where(steps.c.key == said.key, *WAITS)
+    return connection.execute(changed, {"run": run_id, "request": asdict(said)}).rowcount == 1
 
 
 def waiting(connection: Connection, run_id: str) -> list[Step]:
     """What no model request has taken yet, oldest first."""
-    return [step_of(row) for row in connection.execute(select(steps).where(*_waiting(run_id)).order_by(steps.c.id))]
+    return [step_of(row) for row in connection.execute(WAITING, {"run": run_id})]
 
 
 def is_steered(connection: Connection, run_id: str) -> bool:
@@ -104,18 +101,13 @@ def take(connection: Connection, run: Run, place: Place, now: datetime) -> list[
 
 def drop_waiting(connection: Connection, run_id: str) -> None:
     """Nothing will take it any more."""
-    connection.execute(delete(steps).where(*_waiting(run_id)))
+    connection.execute(DROP_WAITING, {"run": run_id})
 
 
-def steers(run_id: str | BindParameter[str], *, waiting_only: bool = False) -> ColumnElement[bool]:
-    """Whether a row of `messages` reaches that run as a steer."""
+def steers(*, waiting_only: bool = False) -> ColumnElement[bool]:
+    """Whether a row of `messages` reaches the run that the statement calls `run` as a steer."""
     key = f"{STEER}:" + messages.c.chat_id + ":" + func.cast(messages.c.message_id, Text)
-    status = _waiting(run_id) if waiting_only else (steps.c.run_id == run_id,)
-    return exists().where(steps.c.key == key, *status)
-
-
-def _waiting(run_id: str | BindParameter[str]) -> tuple[ColumnElement[bool], ...]:
-    return steps.c.run_id == run_id, steps.c.kind == STEER, steps.c.status == StepStatus.INTENT
+    return exists().where(steps.c.key == key, *(WAITS if waiting_only else (IS_OF_RUN,)))
 
 
 def _add(connection: Connection, run_id: str, step: Step, now: datetime) -> None:

@@ -30,6 +30,13 @@ WRITE_STEP = ADD_STEP.on_conflict_do_update(
         for name in ("status", "request", "response", "content", "digest", "evidence", "epoch", "ended_at")
     },
 )
+RUN = select(runs.c.prompt).where(runs.c.id == bindparam("run"))
+ADD_RUN = insert(runs)
+PARKED = select(consents).where(consents.c.run_id == bindparam("run")).order_by(consents.c.id)
+CHANGE_RUN = update(runs).where(runs.c.id == bindparam("run"))
+STEPS = select(steps).where(steps.c.run_id == bindparam("run")).order_by(steps.c.id)
+ADD_CALL = insert(llm_calls)
+CLOSE_CALL = update(llm_calls).where(llm_calls.c.number == bindparam("call"))
 EPOCH_OF_TURN = select(turns.c.epoch).where(turns.c.id == bindparam("owner"))
 EPOCH_OF_PROMISE = select(promises.c.epoch).where(promises.c.id == bindparam("owner"))
 
@@ -111,16 +118,15 @@ def begin_run(connection: Connection, run: Run, prompt: JSON, now: datetime) -> 
     Raises Cancelled when it is another process's now, ConsentNeeded when it is a turn's that was parked before.
     """
     check_epoch(connection, run)
-    _check_not_parked(connection, run)
-    known = connection.execute(select(runs.c.prompt).where(runs.c.id == run.id)).first()
+    known = connection.execute(RUN, {"run": run.id}).first()
     if known is None:
         row = {"id": run.id, "agent": run.agent, "workspace": run.workspace, "status": "running", "started_at": now}
         row |= {"turn_id": run.turn_id, "promise_id": run.promise_id, "prompt": prompt}
-        connection.execute(insert(runs), row)
-    else:
-        prompt = prompt if known.prompt is None else known.prompt
-        reopened = {"status": "running", "ended_at": None, "prompt": prompt}
-        connection.execute(update(runs).where(runs.c.id == run.id), reopened)
+        connection.execute(ADD_RUN, row)
+        return prompt, []
+    _check_not_parked(connection, run)
+    prompt = prompt if known.prompt is None else known.prompt
+    connection.execute(CHANGE_RUN, {"run": run.id, "status": "running", "ended_at": None, "prompt": prompt})
     return prompt, read_steps(connection, run.id)
 
 
@@ -137,7 +143,7 @@ def _check_not_parked(connection: Connection, run: Run) -> None:
     """A turn that was parked as a promise is the promise's to go on with. Raises ConsentNeeded."""
     if run.promise_id is not None:
         return
-    row = connection.execute(select(consents).where(consents.c.run_id == run.id).order_by(consents.c.id)).first()
+    row = connection.execute(PARKED, {"run": run.id}).first()
     if row is not None:
         raise ConsentNeeded(row.tool, row.arguments, row.key, row.digest)
 
@@ -145,12 +151,11 @@ def _check_not_parked(connection: Connection, run: Run) -> None:
 def end_run(connection: Connection, run: Run, status: str, now: datetime) -> None:
     """`done`, `failed` or `stopped`; not when another process goes on with it."""
     if is_current(connection, run):
-        connection.execute(update(runs).where(runs.c.id == run.id), {"status": status, "ended_at": now})
+        connection.execute(CHANGE_RUN, {"run": run.id, "status": status, "ended_at": now})
 
 
 def read_steps(connection: Connection, run_id: str) -> list[Step]:
-    query = select(steps).where(steps.c.run_id == run_id).order_by(steps.c.id)
-    return [step_of(row) for row in connection.execute(query)]
+    return [step_of(row) for row in connection.execute(STEPS, {"run": run_id})]
 
 
 def step_of(row: Row[Any]) -> Step:
@@ -233,13 +238,13 @@ def open_call(connection: Connection, opening: CallOpening) -> int:
     lately = connection.execute(CALLS_SINCE, {"since": opening.started_at - WINDOW}).scalar() or 0
     row = {name: getattr(opening, name) for name in CallOpening.__slots__}
     row |= {"outcome": "open", "calls_last_60s": lately + 1}
-    key: Any = connection.execute(insert(llm_calls), row).inserted_primary_key
+    key: Any = connection.execute(ADD_CALL, row).inserted_primary_key
     return int(key[0])
 
 
 def close_call(connection: Connection, number: int, end: CallEnd) -> None:
     values = {name: getattr(end, name) for name in CallEnd.__slots__}
-    connection.execute(update(llm_calls).where(llm_calls.c.number == number), values)
+    connection.execute(CLOSE_CALL, {"call": number, **values})
 
 
 def count_calls(connection: Connection, since: datetime) -> dict[str, int]:
