@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from conversations import delivery_store
 from conversations.delivery import Draft
@@ -44,11 +44,11 @@ def owner_chats(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
 
 def direct_chats(connection: Connection) -> list[tuple[Chat, Person]]:
     """Every direct chat with who wrote in it, by the name that they last wrote under; the latest first."""
-    theirs = (chats.c.kind == ChatKind.DM, messages.c.reason != Reason.OWN)
-    here = (chats.c.front == messages.c.front) & (chats.c.chat_id == messages.c.chat_id)
-    latest = select(func.max(messages.c.id)).join(chats, here).where(*theirs)
-    latest = latest.group_by(messages.c.front, messages.c.chat_id)
-    rows = connection.execute(select(messages).where(messages.c.id.in_(latest)).order_by(messages.c.id.desc()))
+    here = (messages.c.front == chats.c.front, messages.c.chat_id == chats.c.chat_id, messages.c.reason != Reason.OWN)
+    # Chat by chat: over all at once SQLite would read every message there is.
+    latest = select(messages.c.id).where(*here).order_by(messages.c.message_id.desc()).limit(1)
+    direct = select(latest.correlate(chats).scalar_subquery()).select_from(chats).where(chats.c.kind == ChatKind.DM)
+    rows = connection.execute(select(messages).where(messages.c.id.in_(direct)).order_by(messages.c.id.desc()))
     return [(Chat(row.front, row.chat_id), Person(row.sender_id, row.sender_username, row.sender_name)) for row in rows]
 
 

@@ -317,10 +317,9 @@ def is_ours(connection: Connection, chat: Chat, message_id: int) -> bool:
     return bool(claimed(connection, chat, [message_id]))
 
 
-def count_open(connection: Connection) -> dict[str, int]:
-    """How many rows wait, by status; dead ones too."""
-    query = select(deliveries.c.status, func.count()).where(deliveries.c.status.in_((*OWED, "dead")))
-    return {row[0]: row[1] for row in connection.execute(query.group_by(deliveries.c.status))}
+def count_owed(connection: Connection) -> int:
+    """How many rows are still to be told, in all chats."""
+    return connection.execute(select(func.count()).where(IS_OWED, ~IS_GIVEN_UP)).scalar() or 0
 
 
 def _of(chat: Chat) -> tuple[Any, Any]:

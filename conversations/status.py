@@ -41,7 +41,7 @@ class StatusLine:
 def _queue(connection: Connection) -> tuple[int, int]:
     """The turn that asks is not counted."""
     turns = sum(turn_store.count_unfinished(connection).values()) - 1
-    return turns, sum(delivery_store.count_open(connection).values())
+    return turns, delivery_store.count_owed(connection)
 
 
 def _spell(seconds: float) -> str:

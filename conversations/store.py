@@ -324,7 +324,9 @@ def why(connection: Connection, key: str, message_id: int) -> list[Why]:
     """What each front that stored this message says of it."""
     joined = messages.outerjoin(turns, messages.c.turn_id == turns.c.id)
     query = select(messages, turns.c.status.label("turn_status")).select_from(joined)
-    rows = connection.execute(query.where(messages.c.chat_id == key, messages.c.message_id == message_id))
+    fronts = select(chats.c.front).where(chats.c.chat_id == key)  # without them SQLite would read every message
+    here = (messages.c.front.in_(fronts), messages.c.chat_id == key, messages.c.message_id == message_id)
+    rows = connection.execute(query.where(*here))
     return [
         Why(
             Chat(row.front, key),

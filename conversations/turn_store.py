@@ -75,9 +75,7 @@ HELD = (turns.c.id == bindparam("turn"), turns.c.epoch == bindparam("as_begun"),
 SEAL = update(turns).where(*HELD, turns.c.status == "running").values(joinable=False)
 CLOSE = update(turns).where(*HELD, IS_UNFINISHED).values(joinable=False)
 LEFT_WAITING = (
-    select(messages)
-    .where(messages.c.turn_id == bindparam("turn"), steers(waiting_only=True))
-    .order_by(messages.c.id)
+    select(messages).where(messages.c.turn_id == bindparam("turn"), steers(waiting_only=True)).order_by(messages.c.id)
 )
 NUMBERS_OF = (
     select(messages.c.message_id)

@@ -18,9 +18,12 @@ from sqlalchemy import Connection
 from conversations import delivery_store, turn_store
 from conversations import store as message_store
 from conversations.store import Filing
+from conversations.turn import TurnKind
+from core.access import Admission
 from core.database import Database
 from core.message import Chat, ChatKind, Message, Person
 from core.protocols import PromiseOrder
+from core.workspaces import Role, Workspace
 from promises import lease_store, store
 from promises.lease_store import Claim
 from promises.reconciler import Reconciler
@@ -44,6 +47,7 @@ VARIED = {
         "tool_call_id": "NULL",
         "completed_at": "created_at",
     },
+    "turns": {"id": "n", "chat_id": f"'chat ' || (n % {CHATS})", "run_id": "'run ' || n", "status": "'done'"},
     "messages": {"id": "n", "chat_id": f"'chat ' || (n % {CHATS})", "message_id": "n"},
     "deliveries": {
         "id": "n",
@@ -76,7 +80,10 @@ def tell(what: str, curve: list[str]) -> None:
 async def _time_with(folder: Path, promises: int, messages: int) -> dict[str, float]:
     async with open_ground(folder) as ground:
         await _plant(ground)
-        _grow(folder / "system.db", {"promises": promises, "messages": messages, "deliveries": promises})
+        _grow(
+            folder / "system.db",
+            {"promises": promises, "messages": messages, "deliveries": promises, "turns": promises},
+        )
         return await time_queries(ground)
 
 
@@ -86,7 +93,13 @@ async def _plant(ground: Ground) -> None:
     now = ground.clock.now()
     message = Message(Chat("local", "chat 0"), 1, ChatKind.DM, Person(1, "anna", "Anna"), now, "Hello")
     filing = Filing(WORKSPACE, "owner", "Hello", answer=False, reason="", via="live", turn_id=None)
-    await ground.database.write("plant", lambda connection: message_store.add_message(connection, message, filing, now))
+    admission = Admission(Workspace(WORKSPACE, ground.folder), Role.OWNER, answer=True, reason="", prompt="Hello")
+
+    def plant(connection: Connection) -> None:
+        message_store.add_message(connection, message, filing, now)
+        turn_store.open_turn(connection, message, admission, TurnKind.AGENT, now)
+
+    await ground.database.write("plant", plant)
 
 
 def _grow(path: Path, counts: dict[str, int]) -> None:
@@ -113,6 +126,7 @@ async def time_queries(ground: Ground) -> dict[str, float]:
         "what is owed in a chat": lambda connection: delivery_store.owed_in(connection, chat),
         "chats that are owed": lambda connection: delivery_store.owed_chats(connection, ["local"]),
         "recent lines": lambda connection: message_store.recent(connection, chat, 10**9, 50, WORKSPACE),
+        "turns of a chat": lambda connection: _turns_in(connection, chat),
         "answers in a minute": lambda connection: turn_store.count_since(connection, chat, now),
     }
     times = {name: await _time(lambda query=query: database.read(query)) for name, query in reading.items()}
@@ -120,6 +134,12 @@ async def time_queries(ground: Ground) -> dict[str, float]:
         database, Rings(MuteBell(), ground.folder / "worker", ground.folder / "server"), ground.clock
     )
     return times | {"reconcile": await _time(reconciler.reconcile), "claim": await _time_claims(ground, database)}
+
+
+def _turns_in(connection: Connection, chat: Chat) -> object:
+    """What every message asks of those that its chat has."""
+    asked = (turn_store.last_open, turn_store.begun, turn_store.running, turn_store.has_next, turn_store.wanted)
+    return [ask(connection, chat) for ask in asked]
 
 
 async def _time(act: Callable[[], Any]) -> float:

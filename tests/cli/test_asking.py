@@ -62,7 +62,9 @@ async def test_p5_without_a_server_changes_are_made_as_it_would_make_them(tables
 
 async def test_a8_without_a_server_it_is_said_why_a_message_was_answered(tables: Path) -> None:
     with closing(sqlite3.connect(tables / "system.db")) as connection:
-        ((chat, number),) = connection.execute("SELECT chat_id, message_id FROM messages WHERE text LIKE '/promise%'").fetchall()
+        ((chat, number),) = connection.execute(
+            "SELECT chat_id, message_id FROM messages WHERE text LIKE '/promise%'"
+        ).fetchall()
     [why] = await asyncio.to_thread(ask, requests.explain(chat, number))
     assert (why["chat"], why["sender"], why["answered"], why["reason"]) == (chat, "You", True, "local page")
 
