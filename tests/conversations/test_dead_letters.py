@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from sqlalchemy import Connection, Select, text
 
-from conversations import dead_letter_store, delivery_store
 from conversations.dead_letters import DeadLetters
 from conversations.delivery import Draft
 from conversations.signs import SIGNS
@@ -97,19 +93,3 @@ async def test_b4_what_is_no_dead_letter_is_neither_sent_again_nor_dropped(stage
         with pytest.raises(Unknown, match="no dead letter #2"):
             await act(2)
     assert stage.front.texts("1") == ["arrives"]
-
-
-@pytest.mark.parametrize(
-    ("query", "index"),
-    [
-        (dead_letter_store.LIST, "ix_deliveries_lost"),
-        (delivery_store.owing_chats(["local", "bot"]), "ix_deliveries_owed"),
-    ],
-)
-async def test_b4_an_index_serves_the_list(stage: Stage, query: Select[Any], index: str) -> None:
-    spelled = str(query.compile(compile_kwargs={"literal_binds": True}))
-
-    def plan(connection: Connection) -> str:
-        return " ".join(str(row) for row in connection.execute(text(f"EXPLAIN QUERY PLAN {spelled} LIMIT 9")))
-
-    assert index in await stage.database.read(plan)
