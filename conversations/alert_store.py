@@ -14,27 +14,46 @@ from core.message import PAGE, Chat, ChatKind, Person
 from core.schema import chats, messages
 from core.workspaces import WorkspaceConfig
 
+NOTICE = "notice"
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A sentence for the owner, not told again `within` a time; `without` is a kind of front, or a chat, that does not
-    work."""
+    """A sentence for the owner, not told again `within` a time; `without` is a chat that it cannot be told in."""
 
     sentence: str
     within: timedelta = MINUTE
-    without: str | Chat | None = None
+    without: Chat | None = None
 
 
 def write_alert(connection: Connection, alert: Alert, config: WorkspaceConfig, now: datetime) -> bool:
     """Owe the owner a sentence, in the transaction of what it tells; False where that was done a while ago."""
-    found = owner_chats(connection, config)
-    draft = Draft(next((chat for chat in found if _works(chat, alert)), PAGE), "notice", alert.sentence)
+    chat = next((chat for chat in _open_chats(connection, config) if chat != alert.without), PAGE)
+    draft = Draft(chat, NOTICE, alert.sentence)
     if delivery_store.is_owed_since(connection, draft, now - alert.within):
         return False
     delivery_store.owe(connection, draft, now)
     return True
+
+
+def hand_on(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
+    """Let what the owner was to be told in chats whose front is silent go to one that is not; the chats it leaves."""
+    there = next(iter(_open_chats(connection, config)), None)
+    left = [chat for chat in owner_chats(connection, config) if is_silent(chat, config)]
+    if there is None:
+        return []
+    for chat in left:
+        delivery_store.readdress(connection, chat, there, NOTICE)
+    return left
+
+
+def _open_chats(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
+    return [chat for chat in owner_chats(connection, config) if not is_silent(chat, config)]
+
+
+def is_silent(chat: Chat, config: WorkspaceConfig) -> bool:
+    return chat.front.partition(":")[0] in config.silent
 
 
 def owner_chats(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
@@ -50,7 +69,3 @@ def direct_chats(connection: Connection) -> list[tuple[Chat, Person]]:
     direct = select(latest.correlate(chats).scalar_subquery()).select_from(chats).where(chats.c.kind == ChatKind.DM)
     rows = connection.execute(select(messages).where(messages.c.id.in_(direct)).order_by(messages.c.id.desc()))
     return [(Chat(row.front, row.chat_id), Person(row.sender_id, row.sender_username, row.sender_name)) for row in rows]
-
-
-def _works(chat: Chat, alert: Alert) -> bool:
-    return chat != alert.without and chat.front.partition(":")[0] != alert.without

@@ -181,6 +181,14 @@ def take_buttons(connection: Connection, promise_id: int, *kinds: str) -> None:
     )
 
 
+def readdress(connection: Connection, chat: Chat, there: Chat, kind: str) -> None:
+    """Let another chat be told what one was to be told under a kind, of no turn and no promise, and has not got yet."""
+    free = (deliveries.c.turn_id.is_(None), deliveries.c.promise_id.is_(None), deliveries.c.message_id.is_(None))
+    owed = (*_of(chat), IS_OWED, deliveries.c.status == "ready", deliveries.c.kind == kind)
+    anew = {"front": there.front, "chat_id": there.key, "reply_to": None, "attempts": 0, "not_before": None}
+    connection.execute(update(deliveries).where(*owed, *free).values(anew))
+
+
 def make_room(connection: Connection, promise_id: int, kinds: Iterable[str], number: int) -> None:
     """Let what was told of a promise under these kinds stand as `KIND NUMBER`, so that it can be told anew."""
     told = (deliveries.c.promise_id == promise_id, deliveries.c.kind.in_(tuple(kinds)))

@@ -70,6 +70,9 @@ RIGHTS = {
 }
 
 
+FRONTS = ("account", "bot")
+
+
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """This installation's own accounts. `fronts` says which are set up: `account`, `bot`."""
@@ -87,7 +90,7 @@ class Accounts:
 
     def front_of(self, workspace: Workspace) -> str | None:
         """The one front that serves a workspace's groups; None where no front is set up."""
-        return workspace.front or next((name for name in ("account", "bot") if name in self.fronts), None)
+        return workspace.front or next((name for name in FRONTS if name in self.fronts), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,8 @@ class WorkspaceConfig:
     """The configuration, checked. `groups` maps group keys and bare numbers to workspace names, `topics` CHAT/TOPIC.
 
     `places` says where the file has an entry. `narrowed` are the entries that the file has and TELEGRAM_ALLOWED_GROUPS
-    leaves out. `moved` maps supergroups to the groups they were: the file may still name those. The default admits
-    nobody.
+    leaves out. `moved` maps supergroups to the groups they were: the file may still name those. `silent` are the kinds
+    of fronts (`account`, `bot`) that reach nobody now. The default admits nobody.
     """
 
     private_root: Path
@@ -106,6 +106,7 @@ class WorkspaceConfig:
     warnings: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict[str, str])
     moved: Mapping[str, str] = field(default_factory=dict[str, str])
+    silent: frozenset[str] = frozenset()
 
     @property
     def has_owner(self) -> bool:

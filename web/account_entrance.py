@@ -85,6 +85,7 @@ class AccountEntrance:
                 return health.sentence
             self.services.ground.board.report(checks.ACCOUNT, status, health.sentence)
             if status is Status.HEALTHY and not pinged:
+                self.services.alerts.front_works("account")
                 pinged = await self.ping()
             await self.services.ground.clock.sleep(LOOK_EVERY)
 
@@ -92,5 +93,5 @@ class AccountEntrance:
         """Say it on the board, and to the owner on a way that does not lead over the account."""
         mend = SIGN_IN if SIGN_IN in sentence else None
         self.services.ground.board.report(checks.ACCOUNT, Status.UNHEALTHY, sentence, mend)
-        await self.services.alerts.tell_owner(sentence, without_front="account")
+        await self.services.alerts.front_lost("account", sentence)
         await self.ping()

@@ -79,6 +79,7 @@ class BotEntrance:
             status = Status(health.status)
             self.services.ground.board.report(checks.BOT, status, health.sentence)
             if status is Status.HEALTHY and pinged is not status:
+                self.services.alerts.front_works("bot")
                 await self.ping()
                 pinged = status
             elif status is Status.UNHEALTHY and pinged is not status:
@@ -88,7 +89,7 @@ class BotEntrance:
 
     async def _tell_loss(self, sentence: str) -> None:
         """Tell the owner on a way that does not lead over the bot."""
-        await self.services.alerts.tell_owner(sentence, without_front="bot")
+        await self.services.alerts.front_lost("bot", sentence)
         await self.ping()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from conversations.agent_answers import Seen
-from conversations.alerts import Alerts
+from conversations.alerts import Alerts, Silence
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
 from conversations.decisions import Decisions
@@ -27,7 +27,7 @@ from conversations.self_ping import SelfPing
 from conversations.signs import Signs
 from conversations.status import StatusLine
 from conversations.turns import Answer, DoneSoFar, TurnDoors, Turns
-from core.access import Accounts
+from core.access import FRONTS, Accounts
 from core.checks import Board, Finding
 from core.clock import Clock
 from core.database import Database
@@ -143,14 +143,15 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     events, fronts, accounts = Events(), dict[str, Front](), OwnAccounts(settings)
     history = History(database, settings.max_conversation_history, settings.context_tokens)
     promises, signs, side = Promises(database, ground.rings, clock), Signs(clock), build_media_side(ground, fronts)
-    moves = Moves(database, clock, lambda: ground.configuration.config)
+    silence = Silence(lambda: ground.configuration.config, {*FRONTS} - accounts.current.fronts)
+    moves = Moves(database, clock, lambda: silence.config)
     told = Told(lambda: moves.config, lambda: accounts.current)
     outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, side.enclosures))
     growth, files = Growth(database, clock, outbox), side.files(outbox.wake)
     agents = build_agents(Offered(promises, history, Seen(events, growth), side.media, files, side.links))
     inbox, diffs = _build_inbox(ground, told), Diffs(database, agents.preview)
     reports, decisions = _build_reports(ground, promises, told), Decisions(inbox, fronts, events, clock)
-    pairing, alerts = _build_pairing(ground, inbox, told, outbox), Alerts(database, clock, outbox, told.config)
+    pairing, alerts = _build_pairing(ground, inbox, told, outbox), Alerts(database, clock, outbox, told.config, silence)
     doors = TurnDoors(
         database=database,
         clock=clock,

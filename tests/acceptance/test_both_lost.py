@@ -108,3 +108,17 @@ async def test_b8_the_owner_is_told_of_a_group_that_the_account_was_put_out_of(s
     asked = story.world.say(story.olivia, story.account, "Do you go on?")
     await story.settled(asked)
     assert story.by(story.account, asked) == ["Echo: Do you go on?"]
+
+
+async def test_b12_while_the_account_is_lost_the_bot_tells_all_that_the_owner_must_know(story: BotStory) -> None:
+    """Also of what has nothing to do with the account, though the owner's latest chat is with it."""
+    story.world.revoke(story.account)
+    story.world.drop_connections(story.account)
+    await told(story, story.bot, "Telegram")
+    story.world.faults.error("CHAT_WRITE_FORBIDDEN", 403, method="sendMessage", person=story.bot)
+    refused = story.world.say(story.olivia, story.served, "What do you say?")
+    assert "I cannot write in chat" in (await told(story, story.bot, "must add it again")).text
+    number = str(await story.until(lambda: story.product.value("SELECT id FROM deliveries WHERE status = 'dead'")))
+    assert (await valor(story.product, "deadletters", "retry", number)).code == 0
+    await story.settled(refused)
+    assert story.by(story.bot, refused) == ["Echo: What do you say?"]

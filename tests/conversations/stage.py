@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from conversations.agent_answers import Seen
-from conversations.alerts import Alerts
+from conversations.alerts import Alerts, Silence
 from conversations.buttons import cancel_button
 from conversations.catchup import CatchUp, CatchUpDoors
 from conversations.command_answers import CommandAnswers
@@ -212,7 +212,8 @@ class Stage:
     def build(self) -> None:
         self.database = Database(sqlite_url(self.folder / "system.db"), self.edge, self.busy)
         database, clock = self.database, self.clock
-        self.moves = Moves(database, clock, lambda: self.config)
+        self.silence = Silence(lambda: self.config)
+        self.moves = Moves(database, clock, lambda: self.silence.config)
         self.inbox = Inbox(database, clock, lambda: self.moves.config, lambda: self.accounts, self.limits)
         self.signs = Signs(clock)
         media_folder = MediaFolder(self.folder / "media")
@@ -250,9 +251,8 @@ class Stage:
                 moves=self.moves,
             )
         )
-        doors = CatchUpDoors(database, clock, self.inbox, self.moves, lambda: self.accounts)
-        self.catchup = CatchUp(doors)
-        self.alerts = Alerts(database, clock, self.outbox, lambda: self.moves.config)
+        self.catchup = CatchUp(CatchUpDoors(database, clock, self.inbox, self.moves, lambda: self.accounts))
+        self.alerts = Alerts(database, clock, self.outbox, lambda: self.moves.config, self.silence)
         hearing = (self.inbox, self.turns, self.signs, self.catchup, self.fronts)
         decisions = Decisions(self.inbox, self.fronts, self.events, clock)
         self.reception = Reception(*hearing, self.alerts.tell_owner, self.moves, self.pairing, decisions)

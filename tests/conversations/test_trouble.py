@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conversations.delivery import Draft
 from core.errors import Closed, SlowMode
 from core.message import PAGE
@@ -49,15 +47,3 @@ async def test_slow_mode_is_waited_for_and_told_once(stage: Stage) -> None:
     await stage.quiet()
     assert stage.front.texts("-20") == ["news"]
     assert [text.partition(",")[0] for text in await told(stage)] == ["Chat -20 is in slow mode"]
-
-
-@pytest.mark.parametrize("without", ["account", None])
-async def test_an_alert_goes_around_a_front_that_is_down(stage: Stage, without: str | None) -> None:
-    await stage.say(DM, OLGA, "hello")
-    await stage.quiet()
-    await stage.alerts.tell_owner("Mind this.", without)
-    await stage.quiet()
-    assert ("Mind this." in stage.front.texts("1"), await told(stage)) == (
-        without is None,
-        [] if without is None else ["Mind this."],
-    )
