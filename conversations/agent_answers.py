@@ -67,15 +67,16 @@ class AgentAnswers:
                 self._loaded = await asyncio.to_thread(self._load)
         return self._loaded
 
-    async def summarise(self, turn: Turn, page: str) -> str:
-        """What a page says, in short, by the reader of links; '' where only the offline model is there."""
+    async def summarise(self, turn: Turn, place: int, page: str) -> str:
+        """What the page at that place of a turn says, in short, by the reader of links, in a run of its own; '' where
+        only the offline model is there."""
         workplace = await self.workplace()
         from runtime.workplace import Errand  # loaded by now
 
         if workplace.runner.is_offline(self._reader):
             return ""
         errand = Errand(
-            run_id=turn.run_id,
+            run_id=f"{turn.run_id}.{place}",
             who=f"turn {turn.id}",
             asker=turn.asker,
             prompt=page,

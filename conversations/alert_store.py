@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from conversations import delivery_store
 from conversations.delivery import Draft
@@ -15,6 +15,13 @@ from core.schema import chats, messages
 from core.workspaces import WorkspaceConfig
 
 NOTICE = "notice"
+# Chat by chat: over all at once SQLite would read every message there is. Presses have numbers below 0, in no order.
+HERE = (messages.c.front == chats.c.front, messages.c.chat_id == chats.c.chat_id, messages.c.reason != Reason.OWN)
+NUMBER = messages.c.message_id
+WRITTEN = select(messages.c.id).where(*HERE, NUMBER > 0).order_by(NUMBER.desc()).limit(1).correlate(chats)
+PRESSED = select(func.max(messages.c.id)).where(*HERE, NUMBER < 0).correlate(chats)
+EITHER = (func.coalesce(one.scalar_subquery(), 0) for one in (WRITTEN, PRESSED))
+LATEST = select(func.max(*EITHER)).select_from(chats).where(chats.c.kind == ChatKind.DM)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
@@ -63,9 +70,5 @@ def owner_chats(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
 
 def direct_chats(connection: Connection) -> list[tuple[Chat, Person]]:
     """Every direct chat with who wrote in it, by the name that they last wrote under; the latest first."""
-    here = (messages.c.front == chats.c.front, messages.c.chat_id == chats.c.chat_id, messages.c.reason != Reason.OWN)
-    # Chat by chat: over all at once SQLite would read every message there is.
-    latest = select(messages.c.id).where(*here).order_by(messages.c.message_id.desc()).limit(1)
-    direct = select(latest.correlate(chats).scalar_subquery()).select_from(chats).where(chats.c.kind == ChatKind.DM)
-    rows = connection.execute(select(messages).where(messages.c.id.in_(direct)).order_by(messages.c.id.desc()))
+    rows = connection.execute(select(messages).where(messages.c.id.in_(LATEST)).order_by(messages.c.id.desc()))
     return [(Chat(row.front, row.chat_id), Person(row.sender_id, row.sender_username, row.sender_name)) for row in rows]

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import attachment_store, link_store
-from conversations.turn import Asked, Turn
+from conversations.turn import Turn
 from conversations.turns import Answer, Gate
 from core.clock import Clock
 from core.database import Database
@@ -29,7 +29,7 @@ log = structlog.get_logger("agents.links")
 
 Fetch = Callable[[str], Awaitable[Page]]
 ReadPage = Callable[[bytes, str, str], Awaitable[Reading]]
-Summarise = Callable[[Turn, str], Awaitable[str]]
+Summarise = Callable[[Turn, int, str], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class LinkDoors:
-    """What saving links needs of its neighbours. `summarise` gives '' where no model can."""
+    """What saving links needs of its neighbours. `summarise` is told a page's place in its turn, and gives '' where no
+    model can."""
 
     database: Database
     clock: Clock
@@ -65,7 +66,7 @@ class LinkAnswers:
         urls = await self._urls(turn)
         if not urls:
             return await self.other(turn, prompt, gate)
-        lines = [await self._save(turn, asked, url) for asked, url in zip(turn.asked, urls, strict=True)]
+        lines = [await self._save(turn, place, url) for place, url in enumerate(urls)]
         return "\n\n".join(lines)
 
     async def _urls(self, turn: Turn) -> list[str]:
@@ -77,9 +78,9 @@ class LinkAnswers:
         carried = await self.doors.database.read(lambda connection: attachment_store.of_turn(connection, turn))
         return [] if carried else urls
 
-    async def _save(self, turn: Turn, asked: Asked, url: str) -> str:
+    async def _save(self, turn: Turn, place: int, url: str) -> str:
         """Keep the address first, then see what is behind it."""
-        now = self.doors.clock.now()
+        asked, now = turn.asked[place], self.doors.clock.now()
         await self._write("link", lambda connection: link_store.save(connection, turn, asked, url, now))
         try:
             page = await self.doors.fetch(url)
@@ -88,15 +89,15 @@ class LinkAnswers:
             return f"Saved, but not read: {refusal}"
         if reading.problem is not None:
             return f"Saved, but not read: {reading.problem}"
-        title, (summary, doubt) = one_line(reading.title), await self._summary(turn, url, reading)
+        title, (summary, doubt) = one_line(reading.title), await self._summary(turn, place, url, reading)
         await self._write("link", lambda connection: link_store.describe(connection, turn, asked, title, summary))
         return acknowledge(title or urlsplit(url).netloc, summary, doubt)
 
-    async def _summary(self, turn: Turn, url: str, reading: Reading) -> tuple[str, str]:
+    async def _summary(self, turn: Turn, place: int, url: str, reading: Reading) -> tuple[str, str]:
         """What the page says in short, and why that is not the model's own summary, if it is not."""
         beginning = one_line(reading.text)
         try:
-            said = await self.doors.summarise(turn, f"{url}\n{reading.title}\n\n{reading.text[:READ]}")
+            said = await self.doors.summarise(turn, place, f"{url}\n{reading.title}\n\n{reading.text[:READ]}")
         except ModelError as error:
             log.info("A page was not summarised.", turn=turn.id, error=str(error))
             return beginning, str(error)

@@ -47,7 +47,9 @@ class Reception:
             receipt = await self.inbox.receive(message)
         self._act_on(receipt)
         if receipt.moved:
-            await self._go_on_there(message.chat.front)
+            await when_writable(
+                lambda: self._go_on_there(message.chat.front)
+            )  # told once: nobody would come back to it
         if receipt.alert is not None:
             await self.alert(receipt.alert)
         if receipt.is_new:

@@ -35,7 +35,7 @@ from core.workspaces import Role
 from runtime.steer_store import steers
 
 UNFINISHED = ("open", "running")
-# Spelled out in the statements: with bound values SQLite does not see that its partial indexes serve.
+# Spelled out in the statements: in a list of bound values SQLite does not see that a partial index serves.
 OPEN, RUNS, AGENTS = (literal_column(f"'{word}'", Text) for word in (*UNFINISHED, TurnKind.AGENT))
 IS_UNFINISHED = turns.c.status.in_((OPEN, RUNS))
 # What every turn asks is built once: building a statement costs more than running it.

@@ -204,12 +204,9 @@ class Turns:
 
     async def _answer(self, turn: Turn) -> bool:
         """Work until the turn ends with everything in it that joined; whether another one may wait in its chat."""
-        if turn.attempts > DEATHS:
-            closed = await self._end(turn, _set_aside())
-            return closed is None or closed.has_next
         current: Turn | None = turn
         while current is not None:
-            ending = await self._work(current)
+            ending = _set_aside() if current.attempts > DEATHS else await self._work(current)
             closed = None if ending is None else await self._end(current, ending)
             if closed is not None:
                 return closed.has_next

@@ -231,6 +231,21 @@ async def test_b10_a_link_is_saved_read_and_found_again(stage: Stage) -> None:
     assert stage.answer(elsewhere) == "No saved link holds all of these words."
 
 
+async def test_b10_of_two_links_in_one_breath_each_is_summarised_for_itself(stage: Stage) -> None:
+    story, friend = stage.story, stage.story.friend()
+    for page in ("moon", "sea"):
+        stage.web.pages[f"/{page}"] = html(f"On the {page}", f"All about the {page}.")
+        url = f"{stage.web.url}/{page}"
+        story.model.answer(
+            Say(f"About the {page}"), when=lambda asked, url=url: url in asked.prompt and not asked.tools
+        )
+    story.world.say(friend, story.valor, f"{stage.web.url}/moon")
+    last = story.world.say(friend, story.valor, f"{stage.web.url}/sea")
+    assert [answer.text for answer in await stage.settled(last)] == [
+        "Saved: On the moon. About the moon\n\nSaved: On the sea. About the sea"
+    ]
+
+
 async def test_b10_a_page_on_a_private_network_is_not_reached(stage: Stage) -> None:
     asked = await stage.ask(f"http://127.0.0.1:{stage.story.product.port}/health")
     assert stage.answer(asked) == f"Saved, but not read: Port {stage.story.product.port} is not reached from here."

@@ -160,8 +160,8 @@ async def test_b10_pages_are_summarised_by_their_reader_unless_only_the_offline_
     await stage.say(DM, OLGA, "https://example.org")
     await stage.quiet()
     turn = stage.agent.asked[-1][0]
-    said = await answers.summarise(turn, "A page.")
+    said = await answers.summarise(turn, 1, "A page.")
     assert said == ("" if is_offline else "In short.")
     assert [(manifest, errand.prompt, errand.run_id) for manifest, errand in run] == (
-        [] if is_offline else [(READER, "A page.", turn.run_id)]
+        [] if is_offline else [(READER, "A page.", f"{turn.run_id}.1")]
     )

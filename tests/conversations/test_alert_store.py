@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from conversations.alert_store import Alert, owner_chats, write_alert
-from core.message import PAGE, Chat, Person
+from core.message import PAGE, Chat, ChatKind, Message, Person
 from core.workspaces import Listed, Role, Whitelist
+from integrations.telegram.presses import number_of
 from tests.conversations.stage import DEV, DM, FRONT, GUS, MAX, OLGA, OWN, Stage
 
 MAX_DM = Chat(FRONT, str(MAX.id))
@@ -30,6 +31,17 @@ async def test_a6_alerts_go_to_the_owner_s_newest_direct_chat(stage: Stage) -> N
     await stage.say(DM, OWN, "by hand")
     await stage.say(DEV, OLGA, "hello")
     assert await owners(stage) == [DM]
+
+
+async def test_a6_a_pressed_button_makes_a_chat_the_newest_too(stage: Stage) -> None:
+    stage.config = replace(stage.config, whitelist=Whitelist((*MAX_OWNS.entries[1:], Listed("olga", role=Role.OWNER))))
+    await stage.say(DM, OLGA, "hello")
+    await stage.say(MAX_DM, MAX, "hello")
+    assert await owners(stage) == [MAX_DM, DM]
+    now = stage.clock.now()
+    press = Message(DM, number_of("1"), ChatKind.DM, OLGA, now, "/approve 7", reply_to=900, pressed="1", heard_at=now)
+    await stage.reception.press(press)
+    assert await owners(stage) == [DM, MAX_DM]
 
 
 async def test_a9_who_is_no_owner_any_more_is_told_nothing_and_who_is_one_by_now_at_once(stage: Stage) -> None:

@@ -28,6 +28,7 @@ class Web:
         self.summary: str | Exception = "It tells of posts."
         self.refusal: RequestError | None = None
         self.asked: list[str] = []
+        self.places: list[int] = []
 
     async def fetch(self, url: str) -> Page:
         if self.refusal is not None:
@@ -38,8 +39,9 @@ class Web:
         assert option == "page"
         return self.reading
 
-    async def summarise(self, turn: Turn, page: str) -> str:
+    async def summarise(self, turn: Turn, place: int, page: str) -> str:
         self.asked.append(page)
+        self.places.append(place)
         if isinstance(self.summary, Exception):
             raise self.summary
         return self.summary
@@ -83,6 +85,7 @@ async def test_b10_in_a_group_too_and_two_at_once(stage: Stage, web: Web) -> Non
         (URL, "Team"),
         ("http://other.example", "Team"),
     ]
+    assert web.places == [0, 1]
 
 
 @pytest.mark.parametrize("text", [f"see {URL}", f"{URL} {URL}", "example.org", "ftp://example.org/x", "https://"])

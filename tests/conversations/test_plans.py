@@ -1,6 +1,6 @@
 """What is asked for every message, and whenever somebody waits, finds its rows by an index: no table may slow it down.
 
-The plans are those of the statements as they are asked, with bound values: for such SQLite overlooks partial indexes.
+The plans are those of the statements as they are asked: in a list of bound values SQLite overlooks partial indexes.
 """
 
 from __future__ import annotations
@@ -71,3 +71,4 @@ async def test_b6_a_chats_turns_are_found_however_many_it_has_had(stage: Stage, 
 async def test_b4_no_question_reads_a_whole_table(stage: Stage, ask: Ask) -> None:
     plan = await plan_of(stage, ask)
     assert not re.search(r"SCAN (messages|turns|attachments|deliveries(?! USING INDEX ix_deliveries_lost))", plan)
+    assert not re.search(r"SEARCH (messages|deliveries) .*\(front=\?\)", plan)

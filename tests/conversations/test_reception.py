@@ -5,9 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from conversations.inbox import Limits
+from conversations.moves import Moves
 from conversations.reception import Reception
-from tests.conversations.stage import DM, FRONT, MAX, OLGA, TEAM, Stage, locked
+from core.errors import DatabaseError
+from tests.conversations.stage import DEV, DM, FRONT, MAX, OLGA, TEAM, Stage, locked
 
 
 async def test_b2_the_row_is_committed_before_anything_is_shown(stage: Stage) -> None:
@@ -57,3 +61,24 @@ async def test_b8_what_waited_is_written_when_the_database_can_be_used_again(sta
         assert not waiting.done()
     await waiting
     assert [row.text for row in await stage.rows("messages")] == ["hello"]
+
+
+async def test_b8_a_move_that_was_told_while_the_table_could_not_be_read_is_followed_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits there begins without another word of anybody."""
+    load, tries = Moves.load, 0
+
+    async def fail_at_first(moves: Moves) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise DatabaseError("The disk is full.")
+        await load(moves)
+
+    monkeypatch.setattr(Moves, "load", fail_at_first)
+    await stage.inbox.receive(stage.front.say(DEV.key, MAX, "last words"))
+    there = stage.front.move(DEV.key, "-1005", OLGA)[0]
+    await stage.reception.receive(there)
+    await stage.quiet()
+    assert stage.front.texts("-1005") == ["re: last words"]

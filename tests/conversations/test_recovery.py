@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 from typing import cast
 
+import pytest
 from sqlalchemy import Connection
 
-from conversations.turn import Turn
+from conversations.turn import Ending, Turn
 from conversations.turns import DEATHS, Gate
 from core.errors import DatabaseError
 from core.message import Chat
@@ -96,6 +97,31 @@ async def test_b1_a_message_that_kills_the_server_three_times_is_set_aside(folde
         (told,), (row,) = stage.front.texts("1"), await stage.rows("turns")
         assert told.startswith("I set this message aside: I was ended 3 times while working on it. (E-")
         assert (row.status, len(stage.agent.asked)) == ("aside", 3)
+
+
+async def test_b1_a_message_that_joins_what_is_set_aside_goes_with_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes between the claim and the end: the turn is not left running with nobody at it."""
+    stage = Stage(folder)
+    await stage.open()
+    await stage.inbox.receive(stage.front.say("1", OLGA, "poison"))
+    await stage.put("turns", attempts=DEATHS)
+    end, joined = stage.turns._end, False
+
+    async def join_first(turn: Turn, ending: Ending) -> object:
+        nonlocal joined
+        if not joined:
+            joined = True
+            await stage.say(DM, OLGA, "and more")
+        return await end(turn, ending)
+
+    monkeypatch.setattr(stage.turns, "_end", join_first)
+    stage.turns.wake(DM)
+    await stage.quiet()
+    ended = [(row.status, row.joined) for row in await stage.rows("turns")]
+    await stage.close()
+    assert ended == [("aside", 2)]
 
 
 async def test_p1_the_acknowledgement_of_a_turn_that_is_set_aside_is_told_once(folder: Path) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from conversations import turn_store
-from conversations.turn import Ending
+from conversations.turn import Ending, Turn
 from core.database import Work
-from tests.conversations.stage import DM, OLGA, Stage
+from tests.conversations.stage import DEV, DM, GUS, MAX, OLGA, Stage
 
 
 async def test_b5_of_two_who_claim_one_begins_and_the_epoch_fences_the_other(stage: Stage) -> None:
@@ -31,3 +33,20 @@ async def test_b5_of_two_who_claim_one_begins_and_the_epoch_fences_the_other(sta
     assert await stage.database.write("b", lambda c: turn_store.renew(c, second)) is None
     await stage.database.write("b", lambda c: turn_store.run_again(c, DM, is_death=False))
     assert [row.status for row in await stage.rows("turns")] == ["done"]
+
+
+async def test_b5_a_chat_has_one_turn_at_a_time_the_oldest_first(stage: Stage) -> None:
+    for sender in (OLGA, MAX, GUS):
+        await stage.inbox.receive(stage.front.say(DEV.key, sender, "hello"))
+    now = stage.clock.now()
+
+    def claim_two(connection: Connection) -> tuple[Turn | None, Turn | None]:
+        return turn_store.claim(connection, DEV, "a", now), turn_store.claim(connection, DEV, "a", now)
+
+    first, second = await stage.database.write("claim", claim_two)
+    assert first is not None
+    assert first == await stage.database.read(lambda connection: turn_store.find(connection, 1))
+    assert (first.epoch, first.attempts, second) == (1, 1, None)
+    assert [row.status for row in await stage.rows("turns")] == ["running", "open", "open"]
+    assert await stage.database.read(lambda connection: turn_store.has_next(connection, DEV))
+    assert not await stage.database.read(lambda connection: turn_store.has_next(connection, DM))
