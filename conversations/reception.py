@@ -47,9 +47,8 @@ class Reception:
             receipt = await self.inbox.receive(message)
         self._act_on(receipt)
         if receipt.moved:
-            await when_writable(
-                lambda: self._go_on_there(message.chat.front)
-            )  # told once: nobody would come back to it
+            # Nobody would come back to it: heard again, the message is nothing new.
+            await when_writable(lambda: self._go_on_there(message.chat.front))
         if receipt.alert is not None:
             await self.alert(receipt.alert)
         if receipt.is_new:
