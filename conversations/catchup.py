@@ -6,7 +6,7 @@ The mark means "read without a gap up to here": only this file moves it, never a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -146,6 +146,27 @@ class CatchUp:
         finally:
             self._asked.discard(front.name)
 
+    async def edited(self, front: Front, since: datetime) -> AsyncIterator[Message]:
+        """What has been edited of what was said since then, chat by chat. A chat that refuses keeps no other back.
+
+        Raises Unreachable when the front does not answer.
+        """
+        for dialog in await self._patiently(front.dialogs, _wait):
+            if dialog.moved_to is None and self._is_admitted(dialog):
+                for message in await self._edited_in(front, dialog.chat, since):
+                    yield message
+
+    async def _edited_in(self, front: Front, chat: Chat, since: datetime) -> list[Message]:
+        async def read() -> list[Message]:
+            pages = [page async for page in front.history(chat, 0, since)]
+            return [message for page in pages for message in page if message.edited_at is not None]
+
+        try:
+            return await self._patiently(read, _wait)
+        except Undeliverable as error:
+            log.warning("What was edited in a chat cannot be read.", chat=chat.key, error=str(error))
+            return []
+
     async def _read_all(self, front: Front, reader: Reader) -> int:
         under_way = self._under_way[front.name] = _UnderWay()
         try:
@@ -274,6 +295,10 @@ class CatchUp:
         entries = entries_for(dialog.kind, dialog.chat.key, _person(dialog), self._doors.moves.config)
         since = store.since_of(connection, entries) or now
         return store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
+
+
+def _wait() -> None:
+    """Nothing is kept waiting by it."""
 
 
 def _person(dialog: Dialog) -> Person:

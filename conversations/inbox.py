@@ -258,7 +258,7 @@ class Inbox:
             return self._begin(connection, case, TurnKind.COMMAND)
         if case.chat.stopped_reason and not message.pressed and (command is None or command.name not in DECIDING):
             return Receipt(message, case.chat.stopped_reason)
-        if case.via == HISTORY and message.sent_at < case.chat.since:
+        if (case.via == HISTORY or message.edited_at is not None) and message.sent_at < case.chat.since:
             return Receipt(message, BEFORE)
         if message.sent_at < (message.heard_at or now) - timedelta(hours=self._limits.hours):
             return Receipt(message, TOO_OLD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from conversations.catchup import CatchUp, Reader
 from conversations.decisions import Decisions
@@ -105,6 +106,10 @@ class Reception:
             await when_writable(lambda: self._go_on_there(front))
         for sentence in alerts:
             await self.alert(sentence)
+
+    async def reread(self, front: str, since: datetime) -> None:
+        async for message in self.catchup.edited(self.fronts[front], since):
+            await self.receive(message)
 
     async def _go_on_there(self, front: str) -> None:
         """Begin the turns of all chats, those that have become others included."""

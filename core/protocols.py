@@ -125,6 +125,13 @@ class Receiver(Protocol):
         """Read the histories: after a start, a reconnect, or when a gap was noticed."""
         ...
 
+    async def reread(self, front: str, since: datetime) -> None:
+        """Read what has been edited of what was said since then, where nobody told of edits.
+
+        Raises Unreachable when the front does not answer.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:

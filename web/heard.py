@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from conversations.reception import Reception
 from core.message import Message
@@ -31,3 +32,7 @@ class Heard:
     async def catch_up(self, front: str) -> None:
         self.meet()
         await self.reception.catch_up(front)
+
+    async def reread(self, front: str, since: datetime) -> None:
+        self.meet()
+        await self.reception.reread(front, since)

@@ -18,7 +18,10 @@ from integrations.telegram.mentions import find_mentions
 MARKS = frozenset({"text", "effect_id", "business_connection_id", "reply_to_story", "suggested_post_info"}) | {
     *("sender_boost_count", "sender_business_bot")
 }
-SERVICES = tuple(kind.value for kind in MessageType if kind not in MARKS and kind not in CONTENTS)
+SERVICES = (
+    *(kind.value for kind in MessageType if kind not in MARKS and kind not in CONTENTS),
+    "migrate_from_chat_id",  # of which the library has no kind
+)
 
 
 def find_message(update: telegram.Update) -> telegram.Message | None:

@@ -65,7 +65,8 @@ class Userbot:
         self._has_dialogs = False
         self.unhandled: Counter[str] = Counter()  # updates of kinds that nobody here cares for
         self._looked_for: dict[Chat, float] = {}
-        self._rereading = 0
+        self._edits_missed = self._edits_read = 0  # differences that were too long, and those that are made up for
+        self._reading_edits = asyncio.Lock()
         self._lead: timedelta | None = None  # of Telegram's clock before the time since boot
 
     # -- life
@@ -154,7 +155,7 @@ class Userbot:
         return BOOT + self._lead + timedelta(seconds=self._clock.boot())
 
     def is_settled(self) -> bool:
-        return self._intake.is_idle and not self._rereading
+        return self._intake.is_idle and self._edits_read == self._edits_missed
 
     @property
     def _directory(self) -> Directory:
@@ -169,11 +170,9 @@ class Userbot:
 
     async def on_gap(self, *, too_long: bool = False) -> None:
         assert self._receiver
-        if too_long:
-            self._rereading += 1
-            await self._reread_edits(self._receiver)
-            self._rereading -= 1  # not when it failed: then the next start hears of it again
+        self._edits_missed += too_long
         await self._receiver.catch_up(self.name)
+        await self._reread_edits(self._receiver)
 
     async def _take(self, raw: Any) -> None:
         assert self._receiver
@@ -192,13 +191,13 @@ class Userbot:
                 self._life.notice_gap(self)
 
     async def _reread_edits(self, receiver: Receiver) -> None:
-        """What was edited while the difference was too long for Telegram to tell."""
-        since = self._now() - DIFFERENCE_REACH
-        for dialog in await self.dialogs():
-            async for page in self.history(dialog.chat, 0, since):
-                for message in page:
-                    if message.edited_at is not None:
-                        await receiver.receive(message)
+        """What was edited while the difference was too long for Telegram to tell. What fails is tried again with the
+        next gap, connection or start."""
+        async with self._reading_edits:
+            missed = self._edits_missed
+            if missed > self._edits_read:
+                await receiver.reread(self.name, self._now() - DIFFERENCE_REACH)
+                self._edits_read = missed
 
     # -- Front
 

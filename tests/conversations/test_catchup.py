@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from conversations.catchup import Reader
-from conversations.inbox import Receipt
+from conversations.inbox import BEFORE, Receipt
 from core.access import Accounts
 from core.errors import DatabaseError, FloodWait, Undeliverable, Unreachable
 from core.message import Chat, ChatKind
+from core.schema import admitted_since
 from core.workspaces import Listed, Whitelist, WorkspaceConfig
 from integrations.memory import OWN
 from tests.conversations.stage import CONFIG, DEV, DM, FRONT, MAX, OLGA, STRANGER, TEAM, Stage, locked, opened
@@ -253,3 +254,39 @@ async def test_a8_a_front_that_has_no_list_of_its_chats_has_lost_none_of_them(st
     assert [row.gone_at for row in await stage.rows("chats")] == [None]
     assert [row.text for row in await stage.rows("deliveries")] == ["re: hello"]
     assert "dialogs" not in [name for name, _ in stage.front.calls]
+
+
+async def test_b8_what_was_edited_unheard_is_read_again_in_every_admitted_chat_that_lets_us(stage: Stage) -> None:
+    """A wait is waited out, a chat that refuses keeps no other back, and others' groups are not asked."""
+    began = stage.clock.now()
+    stage.clock.advance(10)
+    stage.front.meet("-99", ChatKind.GROUP)
+    said = [await stage.say(chat, OLGA, "hello") for chat in (TEAM, DEV, DM)]
+    await stage.quiet()
+    for message in said:
+        stage.front.change(message, "@valor_ai hello there")
+    stage.front.refuse("history", Undeliverable("The account is no member."), FloodWait(30))
+    reading = asyncio.create_task(stage.reception.reread(FRONT, began))
+    await waiting(stage, 30)
+    stage.clock.advance(30)
+    await reading
+    await stage.quiet()
+    texts = {row.chat_id: row.text for row in await stage.rows("messages")}
+    refused = next(key for key, text in texts.items() if text == "hello")
+    assert texts == {"-10": "@valor_ai hello there", "-20": "@valor_ai hello there", "1": "@valor_ai hello there"} | {
+        refused: "hello"
+    }
+    assert ("history", "-99") not in stage.front.calls
+
+
+async def test_b8_an_edit_makes_nothing_ask_that_was_said_before_its_chat_began(stage: Stage) -> None:
+    old = [stage.front.say(chat, OLGA, "long ago") for chat in ("1", "-20")]
+    stage.clock.advance(3600)
+    stage.config = replace(stage.config, groups={**stage.config.groups})
+    await stage.database.write("anew", lambda connection: connection.execute(admitted_since.delete()))
+    await stage.inbox.note_configuration()
+    for message in old:
+        await stage.edit(message, "long ago, typo mended")
+    await stage.quiet()
+    assert (stage.front.texts("1"), stage.front.texts("-20")) == ([], [])
+    assert {row.reason for row in await stage.rows("messages")} == {BEFORE}

@@ -7,10 +7,12 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from anyio.lowlevel import checkpoint
 
+from core.errors import Unreachable
 from core.message import Chat, Message
 from integrations.telegram.lifeline import Pace
 from integrations.telegram.session import TelegramAccess
@@ -32,6 +34,8 @@ class Desk:
         self._holds = holds
         self.messages: list[Message] = []
         self.catch_ups: list[str] = []
+        self.rereads: list[datetime] = []
+        self.refuses = 0  # how many readings fail
         self.waited: list[list[str]] = []  # what waited, by chat
         self._fail_on = fail_on
         self._news: list[asyncio.Future[None]] = []
@@ -59,6 +63,12 @@ class Desk:
     async def catch_up(self, front: str) -> None:
         self.catch_ups.append(front)
         self._wake()
+
+    async def reread(self, front: str, since: datetime) -> None:
+        self.rereads.append(since)
+        self._wake()
+        if len(self.rereads) <= self.refuses:
+            raise Unreachable("Telegram did not answer.")
 
     @property
     def texts(self) -> list[str]:

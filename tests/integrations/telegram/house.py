@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -40,6 +41,9 @@ class House:
     async def catch_up(self, front: str) -> None:
         self.stage.attach(self.bot)
         await self.stage.reception.catch_up(front)
+
+    async def reread(self, front: str, since: datetime) -> None:
+        await self.stage.reception.reread(front, since)
 
     async def answer_to(self, asked: SentMessage) -> SentMessage:
         return await self.home.world.answer_to(asked, timeout=10)
