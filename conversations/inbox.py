@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from conversations import attachment_store, buttons, move_store, question_store, steering, store, turn_store
+from conversations import attachment_store, buttons, move_store, question_store, steering, stopping, store, turn_store
 from conversations.alert_store import Alert, write_alert
 from conversations.commands import Command, read_command
 from conversations.moves import follow
@@ -229,7 +229,11 @@ class Inbox:
         """The new text of a message that has its answer, or will: its turn reads it as long as it has not ended, or
         ends when it says so."""
         turn = turn_store.find_row(connection, turn_id) if case.verdict.answer else None
-        if turn is not None and read_command(case.verdict.prompt) == STOP and self._may_end(connection, case, turn):
+        if (
+            turn is not None
+            and read_command(case.verdict.prompt) == STOP
+            and stopping.may_end(connection, case.message, case.verdict.role, turn)
+        ):
             store.change_text(connection, known, case.message, None)
             return self._end(connection, case, turn)
         is_read, joined = (False, 0) if turn is None else self._correct(connection, turn, case, known)
@@ -279,8 +283,12 @@ class Inbox:
         return Role.OWNER if is_owner else Role.GUEST
 
     def _leave(self, connection: Connection, case: _Case) -> Receipt:
-        """No answer of its own: it is context, or belongs to the message of its album that gets one."""
+        """No answer of its own: it is context, ends the sender's own turn, or belongs to the message of its album that
+        gets one."""
         message = case.message
+        is_stop = case.verdict.reason == Reason.NO_MENTION and read_command(case.verdict.prompt) == STOP
+        if is_stop and (own := stopping.own(connection, message)) is not None:
+            return self._end_with(connection, case, own)
         turn_id = attachment_store.album_turn(connection, message) if case.verdict.reason == Reason.NO_MENTION else None
         turn = None if turn_id is None else turn_store.find_row(connection, turn_id)
         if turn is None or turn.kind is TurnKind.COMMAND or not self._may_join(connection, turn):
@@ -334,26 +342,21 @@ class Inbox:
         return turn_store.may_join(connection, turn, self._clock.now(), self._limits.join_seconds)
 
     def _stop(self, connection: Connection, case: _Case, command: Command) -> Receipt:
-        """End the asker's own work, else what the chat is at, or the turn that is named, when the asker may; else a
-        command says why not."""
-        message, role = case.message, case.verdict.role
-        wanted = turn_store.wanted(connection, message.chat, command.number)
-        wanted.sort(key=lambda turn: turn.requester_id != message.sender.id)
-        turn = next((one for one in wanted if buttons.may_stop(one, message.sender.id, role)), None)
+        """End the turn that is meant; else a command says why not."""
+        turn = stopping.meant(connection, case.message, case.verdict.role, command.number)
         if turn is not None:
-            turn_store.join(connection, turn, message, turn.role)
-            return self._end(connection, case, turn)
+            return self._end_with(connection, case, turn)
         if case.chat.stopped_reason:
-            return Receipt(message, case.chat.stopped_reason)
+            return Receipt(case.message, case.chat.stopped_reason)
         return self._open(connection, case, TurnKind.COMMAND)
 
-    def _may_end(self, connection: Connection, case: _Case, turn: TurnRow) -> bool:
-        """Whether it has not ended, and is theirs to end."""
-        is_theirs = buttons.may_stop(turn, case.message.sender.id, case.verdict.role)
-        return is_theirs and bool(turn_store.wanted(connection, turn.chat, turn.id))
+    def _end_with(self, connection: Connection, case: _Case, turn: TurnRow) -> Receipt:
+        """The message that ends a turn is one of those it answers."""
+        turn_store.join(connection, turn, case.message, turn.role)
+        return self._end(connection, case, turn)
 
     def _end(self, connection: Connection, case: _Case, turn: TurnRow) -> Receipt:
-        turn_store.request_stop(connection, turn, case.message.sender.name or str(case.message.sender.id))
+        stopping.request(connection, case.message, turn)
         return Receipt(case.message, "command: stop", True, turn.id, stopped=True)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conversations.inbox import Limits
 from core.message import Message, Person
-from tests.conversations.stage import DEV, DM, GUS, MAX, OLGA, Stage, opened
+from tests.conversations.stage import DEV, DM, GUS, MAX, OLGA, TEAM, Stage, opened
 from tests.conversations.test_buttons import press
 
 NOTHING_DONE = "Stopped. Nothing had been done yet."
@@ -34,6 +34,43 @@ async def test_b6_everyone_ends_their_own_work_first(stage: Stage) -> None:
         go.set()
     await stage.quiet()
     assert sorted(stage.front.texts(DEV.key)) == sorted(["re: first", NOTHING_DONE, "re: third"])
+
+
+async def test_b6_a_reply_ends_what_it_replies_to_and_not_the_senders_own(stage: Stage) -> None:
+    with stage.agent.holding() as go:
+        asked = await began(stage, (MAX, "delete everything"), (OLGA, "what is the time?"))
+        await stage.say(DEV, OLGA, "stop", reply_to=asked[0].id)
+        assert await waits(stage) == [("Max", "Olga"), ("Olga", None)]
+        go.set()
+    await stage.quiet()
+    assert stage.front.texts(DEV.key) == [NOTHING_DONE, "re: what is the time?"]
+
+
+async def test_b6_a_reply_to_what_is_not_theirs_to_end_ends_nothing(stage: Stage) -> None:
+    with stage.agent.holding() as go:
+        asked = await began(stage, (OLGA, "first"), (MAX, "second"))
+        await stage.say(DEV, MAX, "stop", reply_to=asked[0].id)
+        assert await waits(stage) == [("Olga", None), ("Max", None)]
+        go.set()
+    await stage.quiet()
+    assert {"re: first", "re: second"} <= set(stage.front.texts(DEV.key))
+
+
+async def test_b6_where_only_mentions_ask_a_bare_stop_ends_the_senders_own_work_alone(stage: Stage) -> None:
+    with stage.agent.holding() as go:
+        await stage.say(TEAM, OLGA, "@valor_ai first")
+        await stage.agent.next_begun()
+        others = await stage.say(TEAM, MAX, "stop")
+        assert (await stage.row_of(others)).turn_id is None
+        assert await waits(stage) == [("Olga", None)]
+        await stage.say(TEAM, OLGA, "stop")
+        await stage.front.until(lambda: stage.front.texts(TEAM.key) == [NOTHING_DONE])
+        go.set()
+    await stage.quiet()
+    nothing = await stage.say(TEAM, OLGA, "stop")
+    await stage.quiet()
+    assert (await stage.row_of(nothing)).reason == "no mention"
+    assert stage.front.texts(TEAM.key) == [NOTHING_DONE]
 
 
 async def test_b6_what_has_not_begun_is_ended_at_once(stage: Stage) -> None:

@@ -99,6 +99,10 @@ class Faults:
         """The next `count` counted updates are never pushed; a difference still has them."""
         self._of(person).drop += count
 
+    def drops_left(self, person: Person) -> int:
+        """How many are still to be lost."""
+        return self._of(person).drop
+
     def hold_updates(self, person: Person, count: int = 1) -> None:
         """The next `count` counted updates wait for release_updates; later ones go out live."""
         self._of(person).hold += count

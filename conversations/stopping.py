@@ -1,0 +1,40 @@
+"""Stopping: which turn a message ends (B6). Each function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from conversations import buttons, turn_store
+from conversations.turn import TurnRow
+from core.message import Message
+from core.workspaces import Role
+
+
+def meant(connection: Connection, message: Message, role: Role, number: int | None) -> TurnRow | None:
+    """The turn with that number; else that which the message replies to something of, else the sender's own, else what
+    the chat is at: the first that the sender may stop. Who replies to another's turn does not mean their own."""
+    wanted = turn_store.wanted(connection, message.chat, number)
+    wanted = [turn for turn in wanted if _is_spoken_of(connection, turn, message)] or wanted
+    wanted.sort(key=lambda turn: turn.requester_id != message.sender.id)
+    return next((turn for turn in wanted if buttons.may_stop(turn, message.sender.id, role)), None)
+
+
+def own(connection: Connection, message: Message) -> TurnRow | None:
+    """The sender's own turn, which they end wherever they say so."""
+    wanted = turn_store.wanted(connection, message.chat)
+    return next((turn for turn in wanted if turn.requester_id == message.sender.id), None)
+
+
+def may_end(connection: Connection, message: Message, role: Role, turn: TurnRow) -> bool:
+    """Whether it has not ended, and is the sender's to end."""
+    is_theirs = buttons.may_stop(turn, message.sender.id, role)
+    return is_theirs and bool(turn_store.wanted(connection, turn.chat, turn.id))
+
+
+def request(connection: Connection, message: Message, turn: TurnRow) -> None:
+    """The turn is to end, and says who asked for it."""
+    turn_store.request_stop(connection, turn, message.sender.name or str(message.sender.id))
+
+
+def _is_spoken_of(connection: Connection, turn: TurnRow, message: Message) -> bool:
+    return message.reply_to is not None and turn_store.speaks_of(connection, turn, message.reply_to)
