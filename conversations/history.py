@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlalchemy import Connection
 
-from conversations import move_store, store
+from conversations import move_store, recall, store
 from conversations.media_words import MediaWords
 from conversations.turn import Asked, Turn
 from core.database import Database
@@ -18,6 +18,7 @@ from core.protocols import PastSearch, Said
 
 log = structlog.get_logger("telegram.history")
 CHAIN = 10  # how many replies are followed back
+RECALLED = 3  # and how many with a question to the front
 WORDLESS = "[a message without words]"  # a bare mention: models refuse an empty prompt
 LAST = 2**62  # above every number of a message
 NOTHING = MediaWords()
@@ -45,7 +46,35 @@ class History:
         self._characters = tokens * CHARACTERS_PER_TOKEN
 
     async def context(self, turn: Turn) -> Context:
+        await self._recall(turn)
         return await self._database.read(lambda connection: self._read(connection, turn))
+
+    async def _recall(self, turn: Turn) -> None:
+        """Ask the front for what the turn replies to, and what that replied to, where the ledger does not know it."""
+        parent = _replied(turn)
+        for _ in range(RECALLED):
+            if parent is None or turn.chat.front not in self.pasts:
+                return
+            number = parent
+            found = await self._database.read(
+                lambda connection, number=number: store.line(connection, turn.chat, number)
+            )
+            parent = found[1] if found else await self._ask_for(turn, number)
+
+    async def _ask_for(self, turn: Turn, number: int) -> int | None:
+        """Keep a message that the front remembers; what it replied to."""
+        try:
+            said = await self.pasts[turn.chat.front].said(turn.chat, number)
+        except (FrontError, SessionError) as error:
+            log.info("What is replied to stays unknown.", chat=turn.chat.key, message=number, error=str(error))
+            return None
+        if said is None:
+            return None
+        heard_at, workspace = said.heard_at or said.sent_at, turn.workspace
+        await self._database.write(
+            "recall", lambda connection: recall.keep(connection, said, workspace, "history", heard_at)
+        )
+        return said.reply_to
 
     def _read(self, connection: Connection, turn: Turn) -> Context:
         asking = set(turn.numbers)
@@ -98,7 +127,7 @@ class History:
 def _chain(connection: Connection, turn: Turn) -> tuple[Said, ...]:
     """What the newest asking message replies to, and what that replied to, oldest first."""
     asking = set(turn.numbers)
-    parent = next((asked.reply_to for asked in reversed(turn.asked) if asked.reply_to), None)
+    parent = _replied(turn)
     chain: list[Said] = []
     while parent is not None and parent not in asking and len(chain) < CHAIN:
         found = store.line(connection, turn.chat, parent)
@@ -107,6 +136,11 @@ def _chain(connection: Connection, turn: Turn) -> tuple[Said, ...]:
         said, parent = found
         chain.append(said)
     return tuple(reversed(chain))
+
+
+def _replied(turn: Turn) -> int | None:
+    """What the newest asking message replies to."""
+    return next((asked.reply_to for asked in reversed(turn.asked) if asked.reply_to), None)
 
 
 def _newest_within(said: Sequence[Said], characters: int) -> tuple[Said, ...]:

@@ -14,6 +14,7 @@ from conversations import attachment_store, buttons, move_store, question_store,
 from conversations.alert_store import Alert, write_alert
 from conversations.commands import Command, read_command
 from conversations.moves import follow
+from conversations.recall import keep, quoting
 from conversations.store import ChatRow, Filing, Known
 from conversations.turn import TurnKind, TurnRow
 from core.access import (
@@ -169,10 +170,11 @@ class Inbox:
             if spelled is None:
                 return Receipt(message, NOT_ASKED)
             message, verdict = spelled, replace(verdict, prompt=spelled.text)
+        verdict = quoting(message, verdict)
         chat = store.find_chat(connection, message.chat) or self._first_seen(connection, message, config)
         known = store.find_message(connection, message)
         is_below = message.id <= chat.floor and not message.pressed
-        if is_below or store.is_told(connection, message) or (known and _is_old_news(known, message)):
+        if is_below or store.is_told(connection, message) or (known and known.says_all_of(message)):
             return _again(message, verdict.reason, known)
         return self._file(connection, _Case(message, verdict, chat, via, known))
 
@@ -223,6 +225,8 @@ class Inbox:
             store.add_message(connection, case.message, filing, self._clock.now())
         else:
             store.change_message(connection, known, case.message, filing)
+        if receipt.turn_id is not None:
+            keep(connection, case.message.replied, filing.workspace, case.via, self._clock.now())
         return receipt
 
     def _note_edit(self, connection: Connection, case: _Case, known: Known, turn_id: int) -> Receipt:
@@ -383,14 +387,6 @@ def _take_in(connection: Connection, turn: TurnRow, message: Message, role: Role
     turn_store.join(connection, turn, message, role)
     turn_store.begin_anew(connection, turn)
     return turn.joined + 1
-
-
-def _is_old_news(known: Known, message: Message) -> bool:
-    """Whether the row says all of this already: a message delivered twice, or an edit that is not newer."""
-    if message.edited_at is None or known.edited_at is None:
-        return message.edited_at is None
-    # Fronts tell whole seconds: of two edits within one, the text alone tells the second from the first come again.
-    return (message.edited_at, message.text) == (known.edited_at, known.text) or message.edited_at < known.edited_at
 
 
 def _alert(message: Message, reason: str) -> str:

@@ -72,6 +72,15 @@ class Known:
     edited_at: datetime | None
     turn_id: int | None
 
+    def says_all_of(self, message: Message) -> bool:
+        """Whether it is a message delivered twice, or an edit that is not newer."""
+        if self.reason == Reason.REPLIED:
+            return False
+        if message.edited_at is None or self.edited_at is None:
+            return message.edited_at is None
+        # Fronts tell whole seconds: of two edits within one, the text alone tells the second from the first come again.
+        return message.edited_at < self.edited_at or (message.edited_at, message.text) == (self.edited_at, self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Filing:
@@ -315,8 +324,9 @@ def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> 
 
 
 def oldest(connection: Connection, chat: Chat) -> int:
-    """The oldest message of a chat that is stored; 0 for none."""
-    query = select(func.min(messages.c.message_id)).where(*_is(messages, chat), IS_WRITTEN)
+    """The oldest message of a chat that is stored, those apart that are known from a reply alone; 0 for none."""
+    heard = (*_is(messages, chat), IS_WRITTEN, messages.c.reason != Reason.REPLIED)
+    query = select(func.min(messages.c.message_id)).where(*heard)
     return connection.execute(query).scalar() or 0
 
 

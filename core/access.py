@@ -43,6 +43,7 @@ class Reason(StrEnum):
     NO_WORKSPACE = "group without a workspace"
     NARROWED = "group not in TELEGRAM_ALLOWED_GROUPS"
     OTHER_FRONT = "served by the other front"
+    REPLIED = "replied to"  # known from the reply alone
     TWIN = "two groups have this number: spell the id out in the configuration"
 
 
@@ -180,7 +181,7 @@ def admit_group(
     never = why_never(message, config, accounts)
     if never is not None:
         return Admission(workspace, role, False, never, message.text)
-    replied_to_us = replied_to_us or message.reply_to_author in accounts.ids
+    replied_to_us = replied_to_us or (message.replied is not None and message.replied.sender.id in accounts.ids)
     reason = why_answered(message, accounts, workspace.is_dev_group, replied_to_us)
     prompt = cut_mentions(message, accounts)
     return Admission(workspace, role, reason is not None, reason or Reason.NO_MENTION, prompt)

@@ -65,8 +65,9 @@ class Message:
     `inbound_key` is the HTTP API's Idempotency-Key, `workspace` the name that a local message asks for, `heard_at` what
     the clock that `sent_at` was read from said when the message was heard; None where that clock is ours. `move` is
     what a service message tells of a group that became a supergroup, `album` the number that the messages of one album
-    share, `reply_to_author` who wrote what it replies to, where the front tells that. `pressed` is what the service
-    calls the press of a button, which says `text` under the message `reply_to`: `id` is no message's then, and below 0.
+    share, `replied` what it replies to, where the front tells that with it, and `quote` the part that it quotes.
+    `pressed` is what the service calls the press of a button, which says `text` under the message `reply_to`: `id` is
+    no message's then, and below 0.
     """
 
     chat: Chat
@@ -88,7 +89,8 @@ class Message:
     move: Move | None = None
     attachments: tuple[Attachment, ...] = ()
     album: int | None = None
-    reply_to_author: int | None = None
+    replied: Message | None = None
+    quote: str = ""
     pressed: str | None = None
     unread_spans: tuple[tuple[int, int], ...] = ()
 

@@ -264,6 +264,10 @@ class PastSearch(Protocol):
         """
         ...
 
+    async def said(self, chat: Chat, message_id: int) -> Message | None:
+        """One message of this chat; None where there is none any more. Raises the errors of Front."""
+        ...
+
 
 class ChatFiles(Protocol):
     """Files between a chat and the run that answers it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import telegram
@@ -31,14 +32,14 @@ def find_message(update: telegram.Update) -> telegram.Message | None:
 
 def to_message(raw: telegram.Message, own: int) -> Message:
     """Our message from one that the bot with the id `own` was told."""
-    service = _service_kind(raw)
+    chat, service = Chat(f"bot:{own}", key_of(raw)), _service_kind(raw)
     text = (raw.text or raw.caption or "").translate(CONTROL)
     entities = from_bot_api(entity.to_dict() for entity in (raw.entities or raw.caption_entities))
     mentions = find_mentions(text, entities)
     sender = _author(raw)
     replied, attachments = _replied(raw), attachments_of(raw)
     return Message(
-        chat=Chat(f"bot:{own}", key_of(raw)),
+        chat=chat,
         id=raw.message_id,
         kind=ChatKind.DM if raw.chat.type == ChatType.PRIVATE else ChatKind.GROUP,
         sender=sender,
@@ -52,7 +53,8 @@ def to_message(raw: telegram.Message, own: int) -> Message:
         unread_spans=mentions.unread,
         service=service,
         title=_title(raw.chat),
-        reply_to_author=_author(replied).id if replied else None,
+        replied=replace(to_message(replied, own), chat=chat) if replied else None,
+        quote=raw.quote.text if raw.quote else "",
         move=_move(raw, own),
         attachments=attachments,
         album=album_of(raw),

@@ -82,6 +82,18 @@ async def _read_topics(line: Line, forum: Dialog) -> list[Dialog]:
         last = (dates.get(fresh[-1].top_message, fresh[-1].date), fresh[-1].top_message, fresh[-1].id)
 
 
+async def read_message(line: Line, peer: Any, message_id: int) -> Any | None:
+    """One message of a chat as Telethon has it; whom it names is remembered by the line."""
+    wanted: list[Any] = [tl.InputMessageID(message_id)]
+    if isinstance(peer, tl.InputPeerChannel):
+        channel = tl.InputChannel(peer.channel_id, peer.access_hash)
+        page = await line.call(fn.channels.GetMessagesRequest(channel, wanted))
+    else:
+        page = await line.call(fn.messages.GetMessagesRequest(wanted))
+    line.learn(page.users, page.chats)
+    return next((raw for raw in page.messages if raw.id == message_id), None)
+
+
 def _topic(forum: Dialog, topic: Any) -> Dialog:
     key = key_of(int(forum.chat.key), topic.id)
     title = forum.title if key == forum.chat.key else f"{forum.title} / {topic.title}"

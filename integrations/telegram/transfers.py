@@ -15,6 +15,7 @@ from core.errors import Undeliverable
 from integrations.telegram.client import CHUNK
 from integrations.telegram.line import Line
 from integrations.telegram.media import PHOTO
+from integrations.telegram.pages import read_message
 
 BIG = 10 * 1024 * 1024  # above this parts go another way, and pictures go as files
 SIDES = 10_000  # width and height together of what Telegram shows as a photo
@@ -46,13 +47,7 @@ async def download(line: Line, peer: Any, message_id: int, reference: str, limit
 
 async def _held_by(line: Line, peer: Any, message_id: int) -> Any | None:
     """Telethon's photo or document of a message."""
-    wanted: list[Any] = [tl.InputMessageID(message_id)]
-    if isinstance(peer, tl.InputPeerChannel):
-        channel = tl.InputChannel(peer.channel_id, peer.access_hash)
-        page = await line.call(fn.channels.GetMessagesRequest(channel, wanted))
-    else:
-        page = await line.call(fn.messages.GetMessagesRequest(wanted))
-    media = next((getattr(raw, "media", None) for raw in page.messages if raw.id == message_id), None)
+    media = getattr(await read_message(line, peer, message_id), "media", None)
     held = getattr(media, "photo", None) or getattr(media, "document", None)
     return held if isinstance(held, (tl.Photo, tl.Document)) else None
 

@@ -11,11 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from telethon import errors, utils
+from telethon import utils
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
-from core.attachment import File
 from core.clock import Clock, SystemClock
 from core.errors import FrontError, Moved, SessionError, SlowMode, Undeliverable, Unreachable
 from core.message import Button, Chat, Entity, Message, Part, Sent
@@ -27,9 +26,17 @@ from integrations.telegram.entities import to_telethon
 from integrations.telegram.intake import Intake
 from integrations.telegram.lifeline import Health, Lifeline, Pace
 from integrations.telegram.line import Line, marked_id_of, topic_of
-from integrations.telegram.pages import Thread, find_before, read_dialogs, read_history, search_history
+from integrations.telegram.pages import (
+    Thread,
+    find_before,
+    read_dialogs,
+    read_history,
+    read_message,
+    search_history,
+)
 from integrations.telegram.reactions import complete, hand_over, read_reactions, to_decisions
 from integrations.telegram.refusals import name_of
+from integrations.telegram.sending import channel_of, reply_of, send_file, sent_id, unless_done
 from integrations.telegram.session import (
     SIGN_IN,
     SessionLock,
@@ -38,7 +45,7 @@ from integrations.telegram.session import (
     open_session,
     stored_account,
 )
-from integrations.telegram.transfers import NO_PHOTO, download, is_photo, media_of, upload
+from integrations.telegram.transfers import download
 
 log = logging.getLogger(__name__)
 LOST_REPLIES = frozenset({"REPLY_MESSAGE_ID_INVALID", "MSG_ID_INVALID", "MESSAGE_ID_INVALID", "REPLY_TO_INVALID"})
@@ -233,13 +240,13 @@ class Userbot:
     async def _send(self, line: Line, peer: Any, part: Part, reply_to: int | None) -> int:
         said: dict[str, Any] = {
             "message": part.text,
-            "reply_to": _reply(reply_to, topic_of(part.chat)),
+            "reply_to": reply_of(reply_to, topic_of(part.chat)),
             "random_id": part.random_id,
             "entities": to_telethon(part.entities) or None,
         }
         if part.file is not None:
-            return _sent_id(await _send_file(line, peer, part.file, said), part.random_id)
-        return _sent_id(await line.call(fn.messages.SendMessageRequest(peer, **said)), part.random_id)
+            return sent_id(await send_file(line, peer, part.file, said), part.random_id)
+        return sent_id(await line.call(fn.messages.SendMessageRequest(peer, **said)), part.random_id)
 
     async def fetch(self, chat: Chat, message_id: int, reference: str, limit: int) -> bytes:
         line = self._life.line
@@ -253,7 +260,7 @@ class Userbot:
         request = fn.messages.EditMessageRequest(peer, message_id, message=text, entities=to_telethon(entities) or None)
         await self._budget.enter(Purpose.CHANGE, chat)
         try:
-            await _unless_done(line, request)
+            await unless_done(line, request)
         except Undeliverable:
             await self._raise_moved(line, peer)
             raise
@@ -262,7 +269,7 @@ class Userbot:
         line = self._life.line
         peer = await self._peer(line, chat)
         if isinstance(peer, tl.InputPeerChannel):
-            await line.call(fn.channels.DeleteMessagesRequest(_channel(peer), list(message_ids)))
+            await line.call(fn.channels.DeleteMessagesRequest(channel_of(peer), list(message_ids)))
         else:
             await line.call(fn.messages.DeleteMessagesRequest(list(message_ids), revoke=True))
 
@@ -271,7 +278,7 @@ class Userbot:
         reaction: list[Any] = [tl.ReactionEmoji(emoji)] if emoji else []
         request = fn.messages.SendReactionRequest(await self._peer(line, chat), message_id, reaction=reaction)
         await self._budget.enter(Purpose.DECORATION, chat)
-        await _unless_done(line, request)
+        await unless_done(line, request)
 
     async def decisions(self, chat: Chat, message_ids: Sequence[int]) -> list[Message]:
         line = self._life.line
@@ -285,7 +292,7 @@ class Userbot:
         if topic := topic_of(chat):
             await line.call(fn.messages.ReadDiscussionRequest(peer, topic, message_id))
         elif isinstance(peer, tl.InputPeerChannel):
-            await line.call(fn.channels.ReadHistoryRequest(_channel(peer), message_id))
+            await line.call(fn.channels.ReadHistoryRequest(channel_of(peer), message_id))
         else:
             await line.call(fn.messages.ReadHistoryRequest(peer, message_id))
 
@@ -328,6 +335,13 @@ class Userbot:
         messages = (to_message(raw, line.directory) for raw in found)
         return [one for one in messages if one is not None and one.chat == chat and one.service is None]
 
+    async def said(self, chat: Chat, message_id: int) -> Message | None:
+        line = self._life.line
+        raw = await read_message(line, await self._peer(line, chat), message_id)
+        said = None if raw is None else to_message(raw, line.directory)
+        is_here = said is not None and said.chat == chat and said.service is None
+        return replace(said, heard_at=self._now()) if said is not None and is_here else None
+
     async def _refresh(self, line: Line) -> list[Dialog]:
         found = await read_dialogs(line)
         await line.keep_counts()
@@ -351,48 +365,3 @@ class Userbot:
 
 def _is_ours(message: Message, chat: Chat) -> bool:
     return message.chat == chat and message.outgoing and message.service is None
-
-
-def _reply(message_id: int | None, topic: int) -> Any:
-    """What a message answers; in a topic at least the topic."""
-    if topic:
-        return tl.InputReplyToMessage(message_id or topic, top_msg_id=topic if message_id else None)
-    return tl.InputReplyToMessage(message_id) if message_id else None
-
-
-def _channel(peer: tl.InputPeerChannel) -> tl.InputChannel:
-    return tl.InputChannel(peer.channel_id, peer.access_hash)
-
-
-async def _unless_done(line: Line, request: Any) -> None:
-    """Ask for a change; that nothing was left to change is success."""
-    try:
-        await line.call(request)
-    except Undeliverable as refusal:
-        if not isinstance(refusal.__cause__, errors.MessageNotModifiedError):
-            raise
-
-
-async def _send_file(line: Line, peer: Any, file: File, said: dict[str, Any]) -> Any:
-    """A picture as a photo; as a file where Telegram will not show it, and everything else."""
-    uploaded = await upload(line, file)
-    if is_photo(file):
-        try:
-            photo = media_of(uploaded, file, as_photo=True)
-            return await line.call(fn.messages.SendMediaRequest(peer, photo, **said))
-        except Undeliverable as refusal:
-            if name_of(refusal.__cause__ or refusal) not in NO_PHOTO:
-                raise
-        # Nothing was accepted, so the same random_id still counts once.
-        uploaded = await upload(line, file)
-    return await line.call(fn.messages.SendMediaRequest(peer, media_of(uploaded, file, as_photo=False), **said))
-
-
-def _sent_id(result: Any, random_id: int) -> int:
-    """The number that a message got, from the answer to its sending."""
-    if isinstance(result, tl.UpdateShortSentMessage):
-        return result.id
-    for update in getattr(result, "updates", ()):
-        if isinstance(update, tl.UpdateMessageID) and update.random_id == random_id:
-            return update.id
-    raise Unreachable("Telegram took the message without saying its number.")

@@ -264,10 +264,11 @@ def test_a9_roles_of_a_workspace_decide_there() -> None:
 
 
 def test_a4_a_reply_counts_whichever_of_our_accounts_it_answers() -> None:
-    to_the_bot = replace(group("-10"), reply_to=3, reply_to_author=BOT.id)
+    said = group("-10")
+    to_the_bot = replace(said, reply_to=3, replied=replace(said, sender=BOT))
     assert admitted(to_the_bot).reason == "reply to us"
-    assert not admitted(replace(to_the_bot, reply_to_author=STRANGER.id)).answer
-    assert not admitted(replace(to_the_bot, reply_to_author=None)).answer
+    assert not admitted(replace(to_the_bot, replied=replace(said, sender=STRANGER))).answer
+    assert not admitted(replace(to_the_bot, replied=None)).answer
 
 
 def test_a4_a_command_for_another_bot_is_not_ours() -> None:

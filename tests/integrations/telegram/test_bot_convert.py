@@ -90,8 +90,10 @@ def reply(**fields: Any) -> dict[str, Any]:
 
 def test_replies_tell_whom_they_answer() -> None:
     made = convert(chat=GROUP, reply_to_message=reply(text="before"))
-    assert (made.reply_to, made.reply_to_author) == (2, 9)
-    assert convert(chat=GROUP, reply_to_message=reply(text="x", sender_chat=GROUP)).reply_to_author == GROUP["id"]
+    assert (made.reply_to, made.replied and made.replied.sender.id) == (2, 9)
+    said = convert(chat=GROUP, reply_to_message=reply(text="x", sender_chat=GROUP), quote={"text": "x", "position": 0})
+    assert said.replied
+    assert (said.replied.sender.id, said.replied.text, said.quote) == (GROUP["id"], "x", "x")
     elsewhere = {"origin": {"type": "hidden_user", "sender_user_name": "X", "date": WHEN}}
     assert convert(chat=GROUP, external_reply=elsewhere).reply_to is None
 
@@ -99,9 +101,10 @@ def test_replies_tell_whom_they_answer() -> None:
 def test_a_topic_is_a_chat_of_its_own_and_its_root_is_no_reply() -> None:
     root = reply(forum_topic_created={"name": "Ideas", "icon_color": 1})
     made = convert(chat=GROUP, is_topic_message=True, message_thread_id=2, reply_to_message=root)
-    assert (made.chat.key, made.reply_to, made.reply_to_author) == ("-1000000000007/2", None, None)
+    assert (made.chat.key, made.reply_to, made.replied) == ("-1000000000007/2", None, None)
     other = convert(chat=GROUP, is_topic_message=True, message_thread_id=1, reply_to_message=reply(text="x"))
-    assert (other.chat.key, other.reply_to) == ("-1000000000007/1", 2)
+    assert other.replied
+    assert (other.chat.key, other.reply_to, other.replied.chat) == ("-1000000000007/1", 2, other.chat)
     assert convert(chat=GROUP, message_thread_id=2).chat.key == "-1000000000007"  # a thread of replies, no topic
     assert convert(is_topic_message=True, message_thread_id=2).chat.key == "5"
     assert place_of(made.chat) == (-1000000000007, 2)
