@@ -88,12 +88,13 @@ def to_person(user: telegram.User) -> Person:
 
 
 def _author(raw: telegram.Message) -> Person:
-    """Anonymous administrators and channels write as a chat; a post without any author is its channel's."""
+    """Anonymous administrators and channels write as a chat; a post without any author is its channel's. What Telegram
+    copies from a channel into its group is nobody's message there, as a bot's is."""
     chat = raw.sender_chat
     if chat is None and raw.from_user is not None:
         return to_person(raw.from_user)
     chat = chat or raw.chat
-    return Person(chat.id, chat.username, _title(chat))
+    return Person(chat.id, chat.username, _title(chat), is_bot=bool(raw.is_automatic_forward))
 
 
 def _title(chat: telegram.Chat) -> str:

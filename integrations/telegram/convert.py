@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -129,9 +130,17 @@ def kind_of(marked_id: int, own: Account) -> ChatKind:
 def _sender(raw: Any, directory: Directory) -> Person:
     """Without a sender of its own a message is its chat's (channels, anonymous admins), in a DM one of the two."""
     if raw.from_id is not None:
-        return directory.person(utils.get_peer_id(raw.from_id))
+        person = directory.person(utils.get_peer_id(raw.from_id))
+        return replace(person, is_bot=True) if _is_copied(raw) else person
     in_dm = isinstance(raw.peer_id, tl.PeerUser)
     return directory.person(directory.own.id if in_dm and raw.out else utils.get_peer_id(raw.peer_id))
+
+
+def _is_copied(raw: Any) -> bool:
+    """Whether Telegram copied a channel's post into its group: nobody's message there, as a bot's is."""
+    origin = getattr(raw, "fwd_from", None)
+    is_post = origin is not None and origin.channel_post and origin.saved_from_peer is not None
+    return bool(is_post) and isinstance(raw.from_id, tl.PeerChannel)
 
 
 def _reply_to(header: Any) -> int | None:

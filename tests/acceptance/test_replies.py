@@ -43,5 +43,6 @@ async def test_b7_the_account_reads_what_is_replied_to_though_it_was_said_before
             assert request.prompt.index(f"> Sam: {SAID}") < request.prompt.index("See?")
             assert len(pictures_of(request)) == 1
             row = story.row_of(first)
-            assert row and row["reason"] == "replied to"
+            assert row
+            assert row["reason"] == "replied to"
             assert await story.audit() == []

@@ -88,6 +88,17 @@ def reply(**fields: Any) -> dict[str, Any]:
     }
 
 
+def test_a4_a_channels_post_that_telegram_copied_into_its_group_is_nobodys_message() -> None:
+    channel = {"id": -1009, "type": "channel", "title": "News"}
+    assert convert(chat=GROUP, sender_chat=channel, is_automatic_forward=True).sender.is_bot
+    assert not convert(chat=GROUP, sender_chat=channel).sender.is_bot
+
+
+def test_a6_both_sides_of_a_move_are_service_messages() -> None:
+    assert convert(text=None, chat=GROUP, migrate_from_chat_id=-7).service == "migrate_from_chat_id"
+    assert convert(text=None, chat=GROUP, migrate_to_chat_id=-1007).service == "migrate_to_chat_id"
+
+
 def test_replies_tell_whom_they_answer() -> None:
     made = convert(chat=GROUP, reply_to_message=reply(text="before"))
     assert (made.reply_to, made.replied and made.replied.sender.id) == (2, 9)

@@ -56,6 +56,14 @@ def test_each_kind_of_chat(directory: Directory, peer: Any, key: str, kind: Chat
     assert made.sent_at == WHEN
 
 
+def test_a4_a_channels_post_that_telegram_copied_into_its_group_is_nobodys_message(directory: Directory) -> None:
+    news, place = tl.PeerChannel(99), tl.PeerChannel(GROUP)
+    copied = tl.MessageFwdHeader(WHEN, from_id=news, channel_post=4, saved_from_peer=news, saved_from_msg_id=4)
+    assert convert(message(place, from_id=news, fwd_from=copied), directory).sender.is_bot
+    assert not convert(message(place, from_id=news), directory).sender.is_bot  # somebody who writes as their channel
+    assert not convert(message(place, from_id=ANNAS, fwd_from=copied), directory).sender.is_bot
+
+
 def test_without_a_sender_it_is_the_chats(directory: Directory) -> None:
     assert convert(message(DM), directory).sender.id == ANNA
     assert convert(message(DM, out=True), directory).sender.id == OWN
