@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from integrations.telegram.bot import Bot
 
 LOOK_EVERY = 0.5
+DEAF = (
+    " Where it is no administrator, privacy mode keeps from it what is not said to it in {names}: send @BotFather "
+    "/setprivacy and choose Disable, then take the bot out of the group and add it again."
+)
 ACCOUNT_FIRST = 10.0  # seconds that the bot waits to learn who the account is, whose messages it must not answer
 
 
@@ -77,7 +81,7 @@ class BotEntrance:
         while True:
             health = bot.health()
             status = Status(health.status)
-            self.services.ground.board.report(checks.BOT, status, health.sentence)
+            self.services.ground.board.report(checks.BOT, status, health.sentence + self._unheard(bot))
             if status is Status.HEALTHY and pinged is not status:
                 self.services.alerts.front_works("bot")
                 await self.ping()
@@ -86,6 +90,12 @@ class BotEntrance:
                 await self._tell_loss(health.sentence)
                 pinged = status
             await self.services.ground.clock.sleep(LOOK_EVERY)
+
+    def _unheard(self, bot: Bot) -> str:
+        """What it cannot hear of that the configuration wants it to answer."""
+        config, front_of = self.services.moves.config, self.services.accounts.current.front_of
+        wanted = [one.name for one in config.workspaces if one.is_dev_group and one.chats and front_of(one) == "bot"]
+        return DEAF.format(names=", ".join(wanted)) if bot.is_private and wanted else ""
 
     async def _tell_loss(self, sentence: str) -> None:
         """Tell the owner on a way that does not lead over the bot."""

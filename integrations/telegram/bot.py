@@ -65,6 +65,11 @@ class Bot:
         return self._life.person or Person(self._number, is_bot=True)
 
     @property
+    def is_private(self) -> bool:
+        """Whether Telegram tells it, in groups where it is no administrator, only what is said to it."""
+        return self._life.is_private
+
+    @property
     def name(self) -> str:
         return f"bot:{self._number}"
 

@@ -63,6 +63,7 @@ class BotLife:
         self._has_menu = False
         self._updates: Updates | None = None
         self.person: Person | None = None
+        self.is_private = False  # privacy mode: in groups it is told commands, mentions and replies alone
         self.health = Health("off", "The bot is not started.")
 
     def start(self, receiver: Receiver) -> None:
@@ -104,7 +105,8 @@ class BotLife:
             self._say("degraded", f"{error} Connecting again.")
 
     async def _use(self, receiver: Receiver, updates: Updates) -> None:
-        self.person = to_person(await self._line.call(self._line.api.get_me()))
+        own = await self._line.call(self._line.api.get_me())
+        self.person, self.is_private = to_person(own), own.can_read_all_group_messages is False
         await self._show_menu()
         if self._access.webhook is None:
             await self._unhook()

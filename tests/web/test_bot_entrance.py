@@ -55,6 +55,19 @@ async def test_b9_a_bot_alone_is_pinged_and_answers(home: Home) -> None:
     assert {"help", "promises", "cancel", "stop", "why"} <= {*menu} <= NAMES
 
 
+@pytest.mark.parametrize("privacy", [True, False])
+async def test_s1_a_bot_that_cannot_hear_its_dev_groups_says_so_and_what_to_do(home: Home, privacy: bool) -> None:
+    home.api.hub(home.bot).privacy = privacy
+    settings = home.settings()
+    wanted = json.loads(settings.workspace_config_path.read_text())
+    place = {"working_directory": str(home.folder), "telegram_chat_ids": ["-1001"], "is_dev_group": True}
+    wanted["workspaces"]["Served"] = place
+    settings.workspace_config_path.write_text(json.dumps(wanted))
+    async with open_server(load_settings(home.folder)) as (server, _):
+        sentence = await until(server, BOT, Status.HEALTHY)
+    assert ("privacy mode keeps from it what is not said to it in Served: send @BotFather" in sentence) is privacy
+
+
 async def test_b9_a_wrong_token_is_named_and_the_rest_works(home: Home) -> None:
     settings = home.settings()
     home.api.revoke(home.bot)
