@@ -14,22 +14,23 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection
 
-from conversations import store
+from conversations import chat_store
 from conversations.alert_store import Alert, write_alert
+from conversations.chat_store import ChatRow
 from conversations.inbox import Inbox, Receipt
 from conversations.moves import Moves
-from conversations.store import ChatRow
 from core.access import Accounts, entries_for
 from core.clock import Clock
 from core.database import Database
 from core.errors import FloodWait, Undeliverable
 from core.message import Chat, ChatKind, Message, Move, Person
 from core.protocols import Dialog, Front
+from core.workspaces import WorkspaceConfig
 
 log = structlog.get_logger("telegram.catchup")
 AT_ONCE = 4  # chats read side by side
 GONE = (
-    "The account is no longer in the group {title} ({key}): add it there again, "
+    "The {front} is no longer in the group {title} ({key}): add it there again, "
     "or take the group out of config/workspace_config.json."
 )
 T = TypeVar("T")
@@ -219,9 +220,18 @@ class CatchUp:
         keys = {chat.key.partition("/")[0] for chat in present} | set(self._doors.moves.known.values())
 
         def note(connection: Connection) -> None:
-            for key, title in store.note_gone(connection, front.name, keys, now).items():
-                if config.entry_of(key) is not None:
-                    write_alert(connection, Alert(GONE.format(title=title or key, key=key)), config, now)
+            for key, title in chat_store.note_gone(connection, front.name, keys, now).items():
+                _tell_gone(connection, Chat(front.name, key), title, config, now)
+
+        await self._doors.database.write("gone", note)
+
+    async def belongs(self, chat: Chat, title: str, is_part: bool) -> None:
+        """The same of one group, from a front that has no list of them."""
+        config, now = self._doors.moves.config, self._doors.clock.now()
+
+        def note(connection: Connection) -> None:
+            if chat_store.note_part(connection, chat, is_part, now):
+                _tell_gone(connection, chat, title, config, now)
 
         await self._doors.database.write("gone", note)
 
@@ -272,7 +282,7 @@ class CatchUp:
                 count += len(receipts)
                 reading.reader.arrived(receipts)
         if last > reading.mark:  # it may be none that the history tells, such as the one that opened a topic
-            await self._doors.database.write("mark", lambda connection: store.set_mark(connection, chat, last))
+            await self._doors.database.write("mark", lambda connection: chat_store.set_mark(connection, chat, last))
         self._read[chat] = _Read(max(last, reading.mark), reading.since)
         return count
 
@@ -289,12 +299,18 @@ class CatchUp:
 
     def _row(self, connection: Connection, dialog: Dialog, now: datetime) -> ChatRow:
         """A chat begins when the configuration first admitted it."""
-        found = store.find_chat(connection, dialog.chat)
+        found = chat_store.find_chat(connection, dialog.chat)
         if found is not None:
             return found
         entries = entries_for(dialog.kind, dialog.chat.key, _person(dialog), self._doors.moves.config)
-        since = store.since_of(connection, entries) or now
-        return store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
+        since = chat_store.since_of(connection, entries) or now
+        return chat_store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
+
+
+def _tell_gone(connection: Connection, chat: Chat, title: str, config: WorkspaceConfig, now: datetime) -> None:
+    if config.entry_of(chat.key) is not None:
+        sentence = GONE.format(front=chat.front.partition(":")[0], title=title or chat.key, key=chat.key)
+        write_alert(connection, Alert(sentence), config, now)
 
 
 def _wait() -> None:

@@ -10,12 +10,24 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from conversations import attachment_store, buttons, move_store, question_store, steering, stopping, store, turn_store
+from conversations import (
+    attachment_store,
+    buttons,
+    chat_store,
+    move_store,
+    question_store,
+    steering,
+    stopping,
+    store,
+    turn_store,
+)
 from conversations.alert_store import Alert, write_alert
+from conversations.chat_store import ChatRow
 from conversations.commands import Command, read_command
+from conversations.lifting import stopped_in
 from conversations.moves import follow
 from conversations.recall import keep, quoting
-from conversations.store import ChatRow, Filing, Known
+from conversations.store import Filing, Known
 from conversations.turn import TurnKind, TurnRow
 from core.access import (
     Accounts,
@@ -112,7 +124,7 @@ class Inbox:
     async def note_configuration(self) -> None:
         """Keep on disk since when each line of the configuration admits: nothing older is ever new."""
         entries, now = all_entries(self._config()), self._clock.now()
-        await self._database.write("admit", lambda connection: store.admit_since(connection, entries, now))
+        await self._database.write("admit", lambda connection: chat_store.admit_since(connection, entries, now))
 
     async def receive(self, message: Message) -> Receipt:
         """One live message or edit, committed when this returns."""
@@ -131,7 +143,7 @@ class Inbox:
 
         def take(connection: Connection) -> list[Receipt]:
             receipts = [self._take(connection, message, HISTORY) for message in messages]
-            store.set_mark(connection, chat, max(message.id for message in messages))
+            chat_store.set_mark(connection, chat, max(message.id for message in messages))
             return receipts
 
         return await self._database.write("receive-page", take)
@@ -171,7 +183,7 @@ class Inbox:
                 return Receipt(message, NOT_ASKED)
             message, verdict = spelled, replace(verdict, prompt=spelled.text)
         verdict = quoting(message, verdict)
-        chat = store.find_chat(connection, message.chat) or self._first_seen(connection, message, config)
+        chat = chat_store.find_chat(connection, message.chat) or self._first_seen(connection, message, config)
         known = store.find_message(connection, message)
         is_below = message.id <= chat.floor and not message.pressed
         if is_below or store.is_told(connection, message) or (known and known.says_all_of(message)):
@@ -180,8 +192,8 @@ class Inbox:
 
     def _first_seen(self, connection: Connection, message: Message, config: WorkspaceConfig) -> ChatRow:
         entries = entries_for(message.kind, message.chat.key, message.sender, config)
-        since = store.since_of(connection, entries) or self._clock.now()
-        return store.add_chat(connection, message.chat, message.kind, message.title, since)
+        since = chat_store.since_of(connection, entries) or self._clock.now()
+        return chat_store.add_chat(connection, message.chat, message.kind, message.title, since)
 
     def _config_for(self, connection: Connection, message: Message) -> WorkspaceConfig:
         """The configuration, with the move of the message's group that was noted a moment ago, perhaps in this very
@@ -197,7 +209,7 @@ class Inbox:
     ) -> Admission | Refusal:
         if message.kind is ChatKind.SELF and any(nonce in message.text for nonce in self._nonces):
             return Admission(config.default_workspace(), Role.OWNER, True, "self-ping", message.text)
-        if message.kind is ChatKind.GROUP and store.knows_any(connection, config.twins_of(message.chat.key)):
+        if message.kind is ChatKind.GROUP and chat_store.knows_any(connection, config.twins_of(message.chat.key)):
             return Refusal(Reason.TWIN)
         return admit(message, config, self._accounts(), replied, message.workspace)
 
@@ -233,11 +245,8 @@ class Inbox:
         """The new text of a message that has its answer, or will: its turn reads it as long as it has not ended, or
         ends when it says so."""
         turn = turn_store.find_row(connection, turn_id) if case.verdict.answer else None
-        if (
-            turn is not None
-            and read_command(case.verdict.prompt) == STOP
-            and stopping.may_end(connection, case.message, case.verdict.role, turn)
-        ):
+        is_stop = read_command(case.verdict.prompt) == STOP
+        if turn and is_stop and stopping.may_end(connection, case.message, case.verdict.role, turn):
             store.change_text(connection, known, case.message, None)
             return self._end(connection, case, turn)
         is_read, joined = (False, 0) if turn is None else self._correct(connection, turn, case, known)
@@ -306,8 +315,8 @@ class Inbox:
         if not is_limited or not self._is_too_much(connection, case.chat, now):
             return self._begin(connection, case, kind)
         reason = TOO_MANY.format(limit=self._limits.answers_per_minute)
-        store.set_stopped(connection, message.chat, reason, now)
-        write_alert(connection, Alert(alert := _alert(message, reason)), self._config(), now)
+        chat_store.set_stopped(connection, message.chat, reason, now)
+        write_alert(connection, Alert(alert := stopped_in(message, reason)), self._config(), now)
         return Receipt(message, reason, alert=alert)
 
     def _begin(self, connection: Connection, case: _Case, kind: TurnKind) -> Receipt:
@@ -387,8 +396,3 @@ def _take_in(connection: Connection, turn: TurnRow, message: Message, role: Role
     turn_store.join(connection, turn, message, role)
     turn_store.begin_anew(connection, turn)
     return turn.joined + 1
-
-
-def _alert(message: Message, reason: str) -> str:
-    where = message.title or message.sender.name or message.chat.key
-    return f"I stopped answering in {where}: {reason}. Send `/lift {message.chat.key}` to let me go on."

@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from conversations import move_store, store
+from conversations import chat_store, move_store
 from conversations.alert_store import Alert, write_alert
 from core.clock import Clock
 from core.database import Database
@@ -62,7 +62,7 @@ def follow(connection: Connection, move: Move, config: WorkspaceConfig, now: dat
     entry = config.entry_of(move.old.key)
     if entry is None and config.entry_of(move.new.key) is None:
         return False
-    if store.knows_any(connection, config.twins_of(move.old.key)):
+    if chat_store.knows_any(connection, config.twins_of(move.old.key)):
         return False
     if not move_store.note(connection, move.old.key, move.new.key, now):
         move_store.leave_behind(connection, move.old.key, move.new.key)

@@ -80,6 +80,10 @@ class Reception:
             if await self.pairing.meet(receipt.message, receipt.reason):
                 await self.receive(receipt.message)
 
+    async def belongs(self, chat: Chat, title: str, is_part: bool) -> None:
+        await when_writable(lambda: self.catchup.belongs(chat, title, is_part))
+        await when_writable(lambda: self._go_on_there(chat.front))
+
     async def catch_up(self, front: str) -> None:
         """Read the histories of a front, and begin a turn in each chat that has been read.
 

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from conversations import store
+from conversations import chat_store
 from conversations.inbox import Inbox
 from conversations.reception import Reception
 from core.clock import Clock
@@ -51,7 +51,7 @@ class SelfPing:
         except TimeoutError:
             raise Unreachable(f"The self-ping did not come back within {self.deadline:.0f} s.") from None
         await front.delete(front.own_chat, [sent, answered])
-        await self.database.write("forget", lambda connection: store.forget_chat(connection, front.own_chat))
+        await self.database.write("forget", lambda connection: chat_store.forget_chat(connection, front.own_chat))
         return self.clock.boot() - begun
 
     async def _send(self, front: Front, nonce: str) -> int:

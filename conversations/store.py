@@ -1,8 +1,8 @@
-"""Every query of messages, chats and the audit. Each function runs inside the caller's transaction."""
+"""Every query of messages and the audit. Each function runs inside the caller's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -12,11 +12,9 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Row,
     Select,
     and_,
     bindparam,
-    delete,
     exists,
     func,
     insert,
@@ -24,40 +22,25 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from conversations import attachment_store
 from conversations.delivery_store import is_ours
 from core.access import Reason
 from core.audit_store import Refused, count_refused
-from core.message import Chat, ChatKind, Message
+from core.message import Chat, Message
 from core.protocols import Said
-from core.schema import admitted_since, chats, deliveries, files, messages, promises, turns
+from core.schema import chats, deliveries, files, messages, promises, turns
 
 OURS = "Valor"
 TOLD = ("sent", "ready", "open", "ambiguous")
 IS_WRITTEN = messages.c.message_id > 0  # presses of buttons are below
-NOT_STOPPED = {"stopped_at": None, "stopped_reason": None}
 # What every message asks is built once: building a statement costs more than running it.
 IN: dict[str, BindParameter[str]] = {"front": bindparam("front"), "chat_id": bindparam("chat")}
-CHAT = select(chats).filter_by(**IN)
 IS_SAME = or_(messages.c.message_id == bindparam("number"), messages.c.inbound_key == bindparam("key"))
 LINE = ("id", "message_id", "reply_to", "sender_name", "sent_at", "text")
 SAID = select(*(messages.c[name] for name in LINE), attachment_store.CARRIES.label("carries"))
 ADD_MESSAGE = insert(messages)
 SAME_MESSAGE = select(messages).filter_by(**IN).where(IS_SAME)
-
-
-@dataclass(frozen=True, slots=True)
-class ChatRow:
-    """What is known of a chat on disk."""
-
-    chat: Chat
-    since: datetime
-    mark: int
-    floor: int
-    stopped_reason: str | None
-    lifted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,66 +90,6 @@ class Why:
     reason: str
     turn_id: int | None
     turn_status: str | None
-
-
-def add_chat(connection: Connection, chat: Chat, kind: str, title: str, since: datetime) -> ChatRow:
-    """A chat's row, made on first sight; `since` is when the configuration first admitted it."""
-    row = upsert(chats).values(front=chat.front, chat_id=chat.key, kind=kind, title=title, since=since)
-    connection.execute(row.on_conflict_do_nothing())
-    return ChatRow(chat, since, 0, 0, None, None)
-
-
-def find_chat(connection: Connection, chat: Chat) -> ChatRow | None:
-    row = connection.execute(CHAT, _named(chat)).first()
-    return None if row is None else _chat_row(chat, row)
-
-
-def find_chats(connection: Connection, key: str) -> list[ChatRow]:
-    """What every front knows of a chat."""
-    rows = connection.execute(select(chats).where(chats.c.chat_id == key)).all()
-    return [_chat_row(Chat(row.front, key), row) for row in rows]
-
-
-def set_mark(connection: Connection, chat: Chat, mark: int) -> None:
-    """History is read without a gap up to `mark`; it never goes back."""
-    connection.execute(update(chats).where(*_is(chats, chat), chats.c.mark < mark).values(mark=mark))
-
-
-def note_gone(connection: Connection, front: str, present: Iterable[str], now: datetime) -> dict[str, str]:
-    """Keep which groups a front's account is no part of any more; the titles of those that are newly gone, by key."""
-    there, groups = frozenset(present), (chats.c.front == front, chats.c.kind == ChatKind.GROUP)
-    rows = connection.execute(select(chats.c.chat_id, chats.c.title, chats.c.gone_at).where(*groups)).all()
-    back = [row.chat_id for row in rows if row.gone_at and _group_of(row.chat_id) in there]
-    gone = {row.chat_id: row.title for row in rows if not row.gone_at and _group_of(row.chat_id) not in there}
-    for keys, moment in ((back, None), (gone, now)):
-        changed = update(chats).where(*groups, chats.c.chat_id.in_(tuple(keys)))
-        connection.execute(changed.values(gone_at=moment))
-    return gone
-
-
-def set_stopped(connection: Connection, chat: Chat, reason: str | None, now: datetime) -> None:
-    """Stop answering in a chat, or with None begin again."""
-    values = {"stopped_at": now, "stopped_reason": reason} if reason else {"lifted_at": now, **NOT_STOPPED}
-    connection.execute(update(chats).where(*_is(chats, chat)).values(**values))
-
-
-def forget_chat(connection: Connection, chat: Chat) -> None:
-    """Every row of a chat that holds nothing but self-pings."""
-    for table in (deliveries, messages, turns, chats):
-        connection.execute(delete(table).where(*_is(table, chat)))
-
-
-def admit_since(connection: Connection, entries: Iterable[str], now: datetime) -> None:
-    """Remember, once, since when each line of the configuration admits."""
-    rows = [{"entry": entry, "since": now} for entry in entries]
-    if rows:
-        connection.execute(upsert(admitted_since).on_conflict_do_nothing(), rows)
-
-
-def since_of(connection: Connection, entries: Iterable[str]) -> datetime | None:
-    """When the first of these lines began to admit; None when no start has read any of them yet."""
-    query = select(func.min(admitted_since.c.since)).where(admitted_since.c.entry.in_(tuple(entries)))
-    return connection.execute(query).scalar()
 
 
 def find_message(connection: Connection, message: Message) -> Known | None:
@@ -253,13 +176,6 @@ def is_reply_to_us(connection: Connection, message: Message) -> bool:
 def is_told(connection: Connection, message: Message) -> bool:
     """Whether the message is one of our own deliveries, come back in the history."""
     return message.outgoing and is_ours(connection, message.chat, message.id)
-
-
-def knows_any(connection: Connection, keys: Iterable[str]) -> bool:
-    """Whether any of these chats has a row, whatever the front."""
-    wanted = tuple(keys)  # mostly none, and that is asked for every message of a group
-    found = wanted and connection.execute(select(chats.c.chat_id).where(chats.c.chat_id.in_(wanted))).first()
-    return bool(found)
 
 
 def count_refusal(connection: Connection, message: Message, reason: str, now: datetime) -> bool:
@@ -377,14 +293,6 @@ def _merged(theirs: list[Said], ours: list[Said]) -> list[Said]:
     """A message of ours that the history told of before its delivery knew its number is in both."""
     known = {said.message_id for said in ours if said.message_id is not None}
     return [said for said in theirs if said.message_id not in known] + ours
-
-
-def _chat_row(chat: Chat, row: Row[Any]) -> ChatRow:
-    return ChatRow(chat, row.since, row.mark, row.floor, row.stopped_reason, row.lifted_at)
-
-
-def _group_of(key: str) -> str:
-    return key.partition("/")[0]
 
 
 def _named(chat: Chat) -> dict[str, Any]:

@@ -121,6 +121,10 @@ class Receiver(Protocol):
         """What waited in one chat while nobody listened, oldest first; answered together at the next `catch_up`."""
         ...
 
+    async def belongs(self, chat: Chat, title: str, is_part: bool) -> None:
+        """The front's account has become part of a group, or is none any more."""
+        ...
+
     async def catch_up(self, front: str) -> None:
         """Read the histories: after a start, a reconnect, or when a gap was noticed."""
         ...

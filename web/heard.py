@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conversations.reception import Reception
-from core.message import Message
+from core.message import Chat, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Heard:
     async def receive_waiting(self, messages: Sequence[Message]) -> None:
         self.meet()
         await self.reception.receive_waiting(messages)
+
+    async def belongs(self, chat: Chat, title: str, is_part: bool) -> None:
+        self.meet()
+        await self.reception.belongs(chat, title, is_part)
 
     async def catch_up(self, front: str) -> None:
         self.meet()

@@ -10,9 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import telegram
+from telegram import ChatMember
+from telegram.constants import ChatType
 from telegram.error import TelegramError
 
-from core.message import Message
+from core.message import Chat, Message
 from core.protocols import Receiver
 from integrations.telegram.bot_convert import find_message, to_message
 from integrations.telegram.bot_line import JSON, ServerClock
@@ -21,11 +23,13 @@ from integrations.telegram.presses import to_press
 
 log = logging.getLogger(__name__)
 # What is asked for; of everything else the Bot API says nothing.
-KINDS = ("message", "edited_message", "channel_post", "edited_channel_post", "callback_query")
+KINDS = ("message", "edited_message", "channel_post", "edited_channel_post", "callback_query", "my_chat_member")
 # What a message is still worth where python-telegram-bot stumbles over the rest of it.
 ESSENTIAL = frozenset({"message_id", "date", "edit_date", "chat", "from", "sender_chat", "text", "caption"}) | {
     *("is_topic_message", "message_thread_id")
 }
+GROUPS = frozenset({ChatType.GROUP, ChatType.SUPERGROUP})
+APART = frozenset({ChatMember.LEFT, ChatMember.BANNED})
 Answer = Callable[[str, str], Awaitable[None]]
 UNREADABLE = (TelegramError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
 
@@ -45,9 +49,20 @@ class Updates:
 
     async def take(self, told: Sequence[JSON], *, has_waited: bool = False) -> None:
         """`has_waited`: it was told while nobody listened, and is answered together."""
-        messages = [message for one in told if (message := self._read(one)) is not None]
+        heard = (one for one in told if "my_chat_member" not in one)
+        messages = [message for one in heard if (message := self._read(one)) is not None]
         chats = {message.chat: [other for other in messages if other.chat == message.chat] for message in messages}
         await asyncio.gather(*(self._take_chat(said, has_waited) for said in chats.values()))
+        for one in told:
+            if "my_chat_member" in one:
+                await guard(self._take_membership(one), "Receiving a membership")
+
+    async def _take_membership(self, told: JSON) -> None:
+        change = telegram.Update.de_json(told).my_chat_member
+        if change is not None and change.chat.type in GROUPS:
+            is_part = change.new_chat_member.status not in APART
+            chat = Chat(f"bot:{self._own}", str(change.chat.id))
+            await self._receiver.belongs(chat, change.chat.effective_name or "", is_part)
 
     async def _take_chat(self, said: list[Message], has_waited: bool) -> None:
         written = [message for message in said if message.pressed is None]

@@ -157,7 +157,7 @@ def no_intent_before_tool() -> None:
 
 
 def mark_moved_by_live() -> None:
-    from conversations import store
+    from conversations import chat_store
     from conversations.catchup import CatchUp
     from conversations.inbox import Inbox
 
@@ -165,7 +165,7 @@ def mark_moved_by_live() -> None:
 
     def take_and_mark(inbox: Any, connection: Any, message: Any, via: str) -> Any:
         receipt = take(inbox, connection, message, via)
-        store.set_mark(connection, message.chat, message.id)
+        chat_store.set_mark(connection, message.chat, message.id)
         return receipt
 
     patch(Inbox, "_take", take_and_mark)

@@ -122,3 +122,12 @@ async def test_b12_while_the_account_is_lost_the_bot_tells_all_that_the_owner_mu
     assert (await valor(story.product, "deadletters", "retry", number)).code == 0
     await story.settled(refused)
     assert story.by(story.bot, refused) == ["Echo: What do you say?"]
+
+
+async def test_b12_the_owner_is_told_of_a_group_that_the_bot_was_put_out_of(story: BotStory) -> None:
+    await story.settled(story.world.say(story.olivia, story.served, "Hello"))
+    story.world.leave(story.served, story.bot)
+    assert "bot is no longer in the group" in (await told(story, story.account, "Served")).text
+    asked = story.world.say(story.olivia, story.bot, "Do you go on?")
+    await story.settled(asked)
+    assert story.by(story.bot, asked) == ["Echo: Do you go on?"]

@@ -11,9 +11,9 @@ import pytest
 
 from conversations import catchup
 from conversations.moves import Moves
-from conversations.store import chats
 from core.errors import DatabaseError, FloodWait, Undeliverable, Unreachable
 from core.message import Chat, Message
+from core.schema import chats
 from tests.conversations.stage import DEV, DM, FRONT, MAX, OLGA, TEAM, Stage
 from tests.conversations.test_outbox import waiting
 

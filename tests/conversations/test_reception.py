@@ -11,6 +11,7 @@ from conversations.inbox import Limits
 from conversations.moves import Moves
 from conversations.reception import Reception
 from core.errors import DatabaseError
+from core.message import Chat
 from tests.conversations.stage import DEV, DM, FRONT, MAX, OLGA, TEAM, Stage, locked
 
 
@@ -82,3 +83,19 @@ async def test_b8_a_move_that_was_told_while_the_table_could_not_be_read_is_foll
     await stage.reception.receive(there)
     await stage.quiet()
     assert stage.front.texts("-1005") == ["re: last words"]
+
+
+async def test_b12_the_owner_is_told_once_of_a_group_that_a_bot_was_put_out_of(stage: Stage) -> None:
+    """A bot has no list of its groups: Telegram tells it of each change. Other groups are nobody's business."""
+    await stage.say(DM, OLGA, "hello")
+    await stage.say(DEV, OLGA, "hello")
+    for chat in (DEV, DEV, Chat(FRONT, "-99")):
+        await stage.reception.belongs(chat, "Dev", False)
+    await stage.quiet()
+    gone = [text for text in stage.front.texts(DM.key) if "is no longer in the group Dev (-20)" in text]
+    assert len(gone) == 1
+    for is_part in (True, False):
+        stage.clock.advance(90)
+        await stage.reception.belongs(DEV, "Dev", is_part)
+    await stage.quiet()
+    assert len([text for text in stage.front.texts(DM.key) if "is no longer" in text]) == 2

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from conversations import store
+from conversations import chat_store, store
 from core.message import ChatKind
 from tests.conversations.stage import DM, OLGA, TEAM, Stage
 
@@ -21,13 +21,17 @@ async def test_b8_a_mark_never_goes_back_and_an_admission_keeps_its_first_moment
 
     def work(connection: Connection) -> tuple[int, object, object]:
         for _ in range(2):
-            store.add_chat(connection, DM, ChatKind.DM, "", now)
+            chat_store.add_chat(connection, DM, ChatKind.DM, "", now)
         for mark in (5, 3):
-            store.set_mark(connection, DM, mark)
-        store.admit_since(connection, [], now)
-        found = store.find_chat(connection, DM)
+            chat_store.set_mark(connection, DM, mark)
+        chat_store.admit_since(connection, [], now)
+        found = chat_store.find_chat(connection, DM)
         assert found is not None
-        return found.mark, store.since_of(connection, ["user:olga"]), store.since_of(connection, ["user:other"])
+        return (
+            found.mark,
+            chat_store.since_of(connection, ["user:olga"]),
+            chat_store.since_of(connection, ["user:other"]),
+        )
 
     stage.clock.advance(60)
     await stage.inbox.note_configuration()

@@ -71,10 +71,13 @@ class Hub:
 
     def hear(self, event: Event) -> None:
         post = event.post
+        if event.kind is EventKind.MEMBERSHIP and event.chat is not None and self.bot not in event.chat.members:
+            now = self.world.society.clock()
+            self.tell("my_chat_member", self.renderer.membership(event.chat, self.bot, now, is_part=False), now)
         if post is None or event.kind not in {EventKind.NEW, EventKind.EDIT}:
             return
         if post.action and (post.sender is self.bot or post.action == "created"):
-            self.tell("my_chat_member", self.renderer.membership(post), post.at)
+            self.tell("my_chat_member", self.renderer.membership(post.chat, post.sender, post.at), post.at)
         elif not post.sender.is_bot and self._may_hear(post):
             kind = "message" if event.kind is EventKind.NEW else "edited_message"
             self.tell(kind, self.renderer.message(post), event.at or post.at)

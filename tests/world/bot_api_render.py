@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from tests.world.bot_api_files import media
@@ -132,15 +133,15 @@ class Renderer:
             return {"group_chat_created": True}
         return {"supergroup_chat_created": True}
 
-    def membership(self, post: Post) -> JSON:
-        """That the bot is part of a group now, and who brought it."""
-        status = {"user": user(self.bot)}
+    def membership(self, group: Chat, mover: Person, at: datetime, *, is_part: bool = True) -> JSON:
+        """That the bot is part of a group now, or none any more, and by whom."""
+        before, after = ("left", "member") if is_part else ("member", "left")
         return {
-            "chat": chat(post.chat, self.bot),
-            "from": user(post.chat.creator or post.sender),
-            "date": int(post.at.timestamp()),
-            "old_chat_member": {**status, "status": "left"},
-            "new_chat_member": {**status, "status": "member"},
+            "chat": chat(group, self.bot),
+            "from": user(group.creator or mover),
+            "date": int(at.timestamp()),
+            "old_chat_member": {"user": user(self.bot), "status": before},
+            "new_chat_member": {"user": user(self.bot), "status": after},
         }
 
 

@@ -35,6 +35,7 @@ class Desk:
         self.messages: list[Message] = []
         self.catch_ups: list[str] = []
         self.rereads: list[datetime] = []
+        self.memberships: list[tuple[str, str, bool]] = []
         self.refuses = 0  # how many readings fail
         self.waited: list[list[str]] = []  # what waited, by chat
         self._fail_on = fail_on
@@ -59,6 +60,10 @@ class Desk:
         self.waited += [[message.text for message in messages]]
         for message in messages:
             await self.receive(message)
+
+    async def belongs(self, chat: Chat, title: str, is_part: bool) -> None:
+        self.memberships.append((chat.key, title, is_part))
+        self._wake()
 
     async def catch_up(self, front: str) -> None:
         self.catch_ups.append(front)

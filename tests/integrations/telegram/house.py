@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from conversations.inbox import Limits
+from core import message
 from core.access import Accounts
 from core.clock import FakeClock, SystemClock
 from core.message import Message, Person
@@ -37,6 +38,9 @@ class House:
 
     async def receive_waiting(self, messages: Sequence[Message]) -> None:
         await self.stage.reception.receive_waiting(messages)
+
+    async def belongs(self, chat: message.Chat, title: str, is_part: bool) -> None:
+        await self.stage.reception.belongs(chat, title, is_part)
 
     async def catch_up(self, front: str) -> None:
         self.stage.attach(self.bot)
