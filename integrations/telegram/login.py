@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
-from telethon import errors
+from telethon import errors, utils
 from telethon.tl import functions as fn
 
 from core.errors import SessionError
@@ -20,12 +20,17 @@ ATTEMPTS = 3
 CONNECT_SECONDS = 30.0
 _MIGRATIONS = (errors.PhoneMigrateError, errors.NetworkMigrateError, errors.UserMigrateError)
 _DEAD_KEYS = (errors.AuthKeyNotFound, errors.AuthKeyDuplicatedError)
+_UNREADABLE = "What was typed cannot be read: set the terminal to UTF-8."
 _MISTAKES = {
     errors.PhoneNumberInvalidError: "Telegram knows no such phone number: write it with + and the country's code.",
     errors.PhoneNumberUnoccupiedError: "No Telegram account has this phone number.",
     errors.PhoneCodeInvalidError: "This is not the code that was sent.",
     errors.PhoneCodeEmptyError: "The code is empty.",
+    errors.PasswordEmptyError: "The password is empty.",
     errors.PasswordHashInvalidError: "This is not the account's password.",
+    errors.SrpIdInvalidError: "Telegram could not check the password: type it once more.",
+    UnicodeDecodeError: _UNREADABLE,
+    UnicodeEncodeError: _UNREADABLE,  # where input keeps what it cannot decode
 }
 
 
@@ -121,6 +126,7 @@ async def _sign_in(client: AccountClient, prompts: Prompts) -> SignIn:
 async def _identify(client: AccountClient, prompts: Prompts) -> Any:
     async def send_code() -> Any:
         phone = await prompts.phone()
+        _given(utils.parse_phone(phone), errors.PhoneNumberInvalidError)
         try:
             return phone, await client.send_code_request(phone)
         except _MIGRATIONS:
@@ -130,15 +136,24 @@ async def _identify(client: AccountClient, prompts: Prompts) -> Any:
     phone, sent = await _insist(send_code, prompts)
 
     async def enter_code() -> Any:
-        return await client.sign_in(phone, await prompts.code(), phone_code_hash=sent.phone_code_hash)
+        code = _given(await prompts.code(), errors.PhoneCodeEmptyError)
+        return await client.sign_in(phone, code, phone_code_hash=sent.phone_code_hash)
 
     async def enter_password() -> Any:
-        return await client.sign_in(password=await prompts.password())
+        password = _given(await prompts.password(), errors.PasswordEmptyError)
+        return await client.sign_in(password=password)
 
     try:
         return await _insist(enter_code, prompts)
     except errors.SessionPasswordNeededError:
         return await _insist(enter_password, prompts)
+
+
+def _given(answer: str | None, missing: Callable[[Any], errors.RPCError]) -> str:
+    """The answer, unless it is none: Telethon would take that for another call, or break down over it."""
+    if not answer:
+        raise missing(None)
+    return answer
 
 
 async def _insist(step: Callable[[], Awaitable[Any]], prompts: Prompts) -> Any:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.bot_story import BotStory, bot_story
+from tests.acceptance.installation import PROJECT
 from tests.acceptance.test_valor import valor
+from tests.terminal import at_terminal
 from tests.world.telegram import Person, SentMessage
 
 SIGN_IN = "scripts/telegram_login.sh"
@@ -52,6 +54,28 @@ async def test_b9_a_revoked_account_is_told_by_the_bot_and_goes_on_once_it_is_si
     await sign_in(story)
     await story.settled(asked)
     assert story.by(story.account, asked) == ["Echo: Are you there?"]
+
+
+async def test_b9_an_account_with_a_password_goes_on_once_all_three_are_typed_at_a_terminal(story: BotStory) -> None:
+    """A mistyped password is asked for again; it is neither shown nor left in any file of the installation."""
+    story.account.password = "Schlüssel 🗝 42"
+    story.world.revoke(story.account)
+    story.world.drop_connections(story.account)
+    await told(story, story.bot, "Telegram")
+    asked = story.world.say(story.olivia, story.account, "Are you there?")
+    async with at_terminal(SIGN_IN, environment=story.product.environment, folder=PROJECT) as terminal:
+        await terminal.answer("country code: ", f"{story.account.phone}\n")
+        await terminal.answer("has sent: ", f"{story.account.code}\n")
+        await terminal.answer("password: ", f"{story.account.password}?\n")
+        await terminal.answer("password: ", f"{story.account.password}\n")
+        assert await terminal.end() == 0, terminal.shown
+    assert "This is not the account's password.\n" in terminal.shown
+    assert terminal.shown.endswith("Signed in as Valor (@valor_ai).\n")
+    await story.settled(asked)
+    assert story.by(story.account, asked) == ["Echo: Are you there?"]
+    secret = story.account.password.encode()
+    assert secret not in terminal.shown.encode()
+    assert not [path for path in story.home.rglob("*") if path.is_file() and secret in path.read_bytes()]
 
 
 @pytest.mark.parametrize(

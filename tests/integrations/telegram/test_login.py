@@ -20,6 +20,7 @@ class Typist:
 
     phones: list[str]
     codes: list[str] = field(default_factory=list[str])
+    passwords: list[str] = field(default_factory=list[str])
     told: list[str] = field(default_factory=list[str])
 
     async def phone(self) -> str:
@@ -29,7 +30,7 @@ class Typist:
         return self.codes.pop(0)
 
     async def password(self) -> str:
-        return "secret"
+        return self.passwords.pop(0)
 
     def tell(self, sentence: str) -> None:
         self.told.append(sentence)
@@ -80,12 +81,16 @@ async def test_wrong_answers_end_in_a_sentence(home: Home) -> None:
         await sign_in(home.access, Typist([home.valor.phone], ["1", "2", "3"]))
 
 
-async def test_a_password_is_asked_where_one_is_set(home: Home) -> None:
+async def test_empty_answers_and_what_is_no_number_or_text_are_asked_again(home: Home) -> None:
     home.world.revoke(home.valor)
-    home.world.faults.error("SESSION_PASSWORD_NEEDED", 401, method="auth.signIn")
-    with pytest.raises(SessionError, match="METHOD_UNKNOWN"):
-        await sign_in(home.access, Typist([home.valor.phone], [home.valor.code]))
-    assert home.world.ledger.unknown == ["account.getPassword"]
+    typist = Typist(["", "my phone", home.valor.phone], ["", "caf\udce9", home.valor.code])
+    assert not (await sign_in(home.access, typist)).was_good
+    assert [sentence.partition(":")[0] for sentence in typist.told] == [
+        "Telegram knows no such phone number",
+        "Telegram knows no such phone number",
+        "The code is empty.",
+        "What was typed cannot be read",
+    ]
 
 
 async def test_s3_a_session_in_use_is_left_alone(home: Home) -> None:

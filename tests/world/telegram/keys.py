@@ -7,6 +7,7 @@ import functools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rsa
 from cryptography.hazmat.primitives import serialization
@@ -15,6 +16,9 @@ from telethon.crypto import AuthKey
 from telethon.crypto.rsa import _compute_fingerprint
 
 from tests.world.telegram.model import Person
+
+if TYPE_CHECKING:
+    from tests.world.telegram.srp import Challenge
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,15 @@ def process_key() -> ServerKey:
 class Authorization:
     """An authorisation key, and whose account it opens (None before sign-in).
 
-    `dc_id` is set where it was brought from here to another data centre, to fetch files.
+    `dc_id` is set where it was brought from here to another data centre, to fetch files. `half_in` has given the right
+    code and owes the password; `challenge` is the latest question for one, good for one answer.
     """
 
     key: bytes
     person: Person | None = None
     dc_id: int | None = None
+    half_in: Person | None = None
+    challenge: Challenge | None = None
     salt: int = field(default_factory=lambda: int.from_bytes(os.urandom(8), "little", signed=True))
     sessions: set[int] = field(default_factory=set)
 

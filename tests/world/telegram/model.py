@@ -136,7 +136,8 @@ class Box:
 
 @dataclass(eq=False)
 class Person:
-    """Somebody with an account. `phone` and `code` sign in; ids are positive and never used twice."""
+    """Somebody with an account. `phone` and `code` sign in, with `password` where one is set (two-step verification);
+    ids are positive and never used twice."""
 
     id: int
     first_name: str
@@ -144,6 +145,7 @@ class Person:
     phone: str
     code: str
     last_name: str | None = None
+    password: str = field(default="", repr=False)
     is_bot: bool = False
     box: Box = field(default_factory=Box, repr=False)
     read_in: dict[Chat, int] = field(default_factory=dict, repr=False)

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 from telethon.tl import functions as fn
 from telethon.tl import types as tl
 
 from tests.world.telegram import render
+from tests.world.telegram.handshake import GENERATOR
 from tests.world.telegram.model import Person, RefusalError
 from tests.world.telegram.rpc import Answer, Call
+from tests.world.telegram.srp import PRIME_BYTES, Challenge, verifier_of
 
 LIMITS = {
     "chat_size_max": 200,
@@ -79,8 +82,51 @@ def sign_in(call: Call):
     if (request.phone_code or "").zfill(5) != person.code:
         raise RefusalError("PHONE_CODE_INVALID")
     assert call.link.authorization
-    call.link.authorization.person = person
+    if person.password:
+        call.link.authorization.half_in = person
+        raise RefusalError("SESSION_PASSWORD_NEEDED", 401)
+    return _let_in(call, person)
+
+
+def _let_in(call: Call, person: Person):
+    authorization = call.link.authorization
+    assert authorization
+    authorization.person, authorization.half_in = person, None
     return tl.auth.Authorization(render.user(person, person))
+
+
+def get_password(call: Call):
+    """Also before sign-in is complete: it is what the client needs to complete it."""
+    authorization = call.link.authorization
+    assert authorization
+    person = authorization.half_in or call.me
+    question = {}
+    if person.password:
+        verifier = verifier_of(person.password)
+        authorization.challenge = asked = Challenge(verifier)
+        algorithm = _algorithm(verifier.salt1, verifier.salt2)
+        question = {"has_password": True, "current_algo": algorithm, "srp_B": asked.public, "srp_id": asked.id}
+    secure = tl.SecurePasswordKdfAlgoPBKDF2HMACSHA512iter100000(os.urandom(8))
+    return tl.account.Password(_algorithm(os.urandom(8), os.urandom(16)), secure, os.urandom(256), **question)
+
+
+def _algorithm(salt1: bytes, salt2: bytes):
+    kind = tl.PasswordKdfAlgoSHA256SHA256PBKDF2HMACSHA512iter100000SHA256ModPow
+    return kind(salt1, salt2, GENERATOR, PRIME_BYTES)
+
+
+def check_password(call: Call):
+    authorization, given = call.link.authorization, call.request.password
+    assert authorization
+    person = authorization.half_in or call.me
+    challenge, authorization.challenge = authorization.challenge, None
+    if isinstance(given, tl.InputCheckPasswordEmpty):
+        raise RefusalError("PASSWORD_HASH_INVALID")
+    if challenge is None or challenge.id != given.srp_id:
+        raise RefusalError("SRP_ID_INVALID")
+    if not challenge.is_met(given.A, given.M1):
+        raise RefusalError("PASSWORD_HASH_INVALID")
+    return _let_in(call, person)
 
 
 def export_authorization(call: Call):
@@ -155,6 +201,7 @@ ANSWERS: dict[type, Answer] = {
     fn.help.GetNearestDcRequest: nearest_dc,
     fn.auth.SendCodeRequest: send_code,
     fn.auth.SignInRequest: sign_in,
+    fn.auth.CheckPasswordRequest: check_password,
     fn.auth.LogOutRequest: log_out,
     fn.auth.ExportAuthorizationRequest: export_authorization,
     fn.auth.ImportAuthorizationRequest: import_authorization,
@@ -162,6 +209,7 @@ ANSWERS: dict[type, Answer] = {
     fn.users.GetFullUserRequest: get_full_user,
     fn.contacts.ResolveUsernameRequest: resolve_username,
     fn.contacts.GetContactsRequest: get_contacts,
+    fn.account.GetPasswordRequest: get_password,
     fn.account.UpdateStatusRequest: update_status,
     fn.account.GetNotifySettingsRequest: get_notify_settings,
 }
