@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from tests.world.telegram.model import Event, EventKind, Post, RefusalError
 from tests.world.telegram.society import Act
 
 KEPT = timedelta(hours=24)
+COMMAND = re.compile(r"/\w+(?:@(?P<bot>\w+))?", re.ASCII)
 PUSH_AGAIN = 0.05
 PUSHED = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 OUSTED = "terminated by other getUpdates request; make sure that only one bot instance is running"
@@ -83,8 +85,15 @@ class Hub:
             self.tell(kind, self.renderer.message(post), event.at or post.at)
 
     def _may_hear(self, post: Post) -> bool:
-        is_spoken_to = self.bot.id in post.mentions or post.text.startswith("/")
-        return not self.privacy or not post.chat.id or is_spoken_to
+        """In privacy mode what the service itself tells, and what somebody says to the bot."""
+        return not self.privacy or not post.chat.id or bool(post.action) or self._is_spoken_to(post)
+
+    def _is_spoken_to(self, post: Post) -> bool:
+        """By a mention, a reply to a message of its own, or a command that names no other bot."""
+        is_reply = post.reply_to is not None and post.reply_to.sender is self.bot
+        command = COMMAND.match(post.text)
+        is_command = command is not None and command["bot"] in {None, self.bot.username}
+        return is_reply or self.bot.id in post.mentions or is_command
 
     def press(self, person: Person, post: Post, data: str) -> str:
         query = f"query-{next(self._queries)}"

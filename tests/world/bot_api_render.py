@@ -94,7 +94,8 @@ class Renderer:
 
     def message(self, post: Post, *, deep: bool = True) -> JSON:
         answered = post.reply_to or self._root(post)
-        replied = answered if deep and answered and answered.id_for(self.bot) else None
+        is_there = answered is not None and not answered.deleted and answered.id_for(self.bot) > 0
+        replied = answered if deep and is_there else None
         return compact(
             message_id=post.id_for(self.bot),
             date=int(post.at.timestamp()),

@@ -238,9 +238,30 @@ async def test_entities_go_both_ways(stage: Stage) -> None:
 
 
 async def test_with_privacy_a_group_is_heard_when_it_speaks_to_the_bot(stage: Stage) -> None:
+    """By a command, a mention or a reply to its own message; what Telegram itself tells is heard by all bots."""
     stage.api.hub(stage.bot).privacy = True
-    for text in ("among us", "/ping", "@valor_bot hi"):
-        stage.world.say(stage.anna, stage.group, text)
+    anna, group, userbot = stage.anna, stage.group, stage.group.members[-1]
+    others = stage.world.say(userbot, group, "among us")
+    own = stage.world.say(stage.bot, group, "I am the bot")
+    stage.world.say(anna, group, "and so are we", reply_to=others)
+    for text in ("/ping", "/ping@valor_bot", "/ping@other_bot", "@valor_bot hi", "@other_bot hi", "and/or"):
+        stage.world.say(anna, group, text)
+    stage.world.say(anna, group, "is that so?", reply_to=own)
+    stage.world.say(anna, stage.bot, "in private")
+    stage.world.join(group, stage.world.person("Ben"))
     async with stage.client() as client:
         updates = await client.get_updates(allowed_updates=["message"])
-    assert [update.message and update.message.text for update in updates] == ["/ping", "@valor_bot hi"]
+        heard = [update.message for update in updates if update.message]
+    said = ["/ping", "/ping@valor_bot", "@valor_bot hi", "is that so?", "in private"]
+    assert [message.text for message in heard if message.text] == said
+    assert [person.first_name for message in heard for person in message.new_chat_members] == ["Ben"]
+
+
+async def test_a_reply_to_what_was_deleted_shows_nothing_of_it(stage: Stage) -> None:
+    said = stage.world.say(stage.anna, stage.group, "never mind")
+    stage.world.delete(said)
+    stage.world.say(stage.anna, stage.group, "what was that?", reply_to=said)
+    async with stage.client() as client:
+        updates = await client.get_updates(allowed_updates=["message"])
+    heard = [update.message for update in updates if update.message and update.message.text == "what was that?"]
+    assert [message.reply_to_message for message in heard] == [None]
