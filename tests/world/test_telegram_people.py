@@ -225,6 +225,25 @@ async def test_access_hashes_belong_to_an_account(world: TelegramWorld, anna: Pe
         assert whole.full_chat.participants_count == 2
 
 
+async def test_a_partial_person_is_known_by_a_message_alone(world: TelegramWorld, anna: Person, ben: Person) -> None:
+    group, eve = world.group("Dev", [anna, ben]), world.person("Eve", "eve_1")
+    world.join(group, eve)
+    async with world.player(anna) as a:
+        eve.is_partial = True
+        said = world.say(eve, group, "hello")
+        pushed: Any = (await a.hear_text("hello")).raw
+        assert pushed.sender.min
+        assert pushed.sender.username is None
+        with pytest.raises(errors.RPCError):
+            await a.client(fn.users.GetUsersRequest([tl.InputUser(eve.id, pushed.sender.access_hash)]))
+        asked = tl.InputUserFromMessage(a.peer(group), said.id_for(anna), eve.id)
+        (told,) = await a.client(fn.users.GetUsersRequest([asked]))
+        assert (told.username, told.access_hash) == ("eve_1", anna.secret_of(eve))
+        with pytest.raises(errors.RPCError):
+            asked = tl.InputUserFromMessage(a.peer(group), said.id_for(anna), ben.id)
+            await a.client(fn.users.GetUsersRequest([asked]))
+
+
 async def test_unknown_methods_are_refused_and_recorded(world: TelegramWorld, anna: Person) -> None:
     async with world.player(anna) as a:
         with pytest.raises(errors.RPCError, match="METHOD_UNKNOWN"):

@@ -137,7 +137,11 @@ class Box:
 @dataclass(eq=False)
 class Person:
     """Somebody with an account. `phone` and `code` sign in, with `password` where one is set (two-step verification);
-    ids are positive and never used twice."""
+    ids are positive and never used twice.
+
+    One who `is_partial` comes with live messages of supergroups as a "min" user, whose access hash is good for nothing:
+    who wants to know more asks about the message (`inputUserFromMessage`).
+    """
 
     id: int
     first_name: str
@@ -152,6 +156,7 @@ class Person:
     read_out: dict[Chat, int] = field(default_factory=dict, repr=False)
     listeners: list[Listener] = field(default_factory=list, repr=False)
     online: bool = field(default=False, repr=False)
+    is_partial: bool = field(default=False, repr=False)
 
     def secret_of(self, other: Person | Chat) -> int:
         """The access hash under which this account knows somebody or a supergroup: not the same for two viewers."""

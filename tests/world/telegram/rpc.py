@@ -56,7 +56,16 @@ class Call:
             person = self.society.persons.get(given.user_id)
             if person and (person is self.me or given.access_hash == self.me.secret_of(person)):
                 return person
+        if isinstance(given, tl.InputUserFromMessage):
+            return self._author(given)
         raise RefusalError("USER_ID_INVALID")
+
+    def _author(self, given: tl.InputUserFromMessage) -> Person:
+        """Who wrote a message that the caller can read. Raises PEER_ID_INVALID, MESSAGE_ID_INVALID, USER_ID_INVALID."""
+        sender = self.post(self.chat(given.peer), given.msg_id).sender
+        if sender.id != given.user_id:
+            raise RefusalError("USER_ID_INVALID")
+        return sender
 
     def channel(self, given: Any) -> Chat:
         """The supergroup of an InputChannel. Raises CHANNEL_INVALID, CHANNEL_PRIVATE."""
