@@ -68,9 +68,14 @@ def configure_logging(
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=open_logger,
         cache_logger_on_first_use=False,
     )
+
+
+def open_logger(name: str) -> logging.Logger:
+    """One of ours: python-telegram-bot's loggers, which are quietened, are named after Telegram as well."""
+    return logging.getLogger(f"integrations.{name}" if name.startswith("telegram.") else name)
 
 
 def open_handlers(settings: Settings, destination: Destination, redactor: Redactor) -> list[logging.Handler]:

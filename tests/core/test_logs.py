@@ -66,6 +66,16 @@ def test_s7_one_json_line_per_event_with_ids_time_logger_and_level(tmp_path: Pat
     assert (second["turn"], second["promise"]) == (7, 4)
 
 
+def test_s7_our_lines_of_telegram_are_not_quietened_with_the_vendors_of_that_name(tmp_path: Path) -> None:
+    file = tmp_path / "x.log"
+    configure_logging(build_settings(tmp_path), file)
+    structlog.get_logger("telegram.signs").info("A sign was not shown.")
+    logging.getLogger("telegram.ext.Application").info("Application started")
+    assert [(line["logger"], line["message"]) for line in read_lines(file)] == [
+        ("telegram.signs", "A sign was not shown.")
+    ]
+
+
 def test_s7_secrets_are_masked_in_messages_values_and_tracebacks(tmp_path: Path) -> None:
     file = tmp_path / "x.log"
     configure_logging(build_settings(tmp_path), file, frozenset({"page-token-1"}))
