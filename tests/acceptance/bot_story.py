@@ -79,7 +79,10 @@ class BotStory(Story):
         return [one.text for one in self.world.messages(sender=person) if one.text.startswith(REPEAT)]
 
     def _disagreements_of(self, person: Person) -> list[str]:
-        """Where tables and world disagree; what a repeat was the repeat of is known to the world alone."""
+        """Where tables and world disagree; what a repeat was the repeat of is known to the world alone.
+
+        Somebody may have deleted what was told; what was deleted and never told the world itself had put there.
+        """
         kind = "bot" if person.is_bot else "account"
         rows = self.product.query(TOLD, f"{kind}:{person.id}")
         told = {(row["chat_id"], row["message_id"]): row["text"] for row in rows}
@@ -87,7 +90,8 @@ class BotStory(Story):
         said = {
             (str(one.chat.peer_id(person)), one.id_for(person)): one.text
             for one in self.world.messages(sender=person)
-            if one.chat is not saved and not one.deleted
+            if one.chat is not saved
+            and not (one.deleted and (str(one.chat.peer_id(person)), one.id_for(person)) not in told)
         }
         again = {text.removeprefix(REPEAT) for text in self._twice(person)}
         return [

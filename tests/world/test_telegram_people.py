@@ -239,9 +239,9 @@ async def test_a_partial_person_is_known_by_a_message_alone(world: TelegramWorld
         asked = tl.InputUserFromMessage(a.peer(group), said.id_for(anna), eve.id)
         (told,) = await a.client(fn.users.GetUsersRequest([asked]))
         assert (told.username, told.access_hash) == ("eve_1", anna.secret_of(eve))
+        other = tl.InputUserFromMessage(a.peer(group), said.id_for(anna), ben.id)
         with pytest.raises(errors.RPCError):
-            asked = tl.InputUserFromMessage(a.peer(group), said.id_for(anna), ben.id)
-            await a.client(fn.users.GetUsersRequest([asked]))
+            await a.client(fn.users.GetUsersRequest([other]))
 
 
 async def test_unknown_methods_are_refused_and_recorded(world: TelegramWorld, anna: Person) -> None:

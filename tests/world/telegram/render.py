@@ -264,7 +264,8 @@ def company(chats: Iterable[Chat], persons: Iterable[Person], viewer: Person) ->
 
 def _partial(full: tl.User) -> tl.User:
     """What Telegram tells of somebody whom it takes to be known, or not worth a word."""
-    return tl.User(full.id, min=True, access_hash=~full.access_hash, first_name=full.first_name, status=full.status)
+    useless = 1
+    return tl.User(full.id, min=True, access_hash=useless, first_name=full.first_name, status=full.status)
 
 
 def push(event: Event, viewer: Person) -> tl.Updates:
@@ -272,5 +273,7 @@ def push(event: Event, viewer: Person) -> tl.Updates:
     who = {person for person in (event.who, event.post.sender if event.post else None) if person}
     users, chats = company([event.chat] if event.chat else [], who, viewer)
     if event.chat and event.chat.box:
-        users = [_partial(one) if one.id in {person.id for person in who if person.is_partial} else one for one in users]
+        users = [
+            _partial(one) if one.id in {person.id for person in who if person.is_partial} else one for one in users
+        ]
     return tl.Updates([update(event, viewer)], users, chats, event.at or datetime.now(UTC), 0)
