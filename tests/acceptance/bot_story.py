@@ -85,7 +85,7 @@ class BotStory(Story):
         """
         kind = "bot" if person.is_bot else "account"
         rows = self.product.query(TOLD, f"{kind}:{person.id}")
-        told = {(row["chat_id"], row["message_id"]): row["text"] for row in rows}
+        told = {(row["chat_id"].partition("/")[0], row["message_id"]): row["text"] for row in rows}
         saved = self.world.dm(person, person)
         said = {
             (str(one.chat.peer_id(person)), one.id_for(person)): one.text
