@@ -16,6 +16,7 @@ from scripts.experiments.people import Asked, People
 from scripts.experiments.repeats import match_originals
 from scripts.experiments.spoken import is_repeat, key_of, said_by_us, stand_once, where
 from scripts.experiments.stage import Cast, Key, Tables, directories
+from scripts.experiments.unasked import Wishes
 from scripts.experiments.wishes import CANCELLED, FOLLOWING, find_impatient, find_unstopped, may_have_failed
 from scripts.experiments.writers import count_lines, find_overlaps, stamps_in
 from tests.world.bot_api import BotApi
@@ -84,6 +85,7 @@ class Checker:
             find_disorder(self._written, {key: self._spans[one.number] for key, one in self._said.items()}),
             self._of_directories(),
             self._of_wishes(),
+            self._of_unasked(),
             (f"paid twice: {what}" for what in self._scene.mind.paid_twice),
         )
         return [line for part in parts for line in part]
@@ -291,6 +293,12 @@ class Checker:
         self.counts["of them repeats indeed"] = len(self._originals)
         for row in self._scene.tables.query(TWICE):
             yield f"a step twice: {tuple(row)}"
+
+    def _of_unasked(self) -> Iterator[str]:
+        """What nobody wanted was not said, promised or paid for."""
+        scene = self._scene
+        wishes = Wishes(scene.world, scene.cast, scene.people, scene.mind, scene.tables)
+        return wishes.unasked(self._said, self._told | self._originals)
 
     def _is_left_behind(self, said: SentMessage) -> bool:
         """Whether it stands in a group that has moved, and was still changing then: it goes on where that went."""

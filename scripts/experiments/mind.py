@@ -129,6 +129,7 @@ class Mind:
         self._is_on_disk = is_on_disk
         self._given: dict[Key, list[str]] = {}
         self.paid_twice: list[str] = []
+        self.questions: set[str] = set()  # what people said, as far as it was asked about
         self.least, self.most = 0.0, 0.06  # seconds until an answer
         self.requests = 0
         self.repeated = 0
@@ -136,6 +137,7 @@ class Mind:
 
     def reply(self, asked: Asked) -> Reply:
         self.requests += 1
+        self.questions.add(asked.said)
         key = (asked.said, sum(message["role"] == "assistant" for message in asked.messages))
         earlier = self._given.setdefault(key, [])
         if earlier:

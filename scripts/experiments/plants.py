@@ -237,6 +237,17 @@ def told_past_the_table() -> None:
     patch(Outbox, "_show", show_and_chat)
 
 
+def service_messages_answered() -> None:
+    from core import access
+
+    judge = find(access, "why_never")
+
+    def take_for_words(message: Any, config: Any, accounts: Any) -> Any:
+        return judge(replace(message, service=None), config, accounts)
+
+    patch(access, "why_never", take_for_words)
+
+
 PLANTS = {
     "fencing-off": Plant(
         "a worker that slept goes on with its old epoch", fencing_off, ("[2-9] lines", "told"), ("slept worker",)
@@ -283,5 +294,11 @@ PLANTS = {
     ),
     "told-past-the-table": Plant(
         "something is said that no row tells of", told_past_the_table, ("not in the table",), ("crowded directory",)
+    ),
+    "service-messages-answered": Plant(
+        "what Telegram says of a group is answered as if somebody had said it",
+        service_messages_answered,
+        (".* unasked: ",),
+        ("moved group",),
     ),
 }
