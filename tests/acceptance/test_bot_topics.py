@@ -41,8 +41,8 @@ class Forums:
         file = self.story.home / "config" / "workspace_config.json"
         configuration = self.story.configuration()
         self.story.work("forum").mkdir()
-        place = {"working_directory": str(self.story.work("forum")), "is_dev_group": True, "front": "bot"}
-        place["telegram_chat_ids"] = [str(self.general.peer_id(self.story.bot))]
+        ids, folder = [str(self.general.peer_id(self.story.bot))], str(self.story.work("forum"))
+        place = {"working_directory": folder, "telegram_chat_ids": ids, "is_dev_group": True, "front": "bot"}
         configuration["workspaces"]["Forum"] = place
         configuration["telegram_topics"] = {self.key(topic): "Quiet" for topic in (self.plans, self.news)}
         file.write_text(json.dumps(configuration))
