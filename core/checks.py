@@ -62,11 +62,12 @@ WORST_FIRST = (Status.UNHEALTHY, Status.DEGRADED, Status.STARTING)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found: one sentence, and the exact command that mends it where there is one."""
+    """What was found: one sentence, the exact command that mends it where there is one, and what was counted for it."""
 
     status: Status
     sentence: str
     mend: str | None = None
+    counts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

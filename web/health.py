@@ -66,7 +66,8 @@ def describe_part(part: Component, now: datetime) -> dict[str, Any]:
         "since": part.since.isoformat(),
         "age_s": round((now - part.heard_at).total_seconds(), 1),
     }
-    return body | ({"mend": part.finding.mend} if part.finding.mend else {})
+    mend = {"mend": part.finding.mend} if part.finding.mend else {}
+    return body | mend | ({"counts": dict(part.finding.counts)} if part.finding.counts else {})
 
 
 def no_trouble() -> str | None:

@@ -33,6 +33,13 @@ async def test_s4_health_serves_the_last_snapshot_with_ages() -> None:
     }
 
 
+async def test_s4_health_serves_what_was_counted_beside_what_is_said_of_it() -> None:
+    async with Stage().up() as stage, stage.client({}) as client:
+        stage.board.post("event loop", Finding(Status.HEALTHY, "Never late.", counts=(("1", 40), ("20", 2))))
+        body = (await client.get("/health")).json()
+    assert body["components"]["event loop"]["counts"] == {"1": 40, "20": 2}
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [("starting", 200), ("healthy", 200), ("degraded", 200), ("off", 200), ("unhealthy", 503)]
 )
