@@ -34,6 +34,11 @@ PROMISES = """
     FROM promises p"""
 TWICE = 'SELECT run_id, "key", COUNT(*) FROM steps GROUP BY run_id, "key" HAVING COUNT(*) > 1'
 SETTLED = ("completed", "failed", "cancelled")
+IN_DOUBT, REPEATS, INDEED = DOUBTS = (
+    "sends of the bot's of which nobody knows",
+    "possible repeats of the bot's",
+    "of them repeats indeed",
+)
 REFUSED, UNALLOWED = " refused ", "Nobody allowed "
 
 
@@ -288,9 +293,9 @@ class Checker:
         for row in self._deliveries:
             if row["status"] != "sent" and not _is_doubtful(row):
                 yield f"never delivered: {row['kind']} {row['id']} is {row['status']} ({row['error']})"
-        self.counts["sends of the bot's of which nobody knows"] = len(self._doubtful)
-        self.counts["possible repeats of the bot's"] = sum(is_repeat(one) for one in self._said.values())
-        self.counts["of them repeats indeed"] = len(self._originals)
+        self.counts[IN_DOUBT] = len(self._doubtful)
+        self.counts[REPEATS] = sum(is_repeat(one) for one in self._said.values())
+        self.counts[INDEED] = len(self._originals)
         for row in self._scene.tables.query(TWICE):
             yield f"a step twice: {tuple(row)}"
 

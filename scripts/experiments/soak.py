@@ -12,17 +12,22 @@ import secrets
 import shutil
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.benchmarks.procfs import describe_machine
 from scripts.experiments.__main__ import BROKEN, CLEAN, VIOLATED, break_off, note, open_fence
+from scripts.experiments.checker import DOUBTS
+from scripts.experiments.lateness import Told, late_99, looks_within, worst_minute
 from scripts.experiments.lives import nursing
+from scripts.experiments.neighbours import standing_by
 from scripts.experiments.pace import Pace
 from scripts.experiments.play import Terms
 from scripts.experiments.report import write_between
-from scripts.experiments.soaking import CHATS, Soak, growth, usual_lag, worst_lag
+from scripts.experiments.soaking import CHATS, Sample, Soak, bystander_told, growth, loop_told, others
 from scripts.experiments.stage import GROUPS
 from scripts.experiments.stand import be_up, set_up
 from scripts.experiments.tally import Tally
@@ -59,36 +64,64 @@ async def soak(minutes: float, seed: int, folder: Path) -> Soak:
     """The run, when it is over. Raises BrokenError when the product does not come up."""
     pace = Pace()
     terms = Terms(str(seed), PATIENCE, pace, Tally())
-    async with pace.measured(), nursing(Installation(folder / "home", {}), "") as lives:
+    async with pace.measured(), standing_by() as bystander, nursing(Installation(folder / "home", {}), "") as lives:
         async with set_up(lives, terms, CHATS - len(GROUPS)) as stand:
             await stand.play.ensure()
             await be_up(stand.play)
-            run = Soak(stand, minutes, note)
+            run = Soak(stand, minutes, note, bystander)
             await run.run()
         return run
 
 
 def judge(run: Soak, seed: int) -> Verdict:
-    """Memory and the event loop are judged only in a long run."""
-    grown, lag, tally = growth(run.samples), worst_lag(run.samples), run.play.tally
-    faults = list(tally.violations)
-    if run.minutes >= LONG and grown >= GROWTH:
-        faults.append(f"memory grew by {grown:.1%}; the limit is {GROWTH:.0%}")
-    if run.minutes >= LONG and usual_lag(run.samples) >= LAG_MS:
-        faults.append(f"the event loop was late by {usual_lag(run.samples):.0f} ms in 1 of 100 looks")
-    machine = describe_machine()
+    tally, machine = run.play.tally, describe_machine()
+    memory = f"{growth(run.samples):+.1%}; {run.samples[-1].memory_mb:.0f} MB in the end"
     facts = {
         "command": f"`scripts/soak --minutes {run.minutes:g} --seed {seed}`",
         "machine": f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}",
         "chats": str(CHATS),
         "messages": str(tally.messages),
-        "outcomes": ", ".join(f"{name} {number}" for name, number in sorted(tally.outcomes.items())),
-        "lost or doubled": str(len(tally.violations)),
-        "went wrong": ", ".join(f"{name} {number}" for name, number in sorted(run.troubles.items())),
-        "memory (PSS), end against beginning": f"{grown:+.1%}; {run.samples[-1].memory_mb:.0f} MB in the end",
-        "event loop late, 99 of 100 below": f"{usual_lag(run.samples):.0f} ms; worst minute {lag:.0f} ms",
+        **tell_outcomes(tally),
+        "went wrong for the account": tell_counts(run.troubles.account),
+        "went wrong for the bot": tell_counts(run.troubles.bot),
+        "at rest after the last word": f"within {max(run.rests):.0f} s",
+        "memory (PSS), end against beginning": memory,
+        "event loop late, 99 of 100 below": tell_late(loop_told(run.samples)),
+        "a process that only looks, beside it": tell_late(bystander_told(run.samples)),
+        "processors, used by others": f"{others(run.samples):.0%}",
     }
-    return Verdict(tuple(faults), facts)
+    return Verdict((*tally.violations, *find_excess(run.samples, run.minutes)), facts)
+
+
+def find_excess(samples: list[Sample], minutes: float) -> Iterator[str]:
+    """What is too much of memory or of the event loop's time, in a long run, whatever else the machine had to do."""
+    if minutes < LONG:
+        return
+    grown, late = growth(samples), late_99(looks_within(loop_told(samples)))
+    if grown >= GROWTH:
+        yield f"memory grew by {grown:.1%}; the limit is {GROWTH:.0%}"
+    if late >= LAG_MS:
+        yield f"the event loop was late by {late} ms in 1 of 100 looks; the limit is {LAG_MS:.0f} ms"
+
+
+def tell_outcomes(tally: Tally) -> dict[str, str]:
+    """What nobody can know of the bot's sends stands apart."""
+    doubts = Counter({name: tally.outcomes[name] for name in DOUBTS})
+    return {
+        "outcomes": tell_counts(tally.outcomes - doubts),
+        "lost or doubled": str(len(tally.violations)),
+        "the bot's sends in doubt": ", ".join(f"{name} {number}" for name, number in doubts.items()),
+    }
+
+
+def tell_counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
+
+
+def tell_late(told: Sequence[Told]) -> str:
+    """Of the whole run, and of its worst minute."""
+    looks = looks_within(told)
+    return f"{late_99(looks)} ms of {looks.total():,} looks; worst minute {worst_minute(told)} ms"
 
 
 def main() -> int:
@@ -103,7 +136,7 @@ def main() -> int:
     finally:
         with suppress(OSError):
             shutil.rmtree(folder)
-    if not run.samples or not run.play.tally.messages:
+    if not run.samples or not run.rests or not run.play.tally.messages:
         return BROKEN
     verdict = judge(run, seed)
     if asked.report:

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
+import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from statistics import median
 
 from core.checks import LOOP
 from scripts.benchmarks.procfs import pss_mb
+from scripts.experiments.lateness import Told
+from scripts.experiments.neighbours import Bystander, Spent, read_spent, share_of_others
 from scripts.experiments.play import Play
 from scripts.experiments.stand import Stand
+from scripts.experiments.troubles import Troubles
 
 CHATS = 20
 SAMPLE_SECONDS = 5.0
 TROUBLE_SECONDS = 10.0
 LOOK_SECONDS = 300.0
 WARM_UP = 0.2  # of the samples: what is loaded at first use is no growth
-SEND, EDIT = "messages.sendMessage", "messages.editMessage"
-MILLISECONDS = re.compile(r"(\d+) ms")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """At `seconds` from the beginning: memory of all processes of the product (PSS), and how late the server's event
-    loop was in 1 of 100 looks of the last minute; None before it says so."""
+    """At `seconds` from the beginning: memory of all processes of the product (PSS), how late the server's event loop
+    came to all its looks so far (None before it says so), and so did the bystander; whose the processors' time was."""
 
     seconds: float
     memory_mb: float
-    lag_ms: float | None
+    loop: Counter[int] | None
+    bystander: Counter[int]
+    spent: Spent
 
 
 @dataclass(slots=True)
@@ -43,9 +46,14 @@ class Soak:
     stand: Stand
     minutes: float
     note: Callable[[str], None]
+    bystander: Bystander
     samples: list[Sample] = field(default_factory=list[Sample])
-    troubles: Counter[str] = field(default_factory=Counter[str])
+    rests: list[float] = field(default_factory=list[float])  # how long it took until all was done that people wanted
+    troubles: Troubles = field(init=False)
     began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.troubles = Troubles(self.stand)
 
     @property
     def play(self) -> Play:
@@ -68,50 +76,30 @@ class Soak:
                 self.play.scene.people.begin()
                 await self._disturb(min(self.seconds + LOOK_SECONDS, self.minutes * 60))
                 self.stand.world.faults.clear()
+                silent = self.seconds
                 await self.play.come_to_rest()
-                self.note(f"{self.seconds:.0f} s: {len(self.play.scene.people.asked)} messages; {self.samples[-1:]}")
+                self.rests.append(self.seconds - silent)
+                memory = ", ".join(f"{sample.memory_mb:.0f} MB" for sample in self.samples[-1:])
+                self.note(f"{self.seconds:.0f} s: {len(self.play.scene.people.asked)} messages; {memory}")
             sampling.cancel()
 
     async def _sample(self) -> None:
         while True:
             memory = await asyncio.to_thread(pss_mb, [life.pid for life in self.play.lives.living])
-            lag = await asyncio.to_thread(read_lag, self.play.lives.installation.port)
-            self.samples.append(Sample(self.seconds, memory, lag))
+            loop = await asyncio.to_thread(read_looks, self.play.lives.installation.port)
+            spent = await asyncio.to_thread(read_spent, os.getpid())
+            self.samples.append(Sample(self.seconds, memory, loop, await self.bystander.looks(), spent))
             await asyncio.sleep(SAMPLE_SECONDS)
 
     async def _disturb(self, until: float) -> None:
         """Let things go wrong, in turn by luck, until so many seconds have passed."""
-        troubles = self._troubles()
         while self.seconds < until and not self.is_over:
-            name = self.stand.chance.choice([*troubles, "telegram away"])
-            self.troubles[name] += 1
-            if name in troubles:
-                troubles[name]()
-            else:
-                await self._go_away()
+            await self.troubles.befall()
             await asyncio.sleep(min(TROUBLE_SECONDS, max(until - self.seconds, 0)))
 
-    def _troubles(self) -> dict[str, Callable[[], object]]:
-        faults, valor = self.stand.world.faults, self.stand.valor
-        return {
-            "flood of sends": lambda: faults.flood_wait(2, valor, SEND, times=2),
-            "flood of edits": lambda: faults.flood_wait(2, valor, EDIT, times=2),
-            "slow answers": lambda: faults.slow(0.5, valor, SEND, times=5),
-            "lost answer": lambda: faults.lose_answer(valor, SEND),
-            "silence": lambda: faults.lose_answer(valor, SEND, cut=False),
-            "cut connection": lambda: faults.cut_before(valor, SEND),
-            "doubled updates": lambda: faults.double_updates(valor, 5),
-            "dropped updates": lambda: faults.drop_updates(valor, 2),
-        }
 
-    async def _go_away(self) -> None:
-        await self.stand.world.go_down()
-        await asyncio.sleep(0.5)
-        await self.stand.world.come_back()
-
-
-def read_lag(port: int) -> float | None:
-    """What the server says of its event loop, in milliseconds; None while it says nothing."""
+def read_looks(port: int) -> Counter[int] | None:
+    """How late the server says that its event loop came to its looks, in milliseconds; None while it says nothing."""
     connection = HTTPConnection("127.0.0.1", port, timeout=SAMPLE_SECONDS)
     try:
         connection.request("GET", "/health")
@@ -120,23 +108,30 @@ def read_lag(port: int) -> float | None:
         return None
     finally:
         connection.close()
-    found = MILLISECONDS.search(component["sentence"]) if component else None
-    return float(found[1]) if found else None
+    return Counter({int(late): times for late, times in component["counts"].items()}) if component else None
+
+
+def warmed_up(samples: list[Sample]) -> list[Sample]:
+    return samples[int(len(samples) * WARM_UP) :]
 
 
 def growth(samples: list[Sample]) -> float:
     """By which share memory has grown from the first to the last third of the time after the warm-up (medians)."""
-    memory = [sample.memory_mb for sample in samples[int(len(samples) * WARM_UP) :]]
+    memory = [sample.memory_mb for sample in warmed_up(samples)]
     third = max(len(memory) // 3, 1)
     return median(memory[-third:]) / median(memory[:third]) - 1 if memory else 0.0
 
 
-def worst_lag(samples: list[Sample]) -> float:
-    """The worst minute's, in milliseconds, the warm-up left out."""
-    return max((sample.lag_ms or 0.0 for sample in samples[int(len(samples) * WARM_UP) :]), default=0.0)
+def loop_told(samples: list[Sample]) -> Sequence[Told]:
+    """What the server's event loop said of itself after the warm-up."""
+    return [Told(one.seconds, one.loop) for one in warmed_up(samples) if one.loop is not None]
 
 
-def usual_lag(samples: list[Sample]) -> float:
-    """The median of the minutes."""
-    told = [sample.lag_ms for sample in samples if sample.lag_ms is not None]
-    return median(told) if told else 0.0
+def bystander_told(samples: list[Sample]) -> Sequence[Told]:
+    return [Told(one.seconds, one.bystander) for one in warmed_up(samples)]
+
+
+def others(samples: list[Sample]) -> float:
+    """Which share of the processors others used after the warm-up."""
+    warm = warmed_up(samples)
+    return share_of_others(warm[0].spent, warm[-1].spent) if warm else 0.0
