@@ -13,7 +13,7 @@ from core.message import Chat
 ANSWERS = ("SendMessageRequest", "SendMediaRequest", "EditMessageRequest")
 RECOVERY = 60.0  # seconds without a refusal after which a rate that was cut doubles
 SLOWEST = 1.0
-PATIENCE = 10.0  # seconds that decoration waits for its turn
+AT_ONCE = 1.0  # seconds within which refusals are one: of calls that were under way together
 IDLE_CHATS = 1_000
 
 
@@ -23,6 +23,11 @@ class Purpose(Enum):
     ANSWER = 0.0
     CHANGE = 0.25
     DECORATION = 0.5
+
+
+# Seconds that a call waits for its turn. Decoration is given up then; a change might wait for ever behind the answers of
+# other chats, and its own chat's behind it: it takes turns with them.
+PATIENCE = {Purpose.ANSWER: float("inf"), Purpose.CHANGE: 5.0, Purpose.DECORATION: 10.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +74,40 @@ class Budget:
         self._chats: dict[Chat, Bucket] = {}
         self._until: dict[Hashable, float] = {}
         self._cut_at = float("-inf")
+        self._late_changes = 0
+        self._is_changes_turn = False
 
     async def enter(self, purpose: Purpose, chat: Chat) -> None:
-        """Wait for this call's turn. Raises FloodWait where Telegram has asked for patience, or decoration is late."""
-        waited = 0.0
-        while True:
-            self._check_patience(purpose, chat)
-            seconds = self._seconds_until(purpose, chat)
-            if seconds <= 0:
-                break
-            if purpose is Purpose.DECORATION and waited + seconds > PATIENCE:
-                raise FloodWait(seconds)
-            waited += seconds
-            await self._clock.sleep(seconds)
+        """Wait for this call's turn. Raises FloodWait where Telegram has asked for patience, or decoration is late.
+
+        A change that has let answers go first for a while takes turns with them.
+        """
+        left = await self._wait(purpose, chat, PATIENCE[purpose])
+        if left > 0 and purpose is Purpose.DECORATION:
+            raise FloodWait(left)
+        if left > 0:
+            await self._take_turns(chat)
         for bucket in (self._account, self._bucket(chat)):
             bucket.level -= 1
+        self._is_changes_turn = purpose is Purpose.ANSWER
+
+    async def _wait(self, purpose: Purpose, chat: Chat, patience: float) -> float:
+        """Until the call may be made; how long it would have to wait beyond its patience, 0 when it may."""
+        until = self._clock.boot() + patience
+        while True:
+            self._check_patience(purpose, chat)
+            seconds, left = self._seconds_until(purpose, chat), until - self._clock.boot()
+            if seconds <= 0 or left <= 0 or (purpose is Purpose.DECORATION and seconds > left):
+                return max(0.0, seconds)
+            await self._clock.sleep(min(seconds, left))
+
+    async def _take_turns(self, chat: Chat) -> None:
+        self._late_changes += 1
+        try:
+            while (seconds := self._seconds_until(None, chat)) > 0:
+                await self._clock.sleep(seconds)
+        finally:
+            self._late_changes -= 1
 
     def check(self, *kinds: Hashable) -> None:
         """Raise FloodWait, without asking Telegram, while a call of these kinds is to wait."""
@@ -100,8 +124,9 @@ class Budget:
         now = self._clock.boot()
         self._until[kind] = now + seconds
         self._account.seconds_until(now, 0.0)
-        self._account.rate = max(SLOWEST, self._account.rate / 2)
-        self._cut_at = now
+        if now - self._cut_at >= AT_ONCE:
+            self._account.rate = max(SLOWEST, self._account.rate / 2)
+            self._cut_at = now
 
     def slow_mode(self, chat: Chat, seconds: float) -> None:
         """A chat takes one message at a time, the next after so many seconds."""
@@ -119,12 +144,15 @@ class Budget:
             self._until.pop(key, None)
         return left
 
-    def _seconds_until(self, purpose: Purpose, chat: Chat) -> float:
+    def _seconds_until(self, purpose: Purpose | None, chat: Chat) -> float:
+        """None: a change that takes turns with answers."""
         now = self._clock.boot()
         if self._account.rate < self._rates.account and now - self._cut_at >= RECOVERY:
             self._account.rate, self._cut_at = min(self._rates.account, self._account.rate * 2), now
-        buckets = (self._account, self._bucket(chat))
-        return max(bucket.seconds_until(now, purpose.value) for bucket in buckets)
+        share = 0.0 if purpose is None else purpose.value
+        gives_way = purpose is Purpose.ANSWER and self._is_changes_turn and self._late_changes > 0
+        kept = 1 / max(1.0, self._account.size - 1) if gives_way else share
+        return max(self._account.seconds_until(now, kept), self._bucket(chat).seconds_until(now, share))
 
     def _bucket(self, chat: Chat) -> Bucket:
         if len(self._chats) > IDLE_CHATS:

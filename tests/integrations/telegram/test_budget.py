@@ -79,6 +79,39 @@ async def test_b2_after_a_refusal_the_kind_waits_decoration_with_it_and_the_rest
     assert budget._account.rate == 10
 
 
+async def test_b2_refusals_of_one_moment_cut_the_rate_once() -> None:
+    clock = FakeClock()
+    budget = Budget(clock, RATES)
+    for kind in ("SendMessageRequest", "EditMessageRequest", "SendMediaRequest"):
+        budget.refused(kind, 3)
+    assert budget._account.rate == 5
+    clock.advance(1)
+    budget.refused("SendMessageRequest", 3)
+    assert budget._account.rate == 2.5
+
+
+async def test_b3_other_chats_answers_do_not_keep_a_change_waiting_for_ever() -> None:
+    """At a rate that was cut they take every call there is; the change heads its own chat's queue."""
+    clock = FakeClock()
+    budget = Budget(clock, Rates(account=1, account_burst=20, chat=1, chat_burst=5))
+    others = (Chat("account:1", str(number)) for number in range(10, 100))
+    for _ in range(20):
+        await budget.enter(Purpose.ANSWER, next(others))
+    answers = [asyncio.create_task(budget.enter(Purpose.ANSWER, next(others)))]
+    change = asyncio.create_task(budget.enter(Purpose.CHANGE, HERE))
+    for _ in range(40):
+        await clock.until_asleep()
+        answers.append(asyncio.create_task(budget.enter(Purpose.ANSWER, next(others))))
+        clock.advance(1)
+        await asyncio.wait({change, *answers}, timeout=0)
+        if change.done():
+            break
+    assert change.done()
+    assert len(answers) < 20
+    for answer in answers:
+        answer.cancel()
+
+
 async def test_b2_slow_mode_is_of_its_chat_alone() -> None:
     budget = Budget(FakeClock(), RATES)
     budget.slow_mode(HERE, 9)
