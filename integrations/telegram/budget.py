@@ -25,8 +25,8 @@ class Purpose(Enum):
     DECORATION = 0.5
 
 
-# Seconds that a call waits for its turn. Decoration is given up then; a change might wait for ever behind the answers of
-# other chats, and its own chat's behind it: it takes turns with them.
+# Seconds that a call waits for its turn. Decoration is given up then; a change might wait for ever behind answers of
+# other chats, and its own chat behind it: it takes turns with them.
 PATIENCE = {Purpose.ANSWER: float("inf"), Purpose.CHANGE: 5.0, Purpose.DECORATION: 10.0}
 
 
