@@ -41,9 +41,9 @@ class Forums:
         file = self.story.home / "config" / "workspace_config.json"
         configuration = self.story.configuration()
         self.story.work("forum").mkdir()
-        ids, folder = [str(self.general.peer_id(self.story.bot))], str(self.story.work("forum"))
-        place = {"working_directory": folder, "telegram_chat_ids": ids, "is_dev_group": True, "front": "bot"}
-        configuration["workspaces"]["Forum"] = place
+        ids = [str(self.general.peer_id(self.story.bot))]
+        place = {"working_directory": str(self.story.work("forum")), "telegram_chat_ids": ids, "front": "bot"}
+        configuration["workspaces"]["Forum"] = place | {"is_dev_group": True}
         configuration["telegram_topics"] = {self.key(topic): "Quiet" for topic in (self.plans, self.news)}
         file.write_text(json.dumps(configuration))
 

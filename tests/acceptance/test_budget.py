@@ -21,7 +21,7 @@ REQUESTS = 60  # a minute, of one client of the API
 ANSWERS = ("messages.sendMessage", "messages.sendMedia")
 CHANGES = ("messages.editMessage",)
 DECORATION = ("messages.sendReaction", "messages.setTyping", "messages.readHistory", "channels.readHistory")
-SHARES = dict.fromkeys(ANSWERS, 0.0) | dict.fromkeys(CHANGES, 0.25) | dict.fromkeys(DECORATION, 0.5)
+SHARES = {name: share for names, share in ((ANSWERS, 0.0), (CHANGES, 0.25), (DECORATION, 0.5)) for name in names}
 DEEDS = {"message", "edit", "reaction", "read", "typing"}
 
 
