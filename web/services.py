@@ -143,8 +143,7 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
     events, fronts, accounts = Events(), dict[str, Front](), OwnAccounts(settings)
     history = History(database, settings.max_conversation_history, settings.context_tokens)
     promises, signs, side = Promises(database, ground.rings, clock), Signs(clock), build_media_side(ground, fronts)
-    silence = Silence(lambda: ground.configuration.config, {*FRONTS} - accounts.current.fronts)
-    moves = Moves(database, clock, lambda: silence.config)
+    moves, silence = _build_moves(ground, accounts)
     told = Told(lambda: moves.config, lambda: accounts.current)
     outbox = Outbox(OutboxDoors(database, clock, events, signs, moves, side.enclosures))
     growth, files = Growth(database, clock, outbox), side.files(outbox.wake)
@@ -188,6 +187,12 @@ def build_services(ground: Ground, build_agents: BuildAgents) -> Services:
         retention=Retention(database, clock, settings.retention_days),
         cleaning=side.cleaning,
     )
+
+
+def _build_moves(ground: Ground, accounts: OwnAccounts) -> tuple[Moves, Silence]:
+    """A front that is not set up reaches nobody."""
+    silence = Silence(lambda: ground.configuration.config, {*FRONTS} - accounts.current.fronts)
+    return Moves(ground.database, ground.clock, lambda: silence.config), silence
 
 
 def _build_reports(ground: Ground, promises: Promises, told: Told) -> Reports:

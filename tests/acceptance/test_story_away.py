@@ -187,6 +187,7 @@ async def test_b8_a_flood_wait_while_edits_are_read_again_loses_no_message(story
             return "".join(answer.text for one in (missed, seen) for answer in story.answers(one))
 
         await story.until(lambda: "Missed?" in told() and "Seen?" in told(), FOUND)
+    assert [told().count(words) for words in ("Missed?", "Seen?")] == [1, 1]
 
 
 # -- the bot

@@ -312,8 +312,9 @@ async def test_b8_edits_in_a_supergroup_are_read_again_where_its_difference_is_t
     home.world.edit(said, "hello")
     home.world.faults.difference_too_long(home.valor, channel=True)
     desk = Desk()
-    async with home.userbot(desk):
-        await desk.until(lambda: len(desk.rereads) == 1)
+    async with home.userbot(desk) as bot:
+        await desk.until(lambda: len(desk.rereads) == 1 and bot.is_settled())
+    assert len(desk.rereads) == 1
 
 
 async def test_b9_a_path_that_stays_silent_is_replaced(home: Home, caplog: pytest.LogCaptureFixture) -> None:
