@@ -130,7 +130,7 @@ def add_message(connection: Connection, message: Message, filing: Filing, now: d
 
 
 def change_message(connection: Connection, known: Known, message: Message, filing: Filing) -> None:
-    """An edit: the new text, and what is to be done about it."""
+    """An edit, or what was known from a reply alone: the new text, and what is to be done about it."""
     attachment_store.change(connection, known.row, message.attachments)
     connection.execute(
         update(messages)
@@ -139,6 +139,8 @@ def change_message(connection: Connection, known: Known, message: Message, filin
             text=message.text,
             prompt=filing.prompt,
             edited_at=message.edited_at,
+            workspace=filing.workspace,
+            role=filing.role,
             answer=filing.answer,
             reason=filing.reason,
             turn_id=filing.turn_id,

@@ -66,7 +66,8 @@ async def test_b1_what_was_known_from_a_reply_alone_is_answered_when_it_arrives_
     assert "> Max: What is the time?" in stage.agent.asked[-1][1]
     await stage.reception.receive(first)
     await stage.quiet()
-    assert (await stage.row_of(first)).reason == Reason.DEV_GROUP
+    row = await stage.row_of(first)
+    assert (row.reason, row.role) == (Reason.DEV_GROUP, "member")
     assert stage.front.texts("-20") == ["re: Yes, what?", "re: What is the time?"]
     await stage.reception.receive(first)
     await stage.quiet()
