@@ -15,7 +15,7 @@ from tests.world.telegram import SentMessage
 
 RATE = 12.0  # calls a second of the whole account, twice as many at once
 CHAT_RATE, CHAT_BURST = RATE / 12, RATE / 2
-SLACK = 0.8  # seconds between what the account does and what the world sees, on a machine with other work
+SLACK = 2.0  # seconds between what the account does and what the world sees, on a machine with other work
 PEOPLE, PIECES = 20, 13
 REQUESTS = 60  # a minute, of one client of the API
 ANSWERS = ("messages.sendMessage", "messages.sendMedia")
