@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +18,6 @@ from tests.world.telegram.client import connect_client
 from tests.world.telegram.handshake import PRIME
 
 PASSWORD = "pässword"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[TelegramWorld]:
-    async with TelegramWorld(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,6 @@ from telethon.tl import types as tl
 
 from tests.world.telegram import Entity, Person, Player, RefusalError, TelegramWorld
 from tests.world.telegram.client import trust
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[TelegramWorld]:
-    async with TelegramWorld(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def anna(world: TelegramWorld) -> Person:
-    return world.person("Anna", "anna")
 
 
 @pytest.fixture

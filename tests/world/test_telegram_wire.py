@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,6 @@ from telethon.tl import types as tl
 
 from tests.world.telegram import Person, Player, TelegramWorld
 from tests.world.telegram.client import connect_client
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[TelegramWorld]:
-    async with TelegramWorld(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def anna(world: TelegramWorld) -> Person:
-    return world.person("Anna", "anna")
 
 
 @pytest.fixture
