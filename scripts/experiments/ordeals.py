@@ -129,16 +129,23 @@ async def slept_worker(stand: Stand) -> None:
 
 
 async def gap(stand: Stand) -> None:
-    """A message is missed while the server is away; a later one comes live before the history is read."""
-    writer, world, valor = stand.chance.choice(stand.play.scene.cast.writers[2:]), stand.world, stand.valor
-    people = stand.play.scene.people
+    """A message is missed; a later one comes live before the history is read. First Telegram was away, then we."""
+    await stand.is_answered([stand.ask("ask")])
+    await stand.world.go_down()
+    await _be_overtaken(stand, stand.world.come_back, lists=1)
     await stand.play.end("server")
+    await _be_overtaken(stand, lambda: stand.play.begin("server"), lists=2)  # one more, when it connects
+
+
+async def _be_overtaken(stand: Stand, come_back: Callable[[], Awaitable[object]], lists: int) -> None:
+    """While nobody hears it somebody writes, and again when the chats have been asked for so often."""
+    writer, world, valor = stand.chance.choice(stand.play.scene.cast.writers[2:]), stand.world, stand.valor
+    people, asked = stand.play.scene.people, len(world.ledger.calls(DIALOGS, valor))
     missed = people.ask(writer, valor, "ask").nonce
     world.faults.difference_too_long(valor)
-    world.faults.slow(0.4, valor, DIALOGS, times=2)
-    lists = len(world.ledger.calls(DIALOGS, valor)) + 2  # one when it connects, one to catch up
-    await stand.play.begin("server")
-    await stand.comes(lambda: len(world.ledger.calls(DIALOGS, valor)) >= lists)
+    world.faults.slow(0.4, valor, DIALOGS, times=lists)
+    await come_back()
+    await stand.comes(lambda: len(world.ledger.calls(DIALOGS, valor)) >= asked + lists)
     later = people.ask(writer, valor, "ask").nonce
     await stand.is_answered([missed, later])
     world.faults.clear()
