@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sign the Telegram account in: asks for phone, code and password. A session that is good already is left alone.
 cd "$(dirname "$0")/.." || exit 1
-if [ ! -x .venv/bin/python ]; then
+if [ ! -e .venv/setup-stamp ]; then # written last, when everything is there
     echo "The environment is not set up yet: run scripts/setup first." >&2
     exit 1
 fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sign the Telegram account out: Telegram ends the session, and its file keeps no key. Stop Valor first.
 cd "$(dirname "$0")/.." || exit 1
-if [ ! -x .venv/bin/python ]; then
+if [ ! -e .venv/setup-stamp ]; then # written last, when everything is there
     echo "The environment is not set up yet: run scripts/setup first." >&2
     exit 1
 fi
