@@ -9,6 +9,7 @@ from pathlib import Path
 from scripts.benchmarks.away import measure_return
 from scripts.benchmarks.command_line import measure_command_line
 from scripts.benchmarks.crowd import measure_crowd
+from scripts.benchmarks.ending import measure_endings
 from scripts.benchmarks.ledger_speed import measure_lives, measure_making
 from scripts.benchmarks.pickup import measure_pickup
 from scripts.benchmarks.recovery import measure_server, measure_workers
@@ -24,6 +25,7 @@ class Effort:
 
     road: int
     turns: int
+    endings: int
     pickups: int
     lives: int
     makings: int
@@ -34,8 +36,8 @@ class Effort:
     missed: int  # in each chat
 
 
-FULL = Effort(200, 600, 300, 3000, 500, 10, 3, 100_000, 1_000_000, 100)
-QUICK = Effort(20, 60, 20, 300, 50, 2, 1, 50_000, 200_000, 5)
+FULL = Effort(200, 600, 30, 300, 3000, 500, 10, 3, 100_000, 1_000_000, 100)
+QUICK = Effort(20, 60, 3, 20, 300, 50, 2, 1, 50_000, 200_000, 5)
 Wanted = frozenset[str]
 Measure = Callable[[Path, Effort, Wanted], Awaitable[dict[str, float]]]
 
@@ -60,6 +62,7 @@ ROAD = frozenset(
     }
 )
 CROWD = frozenset({"turns_per_s_20", "product_cpu_ms_per_turn"})
+ENDINGS = frozenset({f"{name}_ms_{share}" for name in ("stop", "cancel") for share in ("p50", "max")})
 START = frozenset({"health_s", "ready_s", "pss_cold_mb"})
 SERVER, WORKERS = frozenset({"recovery_server_s"}), frozenset({"recovery_worker_s_p50", "recovery_worker_cold_s"})
 FIRST = frozenset({"pss_warm_mb", "first_request_bytes", "first_request_tokens"})
@@ -75,6 +78,8 @@ async def measure_product(folder: Path, effort: Effort, wanted: Wanted) -> dict[
             numbers |= await measure_road(stage, effort.road)
         if not wanted.isdisjoint(CROWD):
             numbers |= await measure_crowd(stage, effort.turns)
+        if not wanted.isdisjoint(ENDINGS):
+            numbers |= await measure_endings(stage, effort.endings)
     return numbers
 
 
@@ -106,7 +111,7 @@ async def measure_growth(folder: Path, effort: Effort, _wanted: Wanted) -> dict[
 
 
 SUITES = (
-    Suite("product", ROAD | CROWD | START | FIRST, measure_product),
+    Suite("product", ROAD | CROWD | ENDINGS | START | FIRST, measure_product),
     Suite("worker", frozenset({"pickup_idle_ms_p50", "pickup_idle_ms_p99", "worker_idle_cpu_pct"}), measure_worker),
     Suite("stores", frozenset({"promises_per_s", "promise_create_ms_p99"}), measure_stores),
     Suite("command line", frozenset({"cli_list_ms_p50"}), measure_lists),

@@ -18,8 +18,9 @@ from tests.acceptance.installation import PROJECT
 PROMISED = """
     first_sign_ms_p50 first_sign_ms_p95 answer_ms_p50 answer_ms_p95 turns_per_s_20 product_cpu_ms_per_turn
     pickup_idle_ms_p50 pickup_idle_ms_p99 promises_per_s health_s ready_s pss_cold_mb pss_warm_mb first_request_bytes
-    first_request_tokens recovery_worker_s_p50 recovery_worker_cold_s recovery_server_s promise_create_ms_p99
-    worker_idle_cpu_pct scale_ratio_max catchup_10k_s catchup_10k_pss_ratio
+    first_request_tokens stop_ms_p50 stop_ms_max cancel_ms_p50 cancel_ms_max recovery_worker_s_p50
+    recovery_worker_cold_s recovery_server_s promise_create_ms_p99 worker_idle_cpu_pct scale_ratio_max catchup_10k_s
+    catchup_10k_pss_ratio
 """
 
 
