@@ -13,12 +13,13 @@ from integrations.telegram.presses import number_of
 from scripts.experiments.mind import ANSWERS, KEPT, PERMITTED, PROMISED, Mind, follower, permitted, words_of
 from scripts.experiments.order import Span, find_disorder
 from scripts.experiments.people import Asked, People
+from scripts.experiments.repeated import OCCURRENCES, find_uneven
 from scripts.experiments.repeats import match_originals
 from scripts.experiments.spoken import is_repeat, key_of, said_by_us, stand_once, where
 from scripts.experiments.stage import Cast, Key, Tables, directories
 from scripts.experiments.unasked import Wishes
 from scripts.experiments.wishes import CANCELLED, FOLLOWING, find_impatient, find_unstopped, may_have_failed
-from scripts.experiments.writers import count_lines, find_overlaps, stamps_in
+from scripts.experiments.writers import count_lines, count_ticks, find_overlaps, stamps_in
 from tests.world.bot_api import BotApi
 from tests.world.telegram import SentMessage, TelegramWorld
 
@@ -29,7 +30,7 @@ MESSAGES = """
     FROM messages m LEFT JOIN turns t ON t.id = m.turn_id"""
 DELIVERIES = "SELECT * FROM deliveries WHERE front <> 'local' AND chat_id <> ? ORDER BY id"
 PROMISES = """
-    SELECT id, task_description, status, waiting_for, error_message,
+    SELECT id, task_description, status, waiting_for, error_message, every,
            EXISTS (SELECT 1 FROM deliveries d WHERE d.promise_id = p.id AND d.kind LIKE 'retry %') AS retried
     FROM promises p"""
 TWICE = 'SELECT run_id, "key", COUNT(*) FROM steps GROUP BY run_id, "key" HAVING COUNT(*) > 1'
@@ -86,6 +87,7 @@ class Checker:
             *(self._of_message(asked) for asked in self._scene.people.asked),
             self._of_presses(),
             self._of_promises(),
+            self._of_repeated(),
             self._of_tables(),
             find_disorder(self._written, {key: self._spans[one.number] for key, one in self._said.items()}),
             self._of_directories(),
@@ -256,6 +258,8 @@ class Checker:
     def _of_promises(self) -> Iterator[str]:
         told = Counter(row["promise_id"] for row in self._deliveries if _is_end(row))
         for nonce, row in self._promises.items():
+            if row["every"]:
+                continue
             what, kept = f"promise {row['id']} ({nonce})", self._given_back.get(f"kept:{nonce}", [])
             self.counts[f"promises {row['status']}"] += 1
             if row["status"] not in SETTLED:
@@ -270,6 +274,14 @@ class Checker:
                 yield f"told {len(kept)} times: {what} is {row['status']}"
             if row["status"] == "failed" and not self._may_have_failed(row):
                 yield f"failed: {what}: {row['error_message']}"
+
+    def _of_repeated(self) -> Iterator[str]:
+        places = set(directories(self._scene.home, self._scene.cast).values())
+        given = (one for mark, said in self._given_back.items() if mark.startswith("kept:") for one in said)
+        said = Counter(self._owner_of(key_of(one, self._scene.cast)) for one in given)
+        rows = self._scene.tables.query(OCCURRENCES)
+        yield from find_uneven(rows, said, count_ticks(places))
+        self.counts["times of repeated promises"] = sum(row["status"] == "completed" for row in rows)
 
     def _may_have_failed(self, promise: sqlite3.Row) -> bool:
         """While the model was away, or because the owner refused something, or could not allow it in time."""
@@ -324,7 +336,7 @@ class Checker:
         places = set(directories(self._scene.home, self._scene.cast).values())
         lines = count_lines(places)
         for asked in self._scene.people.asked:
-            if asked.kind in {"keep", "chain", "work", "doze"}:
+            if asked.kind in {"keep", "chain", "work", "doze", "later"}:
                 yield from self._of_line(asked, asked.nonce, lines)
             if asked.kind == "chain":
                 yield from self._of_line(asked, follower(asked.nonce), lines)

@@ -13,11 +13,14 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from tests.acceptance.script_model import INTERRUPTED
 from tests.world.anthropic import AnthropicWorld, Asked, Call, Hang, Reply, Say, ToolResult
 
-WORDS = re.compile(r"\b(ask|work|peek|long|keep|chain|think|doze|vow|append|muse|nap|permit):([0-9a-f]{8})\b")
+WORDS = re.compile(
+    r"\b(ask|work|peek|long|keep|chain|think|doze|vow|later|often|append|muse|nap|permit|tick):([0-9a-f]{8})\b"
+)
 ANSWERS = re.compile(r"\b(re|kept):([0-9a-f]{8})\b")
 PROMISED = {
     "keep": ("append", "code"),
@@ -25,14 +28,18 @@ PROMISED = {
     "think": ("muse", "analysis"),
     "doze": ("nap", "code"),
     "vow": ("permit", "code"),
+    "later": ("append", "code"),
+    "often": ("tick", "code"),
 }
-WRITING = ("work", "append", "nap", "permit")
-KEPT = ("append", "muse", "nap", "permit")
+WRITING = ("work", "append", "nap", "permit", "tick")
+KEPT = ("append", "muse", "nap", "permit", "tick")
 PERMITTED = ("permit", "vow")  # these need the owner's consent, and write a file of their own
 MADE = re.compile(r"Promise #(\d+) is made")
 URGENT = "4"  # promises whose nonce comes before this one go before the others
 NOW = "do this work now"  # what a run is told that wants to promise something and is a promise itself
-LINES, STAMPS = "lines.txt", "stamps.txt"
+LINES, STAMPS, TICKS = "lines.txt", "stamps.txt", "ticks.txt"
+HOUR = timedelta(hours=1)  # what is to be done later is due then, what is to be done often then and again
+RUN = "${VALOR_RUN%/*}"  # by which a tool knows whose it is
 SENTENCE = "This is a long answer of the scripted model, one sentence after the other. "
 FILLER = SENTENCE * 90
 SLOWLY = 0.6  # the part of the long answers that are seen growing
@@ -60,6 +67,19 @@ def append_if_missing(nonce: str) -> str:
 def doze(nonce: str) -> str:
     """The same, after longer than anybody has patience for."""
     return _stamped(nonce, f"touch nap.{nonce}; sleep 60; echo {nonce} >> {LINES}")
+
+
+def tick(nonce: str) -> str:
+    """The command that adds a line for one time of what comes again, with the run that did it."""
+    return _stamped(nonce, f"sleep 0.03; echo {nonce} {RUN} >> {TICKS}")
+
+
+def tick_if_missing(nonce: str) -> str:
+    return _stamped(nonce, f'grep -qs " {RUN}$" {TICKS} || echo {nonce} {RUN} >> {TICKS}')
+
+
+# What is done, and what is done when it is not known whether it was done.
+COMMANDS = {"nap": (doze, append_if_missing), "tick": (tick, tick_if_missing)}
 
 
 def follower(nonce: str) -> str:
@@ -101,15 +121,25 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
     if word.kind == "permit":
         return Call("write_file", {"path": permitted(word.nonce), "text": word.nonce})
     if word.kind in WRITING:
-        command = append_if_missing if results else doze if word.kind == "nap" else append
-        return Call("run_command", {"command": command(word.nonce)})
+        first, again = COMMANDS.get(word.kind, (append, append_if_missing))
+        return Call("run_command", {"command": (again if results else first)(word.nonce)})
     if word.kind in PROMISED:
         task, kind = PROMISED[word.kind]
-        urgent = {"when": {"priority": 5}} if word.nonce < URGENT else {}
-        return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind, **urgent})
+        when = {"when": _when(word)} if _when(word) else {}
+        return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind, **when})
     if word.kind == "peek":
         return Call("search_files", {"text": word.nonce})
     return Call("report_progress", {"line": f"Thinking of {word.nonce}"}) if word.kind == "muse" else None
+
+
+def _when(word: Word) -> dict[str, object]:
+    match word.kind:
+        case "later":
+            return {"at": (datetime.now(UTC) + HOUR).isoformat()}
+        case "often":
+            return {"every": "1h"}
+        case _:
+            return {"priority": 5} if word.nonce < URGENT else {}
 
 
 def _answer(word: Word, asked: Asked) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.database import LOCKED_SECONDS
 from scripts.experiments.power import lose_power
+from scripts.experiments.scheduling import keep_schedules
 from scripts.experiments.stage import ASKED_ONLY, YARDS
 from scripts.experiments.stand import Stand
 from tests.world.bot_api import BotApi
@@ -349,6 +350,7 @@ ORDEALS: dict[str, Callable[[Stand], Awaitable[None]]] = {
     "moved group": moved_group,
     "locked database": locked_database,
     "parked turn": parked_turn,
+    "schedules": keep_schedules,
 }
 # The points that hardly anything else comes to, as `part point`.
 OCCASIONS = {

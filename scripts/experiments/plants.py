@@ -119,28 +119,37 @@ def random_id_not_stored() -> None:
 
 
 def settle_and_delivery_apart() -> None:
+    do_after_settling("_tell")
+
+
+def next_time_apart() -> None:
+    do_after_settling("_repeat")
+
+
+def do_after_settling(name: str) -> None:
+    """Have a part of the transaction that settles a promise done in one of its own, behind it."""
     from promises import settle_store
     from promises.keeper import Keeper
 
-    tell, settle = find(settle_store, "_tell"), find(Keeper, "_settle")
+    part, settle = find(settle_store, name), find(Keeper, "_settle")
     owed: list[tuple[Any, ...]] = []
 
-    def tell_later(_connection: Connection, *rest: Any) -> None:
+    def note(_connection: Connection, *rest: Any) -> None:
         owed.append(rest)
 
-    async def settle_then_tell(keeper: Any, promise: Any, ending: Any) -> Any:
+    async def settle_then_do(keeper: Any, promise: Any, ending: Any) -> Any:
         settled = await settle(keeper, promise, ending)
         later, owed[:] = list(owed), []
 
-        def tell_all(connection: Connection) -> None:
+        def do_all(connection: Connection) -> None:
             for rest in later:
-                tell(connection, *rest)
+                part(connection, *rest)
 
-        await find(keeper, "_database").write("promise-tell", tell_all)
+        await find(keeper, "_database").write("promise-afterwards", do_all)
         return settled
 
-    patch(settle_store, "_tell", tell_later)
-    patch(Keeper, "_settle", settle_then_tell)
+    patch(settle_store, name, note)
+    patch(Keeper, "_settle", settle_then_do)
 
 
 def no_intent_before_tool() -> None:
@@ -263,6 +272,12 @@ PLANTS = {
         settle_and_delivery_apart,
         ("told 0 times",),
         points=("worker promise-settle:after-commit",),
+    ),
+    "next-time-apart": Plant(
+        "a repeated promise is settled, and its next time written, in two transactions",
+        next_time_apart,
+        ("not one series",),
+        ("schedules",),
     ),
     "no-intent-before-tool": Plant(
         "nothing is written before a tool that must not be repeated",

@@ -176,12 +176,14 @@ class Tables:
         return [row[0] for row in self.query("SELECT id FROM runs")]
 
     def is_on_disk(self, responses: list[str]) -> bool:
-        """Whether one of these answers of the model is a finished step of a run that has not been begun anew since."""
+        """Whether one of these answers of the model is a finished step of a run that has not been begun anew since,
+        nor come again."""
         marks = ", ".join("?" * len(responses))
         found = f"""
             SELECT 1 FROM steps WHERE kind = 'model' AND status = 'done'
             AND json_extract(response, '$.provider_response_id') IN ({marks})
-            AND run_id NOT IN (SELECT former.value FROM promises, json_each(metadata, '$.former_runs') former)"""
+            AND run_id NOT IN (SELECT former.value FROM promises, json_each(metadata, '$.former_runs') former)
+            AND run_id NOT IN (SELECT run_id FROM promises WHERE every IS NOT NULL AND status = 'completed')"""
         return bool(self.query(found, *responses))
 
     def close(self) -> None:

@@ -6,12 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from scripts.experiments.mind import LINES, STAMPS
+from scripts.experiments.mind import LINES, STAMPS, TICKS
 
 
 def count_lines(places: Iterable[Path]) -> Counter[str]:
     """How often each nonce was appended, in all directories."""
     return Counter(line for place in places for line in read_lines(place / LINES))
+
+
+def count_ticks(places: Iterable[Path]) -> Counter[str]:
+    """How often each run of a repeated promise has added its line, in all directories."""
+    return Counter(line.partition(" ")[2] for place in places for line in read_lines(place / TICKS))
 
 
 def read_lines(file: Path) -> list[str]:
