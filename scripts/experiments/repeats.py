@@ -17,26 +17,32 @@ def match_originals(said: Sequence[SentMessage], rows: Sequence[Any]) -> Iterato
     """
     free = [row for row in rows if row["front"].startswith("bot:") and _is_doubtful(row)]
     left = {row["id"]: 2 if row["status"] == "ambiguous" else 1 for row in free}
-    for one in said:
-        row = next((row for row in free if left[row["id"]] and _is_it(one, row)), None)
-        if row is not None:
-            left[row["id"]] -= 1
-            yield one, row
+    unmatched = list(said)
+    for is_it in (_is_exactly_it, _is_perhaps_it):  # what can be told for sure takes nobody else's place
+        for one in list(unmatched):
+            row = next((row for row in free if left[row["id"]] and _is_there(one, row) and is_it(one, row)), None)
+            if row is not None:
+                left[row["id"]] -= 1
+                unmatched.remove(one)
+                yield one, row
 
 
 def _is_doubtful(row: Any) -> bool:
     return row["status"] == "ambiguous" or row["text"].startswith(REPEAT)
 
 
-def _is_it(said: SentMessage, row: Any) -> bool:
-    """What has grown or changed since has another text by now; what gives a nonce back is held to every letter.
-
-    What was sent into a group that has moved since stands there still.
-    """
+def _is_there(said: SentMessage, row: Any) -> bool:
+    """What was sent into a group that has moved since stands there still, wherever its row was sent in the end."""
     places = {int(key.partition("/")[0]) for key in (row["chat_id"], row["former_chat"]) if key}
-    if said.chat.peer_id(said.sender) not in places:
-        return False
-    if said.text.removeprefix(REPEAT).strip() == row["text"].removeprefix(REPEAT).strip():
-        return True
+    stands = {chat.peer_id(said.sender) for chat in (said.chat, said.chat.moved_to) if chat is not None}
+    return not places.isdisjoint(stands)
+
+
+def _is_exactly_it(said: SentMessage, row: Any) -> bool:
+    return said.text.removeprefix(REPEAT).strip() == row["text"].removeprefix(REPEAT).strip()
+
+
+def _is_perhaps_it(said: SentMessage, row: Any) -> bool:
+    """What has grown or changed since has another text by now; what gives a nonce back is held to every letter."""
     replied = said.post.reply_to.id_for(said.sender) if said.post.reply_to else None
     return not ANSWERS.search(said.text) and replied == row["reply_to"]

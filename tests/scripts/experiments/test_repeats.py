@@ -7,6 +7,7 @@ import pytest
 
 from conversations.typeset import REPEAT
 from scripts.experiments.repeats import match_originals
+from scripts.experiments.stage import YARDS
 from tests.scripts.experiments.scene import quiet
 
 ANSWER, HERE = "Here it is: re:aaaaaaaa", "here"
@@ -39,3 +40,24 @@ def test_what_was_said_unheard_belongs_to_the_row_that_said_it_again(
         former = written["chat_id"] if row.get("former_chat") == HERE else row.get("former_chat")
         rows = [{**written, "reply_to": asked.id_for(cast.bot), **row, "former_chat": former}]
         assert [one.number for one, _ in match_originals(told, rows)] == [one.number for one in told[:matched]]
+
+
+def test_what_was_said_before_a_group_moved_belongs_to_the_row_that_said_it_again_there(tmp_path: Path) -> None:
+    with quiet(tmp_path) as scene:
+        cast = scene.scene.cast
+        group = next(cast.groups[name] for name in YARDS if cast.front_in(cast.groups[name]) is cast.bot)
+        told = scene.say(ANSWER, scene.ask("ask", "aaaaaaaa", group).message)
+        there = str(scene.scene.world.upgrade(group).peer_id(cast.bot))
+        row = {"id": 1, "front": f"bot:{cast.bot.id}", "chat_id": there, "status": "sent", "former_chat": None}
+        assert [one.number for one, _ in match_originals([told], [row | {"text": REPEAT + ANSWER}])] == [told.number]
+        assert not list(match_originals([told], [row | {"text": REPEAT + ANSWER, "chat_id": "4711"}]))
+
+
+def test_what_is_some_rows_for_sure_is_not_displaced_by_what_is_perhaps(tmp_path: Path) -> None:
+    with quiet(tmp_path) as scene:
+        cast = scene.scene.cast
+        asked = scene.ask("ask", "aaaaaaaa", cast.bot).message
+        perhaps, sure = scene.say("Promise #1", asked), scene.say(ANSWER, asked)
+        place = {"front": f"bot:{cast.bot.id}", "chat_id": str(cast.writers[3].id), "former_chat": None}
+        row = {"id": 1, **place, "status": "sent", "text": REPEAT + ANSWER, "reply_to": asked.id_for(cast.bot)}
+        assert [one.number for one, _ in match_originals([perhaps, sure], [row])] == [sure.number]
