@@ -74,8 +74,10 @@ async def at_terminal(*command: str, environment: Mapping[str, str], folder: Pat
     """Start a program at a terminal that is its controlling one: it cannot reach that of the tests."""
     master, slave = pty.openpty()
     try:
+        # Who runs the tests in the background has their children ignore Ctrl-C: not so at a terminal.
+        alone = ("env", "--default-signal=INT", "setsid", "--ctty")
         process = await asyncio.create_subprocess_exec(
-            "setsid", "--ctty", *command, env=environment, cwd=folder, stdin=slave, stdout=slave, stderr=slave
+            *alone, *command, env=environment, cwd=folder, stdin=slave, stdout=slave, stderr=slave
         )
         os.close(slave)
         terminal = Terminal(master, process)

@@ -5,23 +5,21 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from integrations.telegram.presses import number_of
-from scripts.experiments.mind import ANSWERS, KEPT, PERMITTED, PROMISED, Mind, follower, permitted, words_of
+from scripts.experiments.mind import ANSWERS, KEPT, PERMITTED, PROMISED, follower, permitted, shown, words_of
 from scripts.experiments.order import Span, find_disorder
-from scripts.experiments.people import Asked, People
+from scripts.experiments.people import Asked
 from scripts.experiments.repeated import OCCURRENCES, find_uneven
 from scripts.experiments.repeats import match_originals
-from scripts.experiments.spoken import is_repeat, key_of, said_by_us, stand_once, where
-from scripts.experiments.stage import Cast, Key, Tables, directories
+from scripts.experiments.scene import Excuses, Scene
+from scripts.experiments.spoken import files_by_content, is_repeat, key_of, said_by_us, stand_once, where
+from scripts.experiments.stage import Key, directories
 from scripts.experiments.unasked import Wishes
 from scripts.experiments.wishes import CANCELLED, FOLLOWING, find_impatient, find_unstopped, may_have_failed
 from scripts.experiments.writers import count_lines, count_ticks, find_overlaps, stamps_in
-from tests.world.bot_api import BotApi
-from tests.world.telegram import SentMessage, TelegramWorld
+from tests.world.telegram import SentMessage
 
 # `parked`: what became of the promise that a turn was made into, because it had to ask for consent.
 MESSAGES = """
@@ -41,29 +39,6 @@ IN_DOUBT, REPEATS, INDEED = DOUBTS = (
     "of them repeats indeed",
 )
 REFUSED, UNALLOWED = " refused ", "Nobody allowed "
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Everything that the checker looks at."""
-
-    world: TelegramWorld
-    api: BotApi
-    cast: Cast
-    home: Path
-    tables: Tables
-    people: People
-    mind: Mind
-
-
-@dataclass(slots=True)
-class Excuses:
-    """The turns and promises that may have failed, because the model's server was away while they were open; and the
-    promises for whose consent it may have become too late, because the clock jumped."""
-
-    turns: set[int] = field(default_factory=set[int])
-    promises: set[int] = field(default_factory=set[int])
-    unallowed: set[int] = field(default_factory=set[int])
 
 
 class Checker:
@@ -344,7 +319,23 @@ class Checker:
                 yield from self._of_permission(
                     asked, any((place / permitted(asked.nonce)).exists() for place in places)
                 )
+            elif asked.kind in {"show", "bring"}:
+                yield from self._of_file(asked)
         yield from find_overlaps(places)
+
+    def _of_file(self, asked: Asked) -> Iterator[str]:
+        """Sent once when that was told as done, and not more than once; to the chat that asked."""
+        sent = self._files.get(shown(asked.nonce), [])
+        what = f"the file of {asked.kind} {asked.nonce}"
+        if (sent or self._is_done(asked)) and not self._stands_once(sent, shown(asked.nonce)):
+            yield f"sent {len(sent)} times: {what}"
+        if any(where(one) is not where(asked.message) for one in sent):
+            yield f"sent elsewhere: {what}"
+        self.counts["files"] += len(sent)
+
+    @cached_property
+    def _files(self) -> dict[str, list[SentMessage]]:
+        return files_by_content(self._said.values())
 
     def _of_permission(self, asked: Asked, is_written: bool) -> Iterator[str]:
         """What needs consent is not done without it, and done when the promise is kept."""
@@ -356,14 +347,18 @@ class Checker:
 
     def _of_line(self, asked: Asked, nonce: str, lines: Counter[str]) -> Iterator[str]:
         """Not more than one line; one when the work was done, none being told as not done."""
-        row, count = self._promises.get(nonce), lines[nonce]
-        answers = self._given_back.get(f"{'kept' if asked.kind in PROMISED else 're'}:{nonce}", [])
-        is_done = any("Not done" not in one.text for one in answers)
-        if asked.kind in PROMISED:
-            is_done = is_done and row is not None and row["status"] == "completed"
-        if count > 1 or (is_done and count != 1):
+        count = lines[nonce]
+        if count > 1 or (self._is_done(asked, nonce) and count != 1):
             yield f"{count} lines: {asked.kind} {nonce}"
         self.counts["lines"] += count
+
+    def _is_done(self, asked: Asked, nonce: str = "") -> bool:
+        """Whether what was asked for (of a chain the one with that nonce) was told as done."""
+        nonce, is_promised = nonce or asked.nonce, asked.kind in PROMISED
+        row = self._promises.get(nonce)
+        answers = self._given_back.get(f"{'kept' if is_promised else 're'}:{nonce}", [])
+        is_kept = not is_promised or (row is not None and row["status"] == "completed")
+        return is_kept and any("Not done" not in one.text for one in answers)
 
 
 def _key_in(row: sqlite3.Row) -> Key:

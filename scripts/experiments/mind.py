@@ -18,9 +18,8 @@ from datetime import UTC, datetime, timedelta
 from tests.acceptance.script_model import INTERRUPTED
 from tests.world.anthropic import AnthropicWorld, Asked, Call, Hang, Reply, Say, ToolResult
 
-WORDS = re.compile(
-    r"\b(ask|work|peek|long|keep|chain|think|doze|vow|later|often|append|muse|nap|permit|tick):([0-9a-f]{8})\b"
-)
+KINDS = "ask|work|peek|long|show|keep|chain|think|doze|vow|bring|later|often|append|muse|nap|permit|fetch|tick"
+WORDS = re.compile(rf"\b({KINDS}):([0-9a-f]{{8}})\b")
 ANSWERS = re.compile(r"\b(re|kept):([0-9a-f]{8})\b")
 PROMISED = {
     "keep": ("append", "code"),
@@ -28,11 +27,13 @@ PROMISED = {
     "think": ("muse", "analysis"),
     "doze": ("nap", "code"),
     "vow": ("permit", "code"),
+    "bring": ("fetch", "code"),
     "later": ("append", "code"),
     "often": ("tick", "code"),
 }
 WRITING = ("work", "append", "nap", "permit", "tick")
-KEPT = ("append", "muse", "nap", "permit", "tick")
+KEPT = ("append", "muse", "nap", "permit", "fetch", "tick")
+SHOWING = ("show", "fetch")  # these send a file to their chat
 PERMITTED = ("permit", "vow")  # these need the owner's consent, and write a file of their own
 MADE = re.compile(r"Promise #(\d+) is made")
 URGENT = "4"  # promises whose nonce comes before this one go before the others
@@ -92,6 +93,11 @@ def permitted(nonce: str) -> str:
     return f"permit.{nonce}"
 
 
+def shown(nonce: str) -> str:
+    """What the file that is sent holds."""
+    return f"shown:{nonce}"
+
+
 def _stamped(nonce: str, command: str) -> str:
     return "; ".join((STAMP.format(sign="+", nonce=nonce), command, STAMP.format(sign="-", nonce=nonce)))
 
@@ -116,6 +122,8 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
     if word.kind == "chain" and len(results) == 1 and (made := MADE.search(results[0].text)):
         task = f"append:{follower(word.nonce)} after {word.nonce}"
         return Call("make_promise", {"task": task, "task_type": "code", "after": [int(made[1])]})
+    if word.kind in SHOWING:
+        return _next_of_showing(word.nonce, [one for one in results if INTERRUPTED not in one.text])
     if results and not (word.kind in WRITING and INTERRUPTED in results[-1].text):
         return None
     if word.kind == "permit":
@@ -130,6 +138,13 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
     if word.kind == "peek":
         return Call("search_files", {"text": word.nonce})
     return Call("report_progress", {"line": f"Thinking of {word.nonce}"}) if word.kind == "muse" else None
+
+
+def _next_of_showing(nonce: str, results: list[ToolResult]) -> Call | None:
+    file = f"show.{nonce}.txt"
+    if not results:
+        return Call("run_command", {"command": _stamped(nonce, f"echo {shown(nonce)} > {file}")})
+    return Call("send_file", {"path": file}) if len(results) == 1 and not results[0].is_error else None
 
 
 def _when(word: Word) -> dict[str, object]:

@@ -19,7 +19,19 @@ from tests.world.bot_api import BotApi
 from tests.world.content import PNG
 from tests.world.telegram import Chat, Media, Person, RefusalError, SentMessage, TelegramWorld, Topic
 
-KINDS = {"ask": 8, "keep": 8, "chain": 2, "think": 3, "work": 4, "peek": 2, "long": 2, "permit": 1, "vow": 1}
+KINDS = {
+    "ask": 8,
+    "keep": 8,
+    "chain": 2,
+    "think": 3,
+    "work": 4,
+    "peek": 2,
+    "long": 2,
+    "show": 1,
+    "bring": 1,
+    "permit": 1,
+    "vow": 1,
+}
 APPENDING = {"keep": 1, "chain": 2, "later": 1}  # how many promises that append a line
 DEEDS = {"ask": 16, "edit": 3, "reply": 3, "cancel": 2, "stop": 1, "ping": 1, "late mention": 2, "press": 2}
 CARRIED = {"": 84, "photo": 13, "document": 3}  # a document is read in a process of its own

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from scripts.experiments.checker import Checker, Excuses, Scene
+from scripts.experiments.checker import Checker
 from scripts.experiments.lives import BrokenError, Life, Lives
 from scripts.experiments.pace import Pace
 from scripts.experiments.people import Asked
+from scripts.experiments.scene import Excuses, Scene
 from scripts.experiments.spoken import key_of
 from scripts.experiments.stage import Key
 from scripts.experiments.strays import find_strays

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from conversations.typeset import REPEAT
 from scripts.experiments.stage import Cast, Key, front_name
@@ -21,6 +22,15 @@ def key_of(message: SentMessage, cast: Cast) -> Key:
     front = cast.front_in(message.chat)
     chat = str(message.chat.peer_id(front))
     return front_name(front), f"{chat}/{message.topic}" if message.topic else chat, message.id_for(front)
+
+
+def files_by_content(said: Iterable[SentMessage]) -> dict[str, list[SentMessage]]:
+    """What was sent as files, by what these hold."""
+    found: defaultdict[str, list[SentMessage]] = defaultdict(list)
+    for one in said:
+        if one.media:
+            found[one.media.content.decode(errors="replace").strip()].append(one)
+    return found
 
 
 def where(said: SentMessage) -> Chat | Topic:

@@ -10,11 +10,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.experiments.checker import Scene
 from scripts.experiments.lives import BrokenError, Life, Lives
 from scripts.experiments.mind import Mind
 from scripts.experiments.people import People
 from scripts.experiments.play import Play, Terms
+from scripts.experiments.scene import Scene
 from scripts.experiments.stage import WRITERS, Tables, cast_in, furnish
 from tests.world.anthropic import AnthropicWorld
 from tests.world.bot_api import BotApi

@@ -11,7 +11,7 @@ from core.clock import SystemClock
 from core.doorbell import ring
 from core.errors import Unknown
 from core.message import Chat, ChatKind, Message, Person
-from core.protocols import Asker, PromiseOrder
+from core.protocols import Asker, PromiseOrder, PromiseView
 from core.settings import Settings
 from core.workspaces import Role
 from tests import waiting
@@ -89,15 +89,19 @@ async def test_p1_a_job_ordered_on_the_page_is_a_promise_with_its_number(setting
 
 async def test_the_feed_tells_answers_and_promises_as_they_change(settings: Settings) -> None:
     async with open_server(settings) as (server, doors):
-        seen: list[object] = []
+        told: list[Delivered] = []
+        shown: list[PromiseView] = []
         watched = asyncio.Event()
 
         async def watch() -> None:
             feed = doors.feed.watch()
             watched.set()
             async for change in feed:
-                seen.append(change)
-                if len({type(one) for one in seen}) == 2:
+                if isinstance(change, PromiseView):
+                    shown.append(change)
+                elif change.chat == "page":  # that of the self-ping may come first
+                    told.append(change)
+                if told and shown:
                     return
 
         watching = asyncio.create_task(watch())
@@ -106,8 +110,8 @@ async def test_the_feed_tells_answers_and_promises_as_they_change(settings: Sett
         await server.services.promises.make(PromiseOrder("count the stars"), asker, None)
         ring(server.services.ground.places.server)
         await asyncio.wait_for(watching, PATIENCE)
-    told = [change for change in seen if isinstance(change, Delivered)]
     assert "count the stars" in told[0].text
+    assert shown[0].task_description == "count the stars"
 
 
 async def test_a8_the_reason_of_each_message_can_be_asked(settings: Settings) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, insert, text
 
 from core.schema import deliveries, messages, metadata, promises, turns
-from scripts.experiments.checker import Checker, Excuses, Scene
+from scripts.experiments.checker import Checker
 from scripts.experiments.mind import LINES, Mind
 from scripts.experiments.pace import Pace
 from scripts.experiments.people import Asked, People
+from scripts.experiments.scene import Excuses, Scene
 from scripts.experiments.spoken import key_of
 from scripts.experiments.stage import Tables, cast_in, directories
 from tests.acceptance.installation import Installation
