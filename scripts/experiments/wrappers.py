@@ -15,7 +15,6 @@ UNPLAYED = {
     "bury": "Telegram refuses no message for good",
     "decide": "everybody is admitted",
     "fence.look": "no tool of an agent looks in this way yet",
-    "file": "the model sends no file",
     "forget-audit": "no server lives until the first look of retention",
     "forget-old": "no server lives until the first look of retention",
     "forget-strays": "no server lives until the first look of retention",
