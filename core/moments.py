@@ -31,7 +31,8 @@ def find_zone(name: str | None) -> ZoneInfo:
 
 
 def read_moment(text: str, zone: str | None = None) -> datetime:
-    """A moment (UTC) from ISO 8601, such as `2026-12-01 09:00`, which is in `zone` where it names no offset.
+    """A moment (UTC) from ISO 8601, such as `2026-12-01 09:00`, which is in `zone` where it names no offset. An hour
+    that a change of the clock leaves out is an hour later; of one that comes twice it is the first.
 
     Raises RequestError for what is no moment, Unknown for a zone that does not exist.
     """

@@ -39,3 +39,12 @@ def test_p7_zones_are_found_in_any_case_and_unknown_ones_get_a_hint() -> None:
 def test_p7_a_moment_is_told_in_its_zone() -> None:
     assert tell_moment(datetime(2026, 7, 1, 7, tzinfo=UTC), "Europe/Berlin") == "2026-07-01 09:00 (Europe/Berlin)"
     assert tell_moment(datetime(2026, 7, 1, 7, tzinfo=UTC)) == "2026-07-01 07:00 (UTC)"
+
+
+def test_p7_an_hour_that_a_clock_change_leaves_out_is_an_hour_later_and_one_that_comes_twice_is_the_first() -> None:
+    left_out = read_moment("2026-03-29 02:30", "Europe/Berlin")
+    assert (left_out, tell_moment(left_out, "Europe/Berlin")) == (
+        datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
+        "2026-03-29 03:30 (Europe/Berlin)",
+    )
+    assert read_moment("2026-10-25 02:30", "Europe/Berlin") == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
