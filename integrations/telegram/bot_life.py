@@ -121,8 +121,11 @@ class BotLife:
             self._has_menu = True
 
     async def take_pushed(self, update: JSON) -> None:
-        """An update that Telegram pushes; returns when it is written. Raises Unreachable before the bot is up."""
-        if self._updates is None:
+        """An update that Telegram pushes; returns when it is written. Raises Unreachable before the bot is up.
+
+        That is when its name is known: what mentions it would be taken for nothing that is said to it.
+        """
+        if self._updates is None or self.person is None:
             raise Unreachable(self.health.sentence)
         await self._updates.take([update])
 

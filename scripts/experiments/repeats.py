@@ -39,7 +39,12 @@ def _is_there(said: SentMessage, row: Any) -> bool:
 
 
 def _is_exactly_it(said: SentMessage, row: Any) -> bool:
-    return said.text.removeprefix(REPEAT).strip() == row["text"].removeprefix(REPEAT).strip()
+    return _unmarked(said.text) == _unmarked(row["text"])
+
+
+def _unmarked(text: str) -> str:
+    """What is told, whether it says that it may have been told before or not; of a file nothing else may be said."""
+    return text.strip().removeprefix(REPEAT.strip()).strip()
 
 
 def _is_perhaps_it(said: SentMessage, row: Any) -> bool:

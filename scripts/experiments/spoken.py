@@ -39,8 +39,9 @@ def where(said: SentMessage) -> Chat | Topic:
 
 
 def is_repeat(said: SentMessage) -> bool:
-    """Whether it says of itself that it may have been said before, as only the bot does."""
-    return said.sender.is_bot and said.text.startswith(REPEAT)
+    """Whether it says of itself that it may have been said before, as only the bot does; a file's caption holds
+    nothing else."""
+    return said.sender.is_bot and said.text.startswith(REPEAT.strip())
 
 
 def stand_once(said: list[SentMessage]) -> bool:

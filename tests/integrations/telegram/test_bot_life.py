@@ -18,6 +18,7 @@ from core.message import ChatKind, Person
 from integrations.telegram.bot import Bot
 from integrations.telegram.bot_access import BotAccess
 from integrations.telegram.bot_life import BotPace
+from integrations.telegram.bot_line import JSON
 from tests import waiting
 from tests.integrations.telegram.bot_stage import QUICK, BotHome
 from tests.integrations.telegram.desk import Desk
@@ -301,3 +302,28 @@ async def test_b9_a_webhook_that_somebody_else_takes_over_is_named(bot_home: Bot
 async def test_b8_a_push_before_the_bot_is_up_is_not_taken(bot_home: BotHome) -> None:
     with pytest.raises(Unreachable):
         await Bot(bot_home.access).take_pushed({"update_id": 1})
+
+
+async def test_b8_a_push_before_the_bot_knows_its_name_is_not_taken(bot_home: BotHome) -> None:
+    """As when the server has just been started: nobody could say yet whether the bot is mentioned."""
+    update: JSON = {"update_id": 1, "message": written(bot_home)}
+    await bot_home.api.go_down()
+    bot = Bot(bot_home.access, QUICK)
+    await bot.start(bot_home.desk)
+    try:
+        await until(bot, "degraded")
+        with pytest.raises(Unreachable):
+            await bot.take_pushed(update)
+        assert bot_home.desk.texts == []
+        await bot_home.api.come_back()
+        await until(bot, "healthy")
+        await bot.take_pushed(update)
+        assert bot_home.desk.texts == ["hi"]
+    finally:
+        await bot.stop()
+
+
+def written(home: BotHome) -> JSON:
+    sender = {"id": home.anna.id, "is_bot": False, "first_name": "Anna"}
+    chat = {"id": home.anna.id, "type": "private"}
+    return {"message_id": 1, "date": 1_800_000_000, "chat": chat, "from": sender, "text": "hi"}

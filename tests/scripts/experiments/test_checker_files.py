@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from conversations.typeset import REPEAT
 from scripts.experiments.mind import shown
 from scripts.experiments.people import Asked
 from scripts.experiments.stage import YARDS
@@ -48,6 +49,19 @@ def test_a_file_goes_to_the_chat_that_asked(scene: Quiet) -> None:
     turn = scene.answer(asked)
     send_file(scene, scene.ask("ask", "ffffffff", group), turn, 0, "eeeeeeee")
     assert "sent elsewhere: the file of show eeeeeeee" in scene.look()
+
+
+def test_a_file_that_the_bot_sends_once_more_says_that_it_may_be_a_repeat(scene: Quiet) -> None:
+    asked = scene.ask("show", "eeeeeeee", scene.scene.cast.bot)
+    turn = scene.answer(asked)
+    media = scene.scene.world.media("document", "show.txt", shown("eeeeeeee").encode(), "text/plain")
+    scene.say("", asked.message, media)
+    again = scene.say(REPEAT, asked.message, media)
+    scene.deliver(again, kind="file", turn_id=turn)
+    scene.change("UPDATE deliveries SET text = :text WHERE kind = 'file'", text=REPEAT)
+    assert scene.look() == []
+    scene.scene.world.edit(again, "Here.")
+    assert "sent 2 times: the file of show eeeeeeee" in scene.look()
 
 
 def send_file(scene: Quiet, asked: Asked, turn: int, number: int, nonce: str = "") -> None:

@@ -10,14 +10,17 @@ import pytest
 
 from scripts.experiments.strays import ancestors, find_strays
 
-WAITING = "import sys; sys.stdin.read()"
+WAITING = "import sys; print('up', flush=True); sys.stdin.read()"
 
 
 @pytest.fixture
 def stray(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that carries the installation's folder and a run's mark in its environment."""
     environment = {"VALOR_HOME": str(tmp_path), "VALOR_RUN": "run_1/1"}
-    with subprocess.Popen([sys.executable, "-S", "-c", WAITING], stdin=subprocess.PIPE, env=environment) as process:
+    command, pipe = [sys.executable, "-S", "-c", WAITING], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # until then /proc may tell nothing of it
         yield process
         process.kill()
 
