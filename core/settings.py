@@ -229,6 +229,11 @@ class Settings(BaseModel):
         return self.data_dir / "pairing.json"
 
     @property
+    def bot_name_path(self) -> Path:
+        """Where the bot's name is kept from one start to the next."""
+        return self.data_dir / "bot_name.json"
+
+    @property
     def workspaces_dir(self) -> Path:
         """Where private workspaces lie."""
         return self.home / "workspaces"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from conversations.commands import MENU
 from core import checks
+from core.bot_name import remember
 from core.checks import Status
 from core.errors import OwnerError, Unreachable
 from core.protocols import Front
@@ -83,6 +84,7 @@ class BotEntrance:
             status = Status(health.status)
             self.services.ground.board.report(checks.BOT, status, health.sentence + self._unheard(bot))
             if status is Status.HEALTHY and pinged is not status:
+                await self._remember(bot)
                 self.services.alerts.front_works("bot")
                 await self.ping()
                 pinged = status
@@ -90,6 +92,10 @@ class BotEntrance:
                 await self._tell_loss(health.sentence)
                 pinged = status
             await self.services.ground.clock.sleep(LOOK_EVERY)
+
+    async def _remember(self, bot: Bot) -> None:
+        path = self.services.ground.settings.bot_name_path
+        await asyncio.to_thread(remember, path, bot.person.id, bot.person.username or "")
 
     def _unheard(self, bot: Bot) -> str:
         """What it cannot hear of that the configuration wants it to answer."""

@@ -28,6 +28,7 @@ from conversations.signs import Signs
 from conversations.status import StatusLine
 from conversations.turns import Answer, DoneSoFar, TurnDoors, Turns
 from core.access import FRONTS, Accounts
+from core.bot_name import recall
 from core.checks import Board, Finding
 from core.clock import Clock
 from core.database import Database
@@ -78,15 +79,17 @@ class OwnAccounts:
     """This installation's own accounts, as far as they are known by now."""
 
     def __init__(self, settings: Settings) -> None:
+        self._remembered = recall(settings.bot_name_path)
         fronts = {"account": TelegramAccess.of(settings), "bot": BotAccess.of(settings)}
         self._known: dict[int, frozenset[str]] = {}
         self.current = Accounts(fronts=frozenset(name for name, access in fronts.items() if access is not None))
 
     def know(self, number: int, usernames: Iterable[str | None] = ()) -> None:
-        """One of them is `number`, and goes by these names."""
-        self._known[number] = frozenset(name for name in map(fold_username, usernames) if name)
-        names = frozenset[str]().union(*self._known.values())
-        self.current = Accounts(frozenset(self._known), names, self.current.fronts)
+        """One of them is `number`, and goes by these names; by the one that is remembered while none is known."""
+        names = [*filter(None, usernames)] or [self._remembered.get(number)]
+        self._known[number] = frozenset(name for name in map(fold_username, names) if name)
+        all_names = frozenset[str]().union(*self._known.values())
+        self.current = Accounts(frozenset(self._known), all_names, self.current.fronts)
 
 
 @dataclass(frozen=True, slots=True)

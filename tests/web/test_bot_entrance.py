@@ -55,6 +55,21 @@ async def test_b9_a_bot_alone_is_pinged_and_answers(home: Home) -> None:
     assert {"help", "promises", "cancel", "stop", "why"} <= {*menu} <= NAMES
 
 
+async def test_a4_what_mentions_the_bot_is_known_before_the_bot_can_be_asked(home: Home) -> None:
+    """As when the account reads what it missed while the Bot API is slow, or away."""
+    async with open_server(home.settings()) as (server, _):
+        assert server.services.accounts.current.usernames == set()
+        await until(server, SELF_PING, Status.HEALTHY)
+    await home.api.go_down()
+    async with open_server(home.settings()) as (server, _):
+        await until(server, BOT, Status.DEGRADED)
+        assert server.services.accounts.current.usernames == {"valor_bot"}
+    home.bot = home.world.bot("Another", "another_bot")
+    async with open_server(home.settings()) as (server, _):
+        await until(server, BOT, Status.DEGRADED)
+        assert server.services.accounts.current.usernames == set()
+
+
 @pytest.mark.parametrize("privacy", [True, False])
 async def test_s1_a_bot_that_cannot_hear_its_dev_groups_says_so_and_what_to_do(home: Home, privacy: bool) -> None:
     home.api.hub(home.bot).privacy = privacy
