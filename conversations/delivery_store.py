@@ -53,6 +53,7 @@ MARK_SENT = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("number"), deliveries.c.message_id.is_not_distinct_from(bindparam("stood")))
     .values(
+        front=bindparam("by"),
         chat_id=bindparam("chat"),
         message_id=bindparam("message"),
         former_chat=null(),
@@ -235,10 +236,10 @@ def mark_sent(connection: Connection, delivery: Delivery, shown: Shown, now: dat
     """The front shows it. Where that is not the row's text (any more) it stays ready: the message is edited next.
 
     One that was sent while its group became a supergroup stays with the group, unless it has to say something else by
-    now; an edit of it there counts no more.
+    now; an edit of it there counts no more. One that was sent while it was readdressed stays where it was sent.
     """
     values = {"number": delivery.id, "message": shown.message_id, "now": now}
-    values |= {"chat": shown.chat.key, "stood": delivery.message_id}
+    values |= {"by": shown.chat.front, "chat": shown.chat.key, "stood": delivery.message_id}
     connection.execute(MARK_SENT, {**values, "shown_version": delivery.version, "is_current": shown.is_current})
     there = move_store.destination_of(connection, shown.chat.key)
     if there is not None:  # though it may not have been so when this sender began
@@ -251,7 +252,7 @@ def begin_send(connection: Connection, delivery: Delivery) -> Delivery | None:
     None when its chat has become another one meanwhile: there it has to wait for its turn.
     """
     this = WITH_FILE.where(deliveries.c.id == delivery.id)
-    row = connection.execute(this.where(deliveries.c.chat_id == delivery.chat.key)).first()
+    row = connection.execute(this.where(*_of(delivery.chat))).first()
     if row is None:
         return None
     piece = Piece(row.text, _entities(row))
@@ -269,17 +270,17 @@ def forget_send(connection: Connection, delivery: Delivery) -> None:
 
 
 def postpone(connection: Connection, delivery: Delivery, until: datetime | None, error: str) -> None:
-    """Try again at `until`."""
+    """Try again at `until`, unless another front is to tell it by now."""
     connection.execute(
         update(deliveries)
-        .where(deliveries.c.id == delivery.id)
+        .where(deliveries.c.id == delivery.id, deliveries.c.front == delivery.chat.front)
         .values(attempts=deliveries.c.attempts + 1, not_before=until, error=error)
     )
 
 
 def bury(connection: Connection, delivery: Delivery, error: str) -> None:
     """It will never arrive: a dead letter, unless its chat has become another one meanwhile."""
-    still = (deliveries.c.id == delivery.id, deliveries.c.chat_id == delivery.chat.key)
+    still = (deliveries.c.id == delivery.id, *_of(delivery.chat))
     connection.execute(update(deliveries).where(*still).values(status="dead", error=error))
 
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from conversations.alert_store import NOTICE, hand_on
 from conversations.delivery import Draft
+from conversations.delivery_store import begin_send, bury, owed_in, postpone
 from core.errors import FloodWait
 from core.message import PAGE
 from integrations.memory import MemoryFront
@@ -75,3 +79,34 @@ class TestBoth:
         stage.clock.advance(60)
         await stage.quiet()
         assert (stage.front.texts("1"), stage.front.texts("-20")) == (["re: hello"], ["news"])
+
+    async def test_b12_what_arrives_while_its_front_is_lost_is_told_once(self, stage: Stage, bot: MemoryFront) -> None:
+        """A person's direct chat has the same key on either front, and its messages may have the same numbers."""
+        bot.refuse("send", FloodWait(30))
+        release = stage.front.hold("send")
+        await stage.alerts.tell_owner("The disk is full.")
+        await stage.front.until(lambda: ("send", "The disk is full.") in stage.front.calls)
+        await stage.alerts.front_lost("account", LOST)
+        await waiting(stage, 30)
+        release.set()
+        await asyncio.wait([stage.outbox._senders[DM]])
+        stage.clock.advance(30)
+        await stage.quiet()
+        assert (stage.front.texts("1")[1:], bot.texts("1")[1:]) == (["The disk is full."], [LOST])
+        assert {row.status for row in await stage.rows("deliveries")} == {"sent"}
+
+    async def test_b12_a_sender_changes_nothing_of_what_another_front_is_to_tell(
+        self, stage: Stage, bot: MemoryFront
+    ) -> None:
+        stage.front.refuse("send", FloodWait(30))
+        await stage.owe(Draft(DM, NOTICE, "The disk is full."))
+        await waiting(stage, 30)
+        (owed,) = await stage.database.read(lambda connection: owed_in(connection, DM))
+        stage.silence.begin("account")
+        await stage.database.write("hand-on", lambda connection: hand_on(connection, stage.moves.config))
+        handed_on = await stage.rows("deliveries", status="ready")
+        assert await stage.database.write("begin", lambda connection: begin_send(connection, owed)) is None
+        await stage.database.write("postpone", lambda connection: postpone(connection, owed, None, "later"))
+        await stage.database.write("bury", lambda connection: bury(connection, owed, "gone"))
+        assert await stage.rows("deliveries", status="ready") == handed_on
+        assert [row.front for row in handed_on] == [bot.name]
