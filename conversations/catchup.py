@@ -14,7 +14,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection
 
-from conversations import chat_store
+from conversations import chat_store, move_store
 from conversations.alert_store import Alert, write_alert
 from conversations.chat_store import ChatRow
 from conversations.inbox import Inbox, Receipt
@@ -25,7 +25,6 @@ from core.database import Database
 from core.errors import FloodWait, Undeliverable
 from core.message import Chat, ChatKind, Message, Move, Person
 from core.protocols import Dialog, Front
-from core.workspaces import WorkspaceConfig
 
 log = structlog.get_logger("telegram.catchup")
 AT_ONCE = 4  # chats read side by side
@@ -221,17 +220,20 @@ class CatchUp:
 
         def note(connection: Connection) -> None:
             for key, title in chat_store.note_gone(connection, front.name, keys, now).items():
-                _tell_gone(connection, Chat(front.name, key), title, config, now)
+                if self._serves(Chat(front.name, key)):
+                    write_alert(connection, _gone(Chat(front.name, key), title), config, now)
 
         await self._doors.database.write("gone", note)
 
     async def belongs(self, chat: Chat, title: str, is_part: bool) -> None:
-        """The same of one group, from a front that has no list of them."""
+        """The same of one group, from a front that has no list of them. One that has become another is left by all."""
         config, now = self._doors.moves.config, self._doors.clock.now()
 
         def note(connection: Connection) -> None:
-            if chat_store.note_part(connection, chat, is_part, now):
-                _tell_gone(connection, chat, title, config, now)
+            keys = chat_store.note_part(connection, chat, is_part, now)
+            is_there = move_store.destination_of(connection, chat.key) is None
+            if is_there and any(self._serves(Chat(chat.front, key)) for key in keys):
+                write_alert(connection, _gone(chat, title), config, now)
 
         await self._doors.database.write("gone", note)
 
@@ -260,11 +262,13 @@ class CatchUp:
         config = self._doors.moves.config
         if dialog.kind is ChatKind.DM:
             return config.workspace_of_person(_person(dialog)) is not None
-        if dialog.kind is not ChatKind.GROUP:
-            return False
-        workspace = config.workspace_of_group(dialog.chat.key)
+        return dialog.kind is ChatKind.GROUP and self._serves(dialog.chat)
+
+    def _serves(self, chat: Chat) -> bool:
+        """Whether a group is its front's to answer."""
+        workspace = self._doors.moves.config.workspace_of_group(chat.key)
         serving = workspace and self._doors.accounts().front_of(workspace)
-        return workspace is not None and serving in {None, dialog.chat.front.partition(":")[0]}
+        return workspace is not None and serving in {None, chat.front.partition(":")[0]}
 
     async def _read_chat(self, reading: _Reading, before_waiting: Callable[[], None]) -> int:
         try:
@@ -307,10 +311,8 @@ class CatchUp:
         return chat_store.add_chat(connection, dialog.chat, dialog.kind, dialog.title, since)
 
 
-def _tell_gone(connection: Connection, chat: Chat, title: str, config: WorkspaceConfig, now: datetime) -> None:
-    if config.entry_of(chat.key) is not None:
-        sentence = GONE.format(front=chat.front.partition(":")[0], title=title or chat.key, key=chat.key)
-        write_alert(connection, Alert(sentence), config, now)
+def _gone(chat: Chat, title: str) -> Alert:
+    return Alert(GONE.format(front=chat.front.partition(":")[0], title=title or chat.key, key=chat.key))
 
 
 def _wait() -> None:

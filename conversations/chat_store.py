@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from core.message import Chat, ChatKind
@@ -73,11 +73,13 @@ def note_gone(connection: Connection, front: str, present: Iterable[str], now: d
     return gone
 
 
-def note_part(connection: Connection, chat: Chat, is_part: bool, now: datetime) -> bool:
-    """The same of one group; whether it is newly gone."""
+def note_part(connection: Connection, chat: Chat, is_part: bool, now: datetime) -> list[str]:
+    """The same of one group; the keys under which it is newly gone, its own and those of its topics."""
+    here = (chats.c.front == chat.front, or_(chats.c.chat_id == chat.key, chats.c.chat_id.startswith(f"{chat.key}/")))
     was_there = chats.c.gone_at.is_not(None) if is_part else chats.c.gone_at.is_(None)
-    changed = update(chats).where(*_is(chats, chat), was_there).values(gone_at=None if is_part else now)
-    return connection.execute(changed).rowcount == 1 and not is_part
+    changed = update(chats).where(*here, was_there).values(gone_at=None if is_part else now)
+    keys = connection.execute(changed.returning(chats.c.chat_id)).scalars().all()
+    return [] if is_part else list(keys)
 
 
 def set_stopped(connection: Connection, chat: Chat, reason: str | None, now: datetime) -> None:

@@ -12,7 +12,8 @@ from conversations.moves import Moves
 from conversations.reception import Reception
 from core.errors import DatabaseError
 from core.message import Chat
-from tests.conversations.stage import DEV, DM, FRONT, MAX, OLGA, TEAM, Stage, locked
+from core.workspaces import Workspace
+from tests.conversations.stage import CONFIG, DEV, DM, FRONT, MAX, OLGA, TEAM, Stage, locked
 
 
 async def test_b2_the_row_is_committed_before_anything_is_shown(stage: Stage) -> None:
@@ -99,3 +100,31 @@ async def test_b12_the_owner_is_told_once_of_a_group_that_a_bot_was_put_out_of(s
         await stage.reception.belongs(DEV, "Dev", is_part)
     await stage.quiet()
     assert len([text for text in stage.front.texts(DM.key) if "is no longer" in text]) == 2
+
+
+async def put_out(stage: Stage, chat: Chat) -> list[str]:
+    """What the owner is told of it."""
+    await stage.say(DM, OLGA, "hello")
+    await stage.reception.belongs(chat, "Dev", False)
+    await stage.quiet()
+    return [text for text in stage.front.texts(DM.key) if "is no longer" in text]
+
+
+async def test_b12_a_group_that_has_become_another_is_not_missed(stage: Stage) -> None:
+    """Telegram says that a bot has left the group when the supergroup is deleted."""
+    await stage.say(DEV, MAX, "hello")
+    await stage.reception.receive(stage.front.move(DEV.key, "-1005", OLGA)[0])
+    assert await put_out(stage, DEV) == []
+
+
+async def test_b12_a_group_that_the_other_front_serves_by_now_is_not_missed(stage: Stage) -> None:
+    await stage.say(DEV, MAX, "hello")
+    stage.config = replace(CONFIG, workspaces=(Workspace("Dev", Path("/srv/dev"), front="bot"),))
+    assert await put_out(stage, DEV) == []
+
+
+async def test_b12_a_forum_is_missed_once_though_only_its_topics_are_known(stage: Stage) -> None:
+    stage.config = replace(CONFIG, groups={}, topics={"-20/7": "Dev", "-20/8": "Dev"})
+    for key in ("-20/7", "-20/8", "-20"):
+        await stage.say(Chat(FRONT, key), MAX, "hello")
+    assert len(await put_out(stage, DEV)) == 1
