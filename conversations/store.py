@@ -137,6 +137,7 @@ def change_message(connection: Connection, known: Known, message: Message, filin
         .where(messages.c.id == known.row)
         .values(
             text=message.text,
+            reply_to=message.reply_to,
             prompt=filing.prompt,
             edited_at=message.edited_at,
             workspace=filing.workspace,

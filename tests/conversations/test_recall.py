@@ -11,7 +11,7 @@ from conversations.delivery import Draft
 from core.access import Reason
 from core.errors import FloodWait, Undeliverable, Unreachable
 from core.message import ChatKind, Message
-from tests.conversations.stage import DM, FRONT, MAX, OLGA, OWN, Stage
+from tests.conversations.stage import DEV, DM, FRONT, GUS, MAX, OLGA, OWN, Stage
 from tests.conversations.test_past_search import Past
 
 
@@ -72,6 +72,19 @@ async def test_b1_what_was_known_from_a_reply_alone_is_answered_when_it_arrives_
     await stage.reception.receive(first)
     await stage.quiet()
     assert len(stage.agent.asked) == 2
+
+
+async def test_b7_what_was_known_from_a_reply_alone_brings_what_it_replies_to_itself(stage: Stage) -> None:
+    """Telegram tells a bot of a reply's target, and not of that one's."""
+    await stage.say(DEV, GUS, "The moon is full.")
+    oldest = stage.front.say("-20", GUS, "It is not.", 1)
+    first = replace(stage.front.say("-20", MAX, "Is it?", oldest.id), replied=oldest)
+    reply = stage.front.say("-20", OLGA, "Yes, is it?", first.id)
+    await stage.reception.receive(replace(reply, replied=replace(first, reply_to=None, replied=None)))
+    await stage.quiet()
+    await stage.reception.receive(first)
+    await stage.quiet()
+    assert "They reply to:\n> Gus: The moon is full.\n> Gus: It is not." in stage.agent.asked[-1][1]
 
 
 async def test_b7_the_quoted_part_stands_above_what_is_said_of_it_and_commands_are_commands(stage: Stage) -> None:
