@@ -13,15 +13,14 @@ from core.workspaces import Role
 def meant(connection: Connection, message: Message, role: Role, number: int | None) -> TurnRow | None:
     """The turn with that number; else that which the message replies to something of, else the sender's own, else what
     the chat is at: the first that the sender may stop. Who replies to another's turn does not mean their own."""
-    wanted = turn_store.wanted(connection, message.chat, number)
-    wanted = [turn for turn in wanted if _is_spoken_of(connection, turn, message)] or wanted
+    wanted = _wanted(connection, message, number)
     wanted.sort(key=lambda turn: turn.requester_id != message.sender.id)
     return next((turn for turn in wanted if buttons.may_stop(turn, message.sender.id, role)), None)
 
 
 def own(connection: Connection, message: Message) -> TurnRow | None:
-    """The sender's own turn, which they end wherever they say so."""
-    wanted = turn_store.wanted(connection, message.chat)
+    """The sender's own turn, which they end wherever they say so, unless they reply to another's."""
+    wanted = _wanted(connection, message)
     return next((turn for turn in wanted if turn.requester_id == message.sender.id), None)
 
 
@@ -34,6 +33,11 @@ def may_end(connection: Connection, message: Message, role: Role, turn: TurnRow)
 def request(connection: Connection, message: Message, turn: TurnRow) -> None:
     """The turn is to end, and says who asked for it."""
     turn_store.request_stop(connection, turn, message.sender.name or str(message.sender.id))
+
+
+def _wanted(connection: Connection, message: Message, number: int | None = None) -> list[TurnRow]:
+    wanted = turn_store.wanted(connection, message.chat, number)
+    return [turn for turn in wanted if _is_spoken_of(connection, turn, message)] or wanted
 
 
 def _is_spoken_of(connection: Connection, turn: TurnRow, message: Message) -> bool:

@@ -73,6 +73,20 @@ async def test_b6_where_only_mentions_ask_a_bare_stop_ends_the_senders_own_work_
     assert stage.front.texts(TEAM.key) == [NOTHING_DONE]
 
 
+async def test_b6_a_bare_stop_in_reply_to_anothers_question_ends_nothing(stage: Stage) -> None:
+    with stage.agent.holding() as go:
+        first = await stage.say(TEAM, OLGA, "@valor_ai first")
+        await stage.agent.next_begun()
+        stage.clock.advance(5)
+        own = await stage.say(TEAM, MAX, "@valor_ai second")
+        await stage.say(TEAM, MAX, "stop", reply_to=first.id)
+        assert await waits(stage) == [("Olga", None), ("Max", None)]
+        await stage.say(TEAM, MAX, "stop", reply_to=own.id)
+        assert await waits(stage) == [("Olga", None), ("Max", "Max")]
+        go.set()
+    await stage.quiet()
+
+
 async def test_b6_what_has_not_begun_is_ended_at_once(stage: Stage) -> None:
     with stage.agent.holding() as go:
         await began(stage, (OLGA, "first"), (MAX, "second"), (MAX, "stop"))
