@@ -36,7 +36,7 @@ class Alert:
 
 def write_alert(connection: Connection, alert: Alert, config: WorkspaceConfig, now: datetime) -> bool:
     """Owe the owner a sentence, in the transaction of what it tells; False where that was done a while ago."""
-    chat = next((chat for chat in _open_chats(connection, config) if chat != alert.without), PAGE)
+    chat = next((chat for chat in open_chats(connection, config) if chat != alert.without), PAGE)
     draft = Draft(chat, NOTICE, alert.sentence)
     if delivery_store.is_owed_since(connection, draft, now - alert.within):
         return False
@@ -46,7 +46,7 @@ def write_alert(connection: Connection, alert: Alert, config: WorkspaceConfig, n
 
 def hand_on(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
     """Let what the owner was to be told in chats whose front is silent go to one that is not; the chats it leaves."""
-    there = next(iter(_open_chats(connection, config)), None)
+    there = next(iter(open_chats(connection, config)), None)
     left = [chat for chat in owner_chats(connection, config) if is_silent(chat, config)]
     if there is None:
         return []
@@ -55,7 +55,8 @@ def hand_on(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
     return left
 
 
-def _open_chats(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
+def open_chats(connection: Connection, config: WorkspaceConfig) -> list[Chat]:
+    """Those of the owners' chats that can be written in now, the latest first."""
     return [chat for chat in owner_chats(connection, config) if not is_silent(chat, config)]
 
 

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import delivery_store, knock_store
-from conversations.alert_store import owner_chats
+from conversations.alert_store import open_chats
 from conversations.buttons import admit_buttons
 from conversations.delivery import Draft
 from conversations.knock_store import Knock
@@ -194,7 +194,7 @@ def _ask_owner(connection: Connection, knock: Knock, config: WorkspaceConfig, no
     it was asked."""
     if knock_store.count_since(connection, now - DAY) >= ASKED_A_DAY:
         return False
-    found = owner_chats(connection, config)
+    found = open_chats(connection, config)
     owner = next((chat for chat in found if chat.front == knock.chat.front), next(iter(found), PAGE))
     number = knock_store.add(connection, knock, now)
     if number is None:

@@ -251,6 +251,14 @@ async def test_a7_an_owner_who_writes_on_another_front_is_asked_there_and_else_a
     assert [(row.decision, row.decided_by) for row in await bot.rows("knocks", id=1)] == [("admitted", "Nobody")]
 
 
+async def test_a7_the_owner_is_not_asked_by_a_front_that_is_lost(bot: Stage) -> None:
+    bot.config = replace(bot.config, whitelist=Whitelist((Listed(id=ANNA.id, role=Role.OWNER),)))
+    await say(bot, ANNA, "hello", Chat("account:100", "4"))
+    bot.silence.begin("account")
+    await say(bot, STRANGER, "let me in")
+    assert [Chat(row.front, row.chat_id) for row in await bot.rows("deliveries", kind="notice")] == [PAGE]
+
+
 async def test_a7_who_is_denied_is_not_asked_about_again(bot: Stage) -> None:
     await pair(bot)
     await say(bot, STRANGER, "let me in")
