@@ -82,9 +82,12 @@ def _run_id(connection: Connection, name: str) -> str:
             run_id = connection.execute(select(table.c.run_id).where(table.c.id == number)).scalar()
             if run_id is None:
                 raise Unknown(f"There is no {what}{number}: {NAMES}.")
-            if not connection.execute(select(exists().where(runs.c.id == run_id))).scalar():
+            # A turn that summarises pages has a run for each, RUN.PLACE: the first one stands for it.
+            begun = select(runs.c.id).where(runs.c.id.between(run_id, f"{run_id}.~")).order_by(runs.c.id).limit(1)
+            found_id = connection.execute(begun).scalar()
+            if found_id is None:
                 raise Unknown(f"No agent has begun to work for {what}{number}: it has no run.")
-            return run_id
+            return found_id
     return name
 
 

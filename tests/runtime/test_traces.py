@@ -152,6 +152,11 @@ async def test_a_run_is_found_by_its_id_its_turn_and_its_promise(story: Story) -
     story.rows += [
         insert(turns).values(**ASKED, **moments, id=3, status="done", reply_to=1, run_id="r"),
         insert(turns).values(**ASKED, **moments, id=4, kind="command", status="done", reply_to=1, run_id="none"),
+        insert(turns).values(**ASKED, **moments, id=5, status="done", reply_to=1, run_id="links"),
+        *(
+            insert(runs).values(id=name, agent="reader", workspace="w", turn_id=5, status="done", started_at=START)
+            for name in ("links.1", "links.0", "linksome")
+        ),
         *(
             insert(promises).values(
                 **ASKED,
@@ -168,6 +173,7 @@ async def test_a_run_is_found_by_its_id_its_turn_and_its_promise(story: Story) -
     ]
     for name in ("r", "turn:3", "7", "#7"):
         assert (await story.read(name)).run.id == "r"
+    assert (await story.read("turn:5")).run.id == "links.0"
     for name, sentence in {
         "rr": "There is no run 'rr': give a run's id, turn:NUMBER, or a promise's number",
         "turn:9": "There is no turn 9",
