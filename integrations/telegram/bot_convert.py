@@ -54,7 +54,7 @@ def to_message(raw: telegram.Message, own: int) -> Message:
         service=service,
         title=_title(raw.chat),
         replied=replace(to_message(replied, own), chat=chat) if replied else None,
-        quote=raw.quote.text if raw.quote else "",
+        quote=raw.quote.text.translate(CONTROL) if raw.quote else "",
         move=_move(raw, own),
         attachments=attachments,
         album=album_of(raw),

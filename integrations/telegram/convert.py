@@ -68,7 +68,7 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
         text=text if text.strip() or attachments else _description(service),
         outgoing=bool(raw.out) or sender.id == directory.own.id,
         reply_to=_reply_to(raw.reply_to),
-        quote=getattr(raw.reply_to, "quote_text", None) or "",
+        quote=(getattr(raw.reply_to, "quote_text", None) or "").translate(CONTROL),
         edited_at=_aware(raw.edit_date) if raw.edit_date and not raw.edit_hide else None,
         mentions=mentions.names,
         mention_spans=mentions.spans,

@@ -171,6 +171,11 @@ def test_a_text_with_marks_is_no_service_message() -> None:
     assert convert(effect_id="5", a_mark_of_next_year=1).service is None
 
 
+def test_a_quote_has_no_control_characters_either() -> None:
+    made = convert(reply_to_message=reply(text="so"), quote={"text": "\x00so\x01", "position": 0})
+    assert made.quote == " so "
+
+
 def test_control_characters_leave_places_alone() -> None:
     made = convert(text="\x00😀\x01@valor", entities=[{"type": "mention", "offset": 4, "length": 6}])
     assert (made.text, made.mention_spans) == (" 😀 @valor", ((3, 6),))

@@ -131,6 +131,11 @@ def test_what_is_gone_is_nothing(directory: Directory) -> None:
     assert to_message(tl.MessageEmpty(3, None), directory) is None
 
 
+def test_a_quote_has_no_control_characters_either(directory: Directory) -> None:
+    header = tl.MessageReplyHeader(reply_to_msg_id=2, quote_text="\x00so\x01")
+    assert convert(message(DM, reply_to=header), directory).quote == " so "
+
+
 def test_control_characters_leave_places_alone(directory: Directory) -> None:
     raw = message(DM, "\x00😀\x01@valor", entities=[tl.MessageEntityMention(4, 6)])
     made = convert(raw, directory)
