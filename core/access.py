@@ -43,7 +43,7 @@ class Reason(StrEnum):
     NO_WORKSPACE = "group without a workspace"
     NARROWED = "group not in TELEGRAM_ALLOWED_GROUPS"
     OTHER_FRONT = "served by the other front"
-    REPLIED = "replied to"  # known from the reply alone
+    REPLIED = "known from a reply to it alone"  # nobody has judged it
     TWIN = "two groups have this number: spell the id out in the configuration"
 
 

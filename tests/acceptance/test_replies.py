@@ -44,5 +44,5 @@ async def test_b7_the_account_reads_what_is_replied_to_though_it_was_said_before
             assert len(pictures_of(request)) == 1
             row = story.row_of(first)
             assert row
-            assert row["reason"] == "replied to"
+            assert row["reason"] == "known from a reply to it alone"
             assert await story.audit() == []

@@ -87,6 +87,13 @@ async def test_b7_what_was_known_from_a_reply_alone_brings_what_it_replies_to_it
     assert "They reply to:\n> Gus: The moon is full.\n> Gus: It is not." in stage.agent.asked[-1][1]
 
 
+async def test_b7_why_says_of_what_was_never_told_for_itself_that_it_was_not(stage: Stage) -> None:
+    first = stage.front.say("-20", MAX, "What is the time?")
+    await stage.reception.receive(replace(stage.front.say("-20", OLGA, "/why", first.id), replied=first))
+    await stage.quiet()
+    assert stage.front.texts("-20") == ["Message 1 by Max was not answered: known from a reply to it alone."]
+
+
 async def test_b7_the_quoted_part_stands_above_what_is_said_of_it_and_commands_are_commands(stage: Stage) -> None:
     told = await stage.say(DM, OLGA, "Tell me all")
     await stage.quiet()
