@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 
 from integrations.telegram.presses import number_of
 from scripts.experiments.mind import ANSWERS, KEPT, PERMITTED, PROMISED, follower, permitted, shown, words_of
@@ -71,6 +72,10 @@ class Checker:
             (f"paid twice: {what}" for what in self._scene.mind.paid_twice),
         )
         return [line for part in parts for line in part]
+
+    @cached_property
+    def _places(self) -> set[Path]:
+        return set(directories(self._scene.home, self._scene.cast).values())
 
     # -- what the world shows
 
@@ -251,11 +256,10 @@ class Checker:
                 yield f"failed: {what}: {row['error_message']}"
 
     def _of_repeated(self) -> Iterator[str]:
-        places = set(directories(self._scene.home, self._scene.cast).values())
         given = (one for mark, said in self._given_back.items() if mark.startswith("kept:") for one in said)
         said = Counter(self._owner_of(key_of(one, self._scene.cast)) for one in given)
         rows = self._scene.tables.query(OCCURRENCES)
-        yield from find_uneven(rows, said, count_ticks(places))
+        yield from find_uneven(rows, said, count_ticks(self._places))
         self.counts["times of repeated promises"] = sum(row["status"] == "completed" for row in rows)
 
     def _may_have_failed(self, promise: sqlite3.Row) -> bool:
@@ -298,7 +302,7 @@ class Checker:
 
     def _of_wishes(self) -> Iterator[str]:
         """What was to wait has waited, and what was to end has ended."""
-        stamps = stamps_in(set(directories(self._scene.home, self._scene.cast).values()))
+        stamps = stamps_in(self._places)
         deeds = self._scene.world.ledger.deeds
         told = {key: deeds[self._spans[one.number][0]].at for key, one in self._said.items()}
         yield from find_impatient(self._followers, stamps)
@@ -308,8 +312,7 @@ class Checker:
     # -- directories
 
     def _of_directories(self) -> Iterator[str]:
-        places = set(directories(self._scene.home, self._scene.cast).values())
-        lines = count_lines(places)
+        lines = count_lines(self._places)
         for asked in self._scene.people.asked:
             if asked.kind in {"keep", "chain", "work", "doze", "later"}:
                 yield from self._of_line(asked, asked.nonce, lines)
@@ -317,11 +320,11 @@ class Checker:
                 yield from self._of_line(asked, follower(asked.nonce), lines)
             elif asked.kind in PERMITTED:
                 yield from self._of_permission(
-                    asked, any((place / permitted(asked.nonce)).exists() for place in places)
+                    asked, any((place / permitted(asked.nonce)).exists() for place in self._places)
                 )
             elif asked.kind in {"show", "bring"}:
                 yield from self._of_file(asked)
-        yield from find_overlaps(places)
+        yield from find_overlaps(self._places)
 
     def _of_file(self, asked: Asked) -> Iterator[str]:
         """Sent once when that was told as done, and not more than once; to the chat that asked."""

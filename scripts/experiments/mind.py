@@ -133,8 +133,8 @@ def _next_step(word: Word, results: list[ToolResult]) -> Call | None:
         return Call("run_command", {"command": (again if results else first)(word.nonce)})
     if word.kind in PROMISED:
         task, kind = PROMISED[word.kind]
-        when = {"when": _when(word)} if _when(word) else {}
-        return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind, **when})
+        ordered = {"when": when} if (when := _when(word)) else {}
+        return Call("make_promise", {"task": f"{task}:{word.nonce}", "task_type": kind, **ordered})
     if word.kind == "peek":
         return Call("search_files", {"text": word.nonce})
     return Call("report_progress", {"line": f"Thinking of {word.nonce}"}) if word.kind == "muse" else None
