@@ -10,7 +10,7 @@ TIMES = 2  # how often the repeated one is kept
 ENDINGS = 5  # how often the end of a series is asked for at most
 SIDES = ("before", "after")
 BEGINNING = tuple(f"worker promise-reconcile:{side}-commit" for side in SIDES)
-SETTLING = ("worker promise-settle:after-commit",)  # when the next time is to be there
+SETTLING = "worker promise-settle:after-commit"  # when the next time is to be there
 CANCELLING = tuple(f"server promise-cancel:{side}-commit" for side in SIDES)
 WAITING = "SELECT id FROM promises WHERE waiting_for = 'schedule' AND task_description LIKE ?"
 KEPT = "SELECT 1 FROM promises WHERE status = 'completed' AND task_description LIKE ? LIMIT 1 OFFSET ?"
@@ -23,7 +23,7 @@ async def keep_schedules(stand: Stand) -> None:
     await stand.is_answered([later, often])
     for nonce in (later, often):
         await stand.has(WAITING, f"%{nonce}%")
-    await _come_to(stand, 1, often, BEGINNING)
+    await _come_to(stand, 1, often, stand.rare_point(*BEGINNING))
     await stand.comes(lambda: _is_kept(stand, later, 1))
     await _come_to(stand, TIMES, often, SETTLING)  # nothing else is due by then
     await _end(stand)
@@ -31,9 +31,8 @@ async def keep_schedules(stand: Stand) -> None:
     stand.play.lives.skew(0)
 
 
-async def _come_to(stand: Stand, times: int, nonce: str, points: tuple[str, ...]) -> None:
-    """The clock comes to the hour after so many; a worker dies at one of the points."""
-    point = stand.rare_point(*points) if len(points) > 1 else points[0]
+async def _come_to(stand: Stand, times: int, nonce: str, point: str) -> None:
+    """The clock comes to the hour after so many; a worker dies at that point."""
     life = await stand.restart_at(point)
     stand.play.lives.skew(times * HOUR.total_seconds() + MINUTE)
     await stand.comes(lambda: life.is_over or _is_kept(stand, nonce, times))
