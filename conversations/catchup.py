@@ -219,9 +219,10 @@ class CatchUp:
         keys = {chat.key.partition("/")[0] for chat in present} | set(self._doors.moves.known.values())
 
         def note(connection: Connection) -> None:
-            for key, title in chat_store.note_gone(connection, front.name, keys, now).items():
-                if self._serves(Chat(front.name, key)):
-                    write_alert(connection, _gone(Chat(front.name, key), title), config, now)
+            gone = chat_store.note_gone(connection, front.name, keys, now)
+            served = {key: title for key, title in gone.items() if self._serves(Chat(front.name, key))}
+            for key, title in _groups(served).items():
+                write_alert(connection, _gone(Chat(front.name, key), title), config, now)
 
         await self._doors.database.write("gone", note)
 
@@ -313,6 +314,11 @@ class CatchUp:
 
 def _gone(chat: Chat, title: str) -> Alert:
     return Alert(GONE.format(front=chat.front.partition(":")[0], title=title or chat.key, key=chat.key))
+
+
+def _groups(titles: dict[str, str]) -> dict[str, str]:
+    """The groups of these chats, each once, by its own title where that is known, else by a topic's."""
+    return {key.partition("/")[0]: titles[key] for key in sorted(titles, reverse=True)}
 
 
 def _wait() -> None:

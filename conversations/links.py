@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import attachment_store, link_store
+from conversations.link import read_link
 from conversations.turn import Turn
 from conversations.turns import Answer, Gate
 from core.clock import Clock
@@ -21,7 +22,6 @@ from integrations.pages import Page
 from runtime.process import marker_of
 from runtime.reader import Reading
 
-URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
 READ = 12_000  # characters of a page that its summary is made from
 SHOWN = 300
@@ -71,9 +71,8 @@ class LinkAnswers:
 
     async def _urls(self, turn: Turn) -> list[str]:
         """One address for each message, where the messages are nothing else; else none."""
-        found = [URL.fullmatch(asked.prompt.strip()) for asked in turn.asked]
-        urls = [match[0] for match in found if match]
-        if not urls or len(urls) < len(found):
+        urls = [url for asked in turn.asked if (url := read_link(asked.prompt)) is not None]
+        if not urls or len(urls) < len(turn.asked):
             return []
         carried = await self.doors.database.read(lambda connection: attachment_store.of_turn(connection, turn))
         return [] if carried else urls

@@ -78,7 +78,7 @@ class Outbox:
         self._rung = asyncio.Event()
         self._tried: set[int] = set()
         self._shown: dict[int, Shown] = {}  # sent without a key, and not written down yet: nothing else would tell
-        self._due: dict[int, float] = {}
+        self._due: dict[tuple[int, Chat], float] = {}  # by where it is owed: it may be handed on
         self._before: int | None = None  # None: not open, nothing is sent
 
     async def open(self) -> None:
@@ -171,7 +171,7 @@ class Outbox:
         while (seconds := self._seconds_until(delivery)) > 0:
             if await self._is_woken_within(seconds, woken):
                 return False
-        self._due.pop(delivery.id, None)
+        self._due.pop(_place(delivery), None)
         self._keep_pace(delivery)
         return True
 
@@ -191,10 +191,10 @@ class Outbox:
         """By the boot clock, so that a changed wall clock holds nothing up; an old process's time within reason."""
         if delivery.not_before is None:
             return 0.0
-        if delivery.id not in self._due:
+        if (place := _place(delivery)) not in self._due:
             seconds = (delivery.not_before - self._clock.now()).total_seconds()
-            self._due[delivery.id] = self._clock.boot() + min(seconds, LONGEST_RETRY)
-        return self._due[delivery.id] - self._clock.boot()
+            self._due[place] = self._clock.boot() + min(seconds, LONGEST_RETRY)
+        return self._due[place] - self._clock.boot()
 
     async def _is_woken_within(self, seconds: float, woken: asyncio.Event) -> bool:
         waits = [asyncio.create_task(woken.wait()), asyncio.create_task(self._clock.sleep(seconds))]
@@ -331,7 +331,7 @@ class Outbox:
         if isinstance(error, FloodWait) and _is_growth(delivery):
             self.pace.refused(delivery.chat, seconds)
         log.info("A message waits.", delivery=delivery.id, chat=delivery.chat.key, seconds=seconds, error=str(error))
-        self._due[delivery.id] = self._clock.boot() + seconds
+        self._due[_place(delivery)] = self._clock.boot() + seconds
         until = self._clock.now() + timedelta(seconds=seconds)
 
         def postpone(connection: Connection) -> None:
@@ -356,6 +356,10 @@ def _is_held_back(row: Delivery, held: list[Delivery]) -> bool:
     """By an acknowledgement that waits for its turn's answer; that answer itself is not."""
     others = (one for one in held if one.id < row.id and not (row.may_grow and one.turn_id == row.turn_id))
     return row.promise_id is not None and any(one.promise_id == row.promise_id for one in others)
+
+
+def _place(delivery: Delivery) -> tuple[int, Chat]:
+    return delivery.id, delivery.chat
 
 
 def _rank(row: Delivery) -> tuple[bool, bool, int]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from conversations import store
 from conversations.commands import read_command
 from conversations.delivery_store import is_ours
+from conversations.link import read_link
 from conversations.store import Filing
 from core.access import Admission, Reason
 from core.message import Message
@@ -38,8 +39,9 @@ def keep(connection: Connection, replied: Message | None, workspace: str, via: s
 
 
 def quoting(message: Message, verdict: Admission) -> Admission:
-    """An agent reads the part that a message quotes of what it replies to above its words."""
+    """An agent reads the part that a message quotes of what it replies to above its words; a command is only itself,
+    and so is a link."""
     quoted = message.quote.strip().replace("\n", "\n> ")
-    if not quoted or read_command(verdict.prompt) is not None:
+    if not quoted or read_command(verdict.prompt) is not None or read_link(verdict.prompt) is not None:
         return verdict
     return replace(verdict, prompt=f"> {quoted}\n{verdict.prompt}")

@@ -19,9 +19,11 @@ def meant(connection: Connection, message: Message, role: Role, number: int | No
 
 
 def own(connection: Connection, message: Message) -> TurnRow | None:
-    """The sender's own turn, which they end wherever they say so, unless they reply to another's."""
-    wanted = _wanted(connection, message)
-    return next((turn for turn in wanted if turn.requester_id == message.sender.id), None)
+    """The sender's own turn, which they end wherever they say so, unless it is a reply that has to do with something
+    else: people say "stop" to each other, too."""
+    wanted = turn_store.wanted(connection, message.chat)
+    theirs = (turn for turn in wanted if turn.requester_id == message.sender.id)
+    return next((t for t in theirs if message.reply_to is None or _is_spoken_of(connection, t, message)), None)
 
 
 def may_end(connection: Connection, message: Message, role: Role, turn: TurnRow) -> bool:
@@ -35,7 +37,7 @@ def request(connection: Connection, message: Message, turn: TurnRow) -> None:
     turn_store.request_stop(connection, turn, message.sender.name or str(message.sender.id))
 
 
-def _wanted(connection: Connection, message: Message, number: int | None = None) -> list[TurnRow]:
+def _wanted(connection: Connection, message: Message, number: int | None) -> list[TurnRow]:
     wanted = turn_store.wanted(connection, message.chat, number)
     return [turn for turn in wanted if _is_spoken_of(connection, turn, message)] or wanted
 

@@ -96,6 +96,10 @@ class MemoryFront:
         """A chat that the account takes part in."""
         self._kinds[key] = kind
 
+    def leave(self, key: str) -> None:
+        """A chat that the account takes part in no more."""
+        del self._kinds[key]
+
     def say(
         self, key: str, sender: Person, text: str, reply_to: int | None = None, carried: Carried = NOTHING
     ) -> Message:

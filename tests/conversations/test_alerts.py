@@ -95,6 +95,21 @@ class TestBoth:
         assert (stage.front.texts("1")[1:], bot.texts("1")[1:]) == (["The disk is full."], [LOST])
         assert {row.status for row in await stage.rows("deliveries")} == {"sent"}
 
+    async def test_b12_what_a_lost_front_is_to_wait_for_keeps_the_other_from_nothing(
+        self, stage: Stage, bot: MemoryFront
+    ) -> None:
+        bot.refuse("send", FloodWait(30))
+        release = stage.front.hold("send")
+        await stage.alerts.tell_owner("The disk is full.")
+        await stage.front.until(lambda: ("send", "The disk is full.") in stage.front.calls)
+        await stage.alerts.front_lost("account", LOST)
+        await waiting(stage, 30)
+        stage.front.refuse("send", FloodWait(500))
+        release.set()
+        await asyncio.wait([stage.outbox._senders[DM]])
+        stage.clock.advance(30)
+        await bot.until(lambda: bot.texts("1")[1:] == ["The disk is full.", LOST])
+
     async def test_b12_a_sender_changes_nothing_of_what_another_front_is_to_tell(
         self, stage: Stage, bot: MemoryFront
     ) -> None:

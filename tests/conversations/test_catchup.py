@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from conversations.catchup import Reader
+from conversations.catchup import GONE, Reader
 from conversations.inbox import BEFORE, Receipt
 from core.access import Accounts
 from core.errors import DatabaseError, FloodWait, Undeliverable, Unreachable
@@ -58,6 +58,17 @@ async def test_b8_all_pages_are_read_and_get_one_turn_a_chat(stage: Stage) -> No
     stage.front.lines = [line for line in stage.front.lines if line.sender != OWN]
     await caught_up(stage)
     assert [name for name, _ in stage.front.calls[calls:]] == ["dialogs"]
+
+
+async def test_a8_a_forum_that_is_left_is_told_once_and_not_by_topic(stage: Stage) -> None:
+    await stage.say(DM, OLGA, "hello")
+    for key in ("-20/5", "-20", "-20/3"):
+        await stage.say(Chat(FRONT, key), MAX, "hello")
+    await stage.quiet()
+    for key in ("-20", "-20/3", "-20/5"):
+        stage.front.leave(key)
+    await caught_up(stage)
+    assert stage.front.texts("1")[1:] == [GONE.format(front="account", title="-20", key="-20")]
 
 
 async def test_b8_a_page_and_its_mark_are_one_transaction(stage: Stage) -> None:

@@ -144,3 +144,11 @@ async def test_b10_the_command_lists_what_was_saved_here(stage: Stage, web: Web)
 def test_b10_a_line_is_one_line() -> None:
     assert one_line("a\n b\t c") == "a b c"
     assert len(one_line("word " * 1_000)) == 300
+
+
+async def test_b10_a_link_that_quotes_what_it_replies_to_is_a_link(stage: Stage, web: Web) -> None:
+    told = await stage.say(DM, OLGA, "Where was that?")
+    await stage.quiet()
+    await stage.reception.receive(replace(stage.front.say("1", OLGA, URL, told.id), quote="that?"))
+    await stage.quiet()
+    assert [row.url for row in await stage.rows("links")] == [URL]

@@ -87,6 +87,18 @@ async def test_b6_a_bare_stop_in_reply_to_anothers_question_ends_nothing(stage: 
     await stage.quiet()
 
 
+async def test_b6_a_bare_stop_said_to_a_person_ends_nothing(stage: Stage) -> None:
+    with stage.agent.holding() as go:
+        await stage.say(TEAM, OLGA, "@valor_ai first")
+        await stage.agent.next_begun()
+        joke = await stage.say(TEAM, MAX, "Knock, knock.")
+        await stage.say(TEAM, OLGA, "stop", reply_to=joke.id)
+        assert await waits(stage) == [("Olga", None)]
+        go.set()
+    await stage.quiet()
+    assert stage.front.texts(TEAM.key) == ["re: first"]
+
+
 async def test_b6_what_has_not_begun_is_ended_at_once(stage: Stage) -> None:
     with stage.agent.holding() as go:
         await began(stage, (OLGA, "first"), (MAX, "second"), (MAX, "stop"))

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from core.clock import FakeClock
 from integrations.telegram.bot_line import ServerClock
 from integrations.telegram.bot_updates import Updates
@@ -48,3 +50,22 @@ async def test_b8_what_waited_is_handed_over_by_chat() -> None:
     updates = Updates(100, ServerClock(FakeClock()), desk, Answers())
     await updates.take([told(1, 5, "a"), told(2, -7, "b"), told(3, 5, "c")], has_waited=True)
     assert sorted(desk.waited) == [["a", "c"], ["b"]]
+
+
+@pytest.mark.parametrize(
+    ("member", "is_part"),
+    [
+        ({"status": "member"}, True),
+        ({"status": "left"}, False),
+        ({"status": "kicked", "until_date": 0}, False),
+        ({"status": "restricted", "is_member": True}, True),
+        ({"status": "restricted", "is_member": False}, False),
+    ],
+)
+async def test_a8_who_is_restricted_may_have_left_the_group(member: dict[str, Any], is_part: bool) -> None:
+    desk = Desk()
+    person = {"id": 100, "is_bot": True, "first_name": "Valor"}
+    change = {"chat": {"id": -7, "type": "group", "title": "x"}, "from": person, "date": 1}
+    change |= {"old_chat_member": {"user": person, "status": "member"}, "new_chat_member": {"user": person, **member}}
+    await Updates(100, ServerClock(FakeClock()), desk, Answers()).take([{"update_id": 1, "my_chat_member": change}])
+    assert desk.memberships == [("-7", "x", is_part)]
