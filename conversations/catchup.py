@@ -17,8 +17,9 @@ from sqlalchemy import Connection
 from conversations import chat_store, move_store
 from conversations.alert_store import Alert, write_alert
 from conversations.chat_store import ChatRow
-from conversations.inbox import Inbox, Receipt
+from conversations.inbox import Inbox
 from conversations.moves import Moves
+from conversations.receipt import Receipt
 from core.access import Accounts, entries_for
 from core.clock import Clock
 from core.database import Database

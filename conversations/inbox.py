@@ -27,6 +27,7 @@ from conversations.commands import Command, read_command
 from conversations.lifting import stopped_in
 from conversations.moves import follow
 from conversations.recall import keep, quoting
+from conversations.receipt import Receipt
 from conversations.store import Filing, Known
 from conversations.turn import TurnKind, TurnRow
 from core.access import (
@@ -38,6 +39,7 @@ from core.access import (
     administers_all,
     admit,
     all_entries,
+    as_listed,
     entries_for,
 )
 from core.clock import Clock
@@ -65,33 +67,6 @@ class Limits:
     hours: float = 24
     answers_per_minute: int = 20
     join_seconds: float = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a message.
-
-    `is_new`: it gets an answer that it did not have coming. `turn_id` is the turn that gives it. One that runs already
-    has to begin again when it has read less than `joined` (which counts what the turn's run begins with), and to end
-    when `stopped`. `moved`: it told, first of all, that its group became a supergroup. `alert` is a sentence for the
-    owner, `told` one for who pressed a button from which nothing follows.
-    """
-
-    message: Message
-    reason: str
-    is_new: bool = False
-    turn_id: int | None = None
-    kind: TurnKind = TurnKind.AGENT
-    joined: int = 0
-    stopped: bool = False
-    moved: bool = False
-    alert: str | None = None
-    told: str = ""
-
-    @property
-    def command(self) -> int | None:
-        """The turn, where it is a command's: one that waits for no other."""
-        return self.turn_id if self.kind is TurnKind.COMMAND else None
 
 
 class Inbox:
@@ -174,6 +149,7 @@ class Inbox:
         message = buttons.place(connection, message)
         replied = message.pressed is not None or store.is_reply_to_us(connection, message)
         config = self._config_for(connection, message)
+        message = replace(message, sender=as_listed(message.sender, config))
         verdict = self._judge(connection, message, replied, config)
         if isinstance(verdict, Refusal):
             return self._refuse(connection, message, verdict)

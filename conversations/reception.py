@@ -9,9 +9,10 @@ from datetime import datetime
 
 from conversations.catchup import CatchUp, Reader
 from conversations.decisions import Decisions
-from conversations.inbox import Inbox, Receipt
+from conversations.inbox import Inbox
 from conversations.moves import Moves
 from conversations.pairing import Pairing
+from conversations.receipt import Receipt
 from conversations.signs import Signs
 from conversations.turns import Turns
 from conversations.writable import when_writable

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.message import PAGE, Chat, ChatKind, Message, Person
-from core.workspaces import Listed, Role, Workspace, WorkspaceConfig, fold_usernames
+from core.workspaces import Listed, Role, Workspace, WorkspaceConfig, fold_username, fold_usernames
 
 __all__ = [
     "Accounts",
@@ -264,6 +264,24 @@ def role_of(person: Person, workspace: Workspace, config: WorkspaceConfig) -> Ro
     if not entries or entries[0].role is Role.GUEST:
         return Role.GUEST
     return Role.MEMBER
+
+
+def as_listed(person: Person, config: WorkspaceConfig) -> Person:
+    """The person with the username first that the configuration knows, where they have several: the ledger keeps one.
+
+    An owner's comes before one in the `roles` of a workspace, and that before others of the whitelist.
+    """
+    if len(person.usernames) < 2:
+        return person
+    owners = {listed.username for listed in config.whitelist.owners()}
+    others = {listed.username for listed in config.whitelist.entries}
+    ranks = (owners, {name for workspace in config.workspaces for name in workspace.roles}, others)
+
+    def rank(username: str) -> int:
+        return next((place for place, names in enumerate(ranks) if fold_username(username) in names), len(ranks))
+
+    first, *more = sorted(person.usernames, key=rank)
+    return replace(person, username=first, more_usernames=tuple(more))
 
 
 def _entry(listed: Listed) -> str:

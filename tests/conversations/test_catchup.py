@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from conversations.catchup import GONE, Reader
-from conversations.inbox import BEFORE, Receipt
+from conversations.inbox import BEFORE
+from conversations.receipt import Receipt
 from core.access import Accounts
 from core.errors import DatabaseError, FloodWait, Undeliverable, Unreachable
 from core.message import Chat, ChatKind

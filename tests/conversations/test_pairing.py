@@ -306,3 +306,14 @@ async def test_a2_a_crash_between_the_file_and_the_row_changes_nothing_twice(bot
     await say(bot, ANNA, "/admit 1")
     assert len(listed(bot)) == 2
     assert len(bot.front.texts("9")) == 1
+
+
+async def test_a9_an_owner_who_is_listed_by_another_username_admits_and_is_told(bot: Stage) -> None:
+    owners = Whitelist((Listed("anna_second", role=Role.OWNER),))
+    bot.config = WorkspaceConfig(bot.folder, whitelist=owners)
+    owner = replace(ANNA, more_usernames=("Anna_Second",))
+    await say(bot, owner, "hello")
+    await say(bot, STRANGER, "hello")
+    assert "is not admitted. Shall I answer?" in bot.front.texts("4")[-1]
+    await say(bot, owner, "/admit 1")
+    assert bot.front.texts("4")[-1] == "Nobody (@nobody) is admitted."

@@ -16,6 +16,7 @@ from core.access import (
     administers,
     administers_all,
     admit,
+    as_listed,
     may,
     role_of,
 )
@@ -277,3 +278,16 @@ def test_a4_a_command_for_another_bot_is_not_ours() -> None:
     assert admitted(group("-20", "/ping@Valor_Bot now")).prompt == "/ping now"
     assert admitted(group("-20", "/ping@somebody now")).answer  # no bot's name: words
     assert admitted(dm(ANNA, "/ping@another_bot")).answer
+
+
+def test_a2_a_person_is_kept_by_the_username_that_the_configuration_knows() -> None:
+    config = replace(
+        CONFIG,
+        workspaces=(replace(TEAM, roles={"lead": Role.OWNER}),),
+        whitelist=Whitelist((Listed("anna", role=Role.OWNER), Listed("other"))),
+    )
+    assert as_listed(SECOND, config) == Person(9, "Anna", more_usernames=("other_name",))
+    several = Person(9, None, more_usernames=("nobody", "Other", "Lead"))
+    assert as_listed(several, config) == Person(9, "Lead", more_usernames=("Other", "nobody"))
+    for person in (ANNA, BELA, Person(9, "x", more_usernames=("y",))):
+        assert as_listed(person, config) == person
