@@ -121,7 +121,10 @@ class History:
         except (FrontError, SessionError) as error:
             log.info("The past of a chat was not searched.", chat=chat.key, error=str(error))
             return []
-        return [Said(one.id, store.OURS if one.outgoing else one.sender.name, one.sent_at, one.text) for one in past]
+        return [
+            Said(one.id, store.OURS if one.outgoing else one.sender.name, one.sent_at, one.text)
+            for one in map(recall.attributed, past)
+        ]
 
 
 def _chain(connection: Connection, turn: Turn) -> tuple[Said, ...]:

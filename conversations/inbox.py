@@ -26,7 +26,7 @@ from conversations.chat_store import ChatRow
 from conversations.commands import Command, read_command
 from conversations.lifting import stopped_in
 from conversations.moves import follow
-from conversations.recall import keep, quoting
+from conversations.recall import as_read, attributed, keep
 from conversations.receipt import Receipt
 from conversations.store import Filing, Known
 from conversations.turn import TurnKind, TurnRow
@@ -158,7 +158,7 @@ class Inbox:
             if spelled is None:
                 return Receipt(message, NOT_ASKED)
             message, verdict = spelled, replace(verdict, prompt=spelled.text)
-        verdict = quoting(message, verdict)
+        message, verdict = attributed(message), as_read(message, verdict)
         chat = chat_store.find_chat(connection, message.chat) or self._first_seen(connection, message, config)
         known = store.find_message(connection, message)
         is_below = message.id <= chat.floor and not message.pressed

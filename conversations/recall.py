@@ -1,4 +1,4 @@
-"""What people reply to where the ledger has no row of it: kept as a line of the chat, which asks nothing (B7)."""
+"""What people pass on, quote and reply to, as the ledger keeps it and an agent reads it (B7)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from core.access import Admission, Reason
 from core.message import Message
 from core.workspaces import Role
 
+FORWARDED = "[Forwarded from {}]\n"
+
 
 def keep(connection: Connection, replied: Message | None, workspace: str, via: str, now: datetime) -> None:
-    """A row for a message that somebody replies to, unless it has one, or is one of our deliveries.
+    """A row for a message that somebody replies to, unless it has one, or is one of our deliveries: a line of the chat
+    which asks nothing.
 
     Should it arrive for itself yet, it is news all the same: Reason.REPLIED says that nobody has judged it.
     """
@@ -35,13 +38,27 @@ def keep(connection: Connection, replied: Message | None, workspace: str, via: s
         via=via,
         turn_id=None,
     )
-    store.add_message(connection, replied, filing, now)
+    store.add_message(connection, attributed(replied), filing, now)
 
 
-def quoting(message: Message, verdict: Admission) -> Admission:
-    """An agent reads the part that a message quotes of what it replies to above its words; a command is only itself,
-    and so is a link."""
-    quoted = message.quote.strip().replace("\n", "\n> ")
-    if not quoted or read_command(verdict.prompt) is not None or read_link(verdict.prompt) is not None:
+def attributed(message: Message) -> Message:
+    """The message as the ledger keeps it: what somebody passed on says whose words they are."""
+    mark = _mark(message)
+    return replace(message, text=f"{mark}{message.text}") if mark else message
+
+
+def as_read(message: Message, verdict: Admission) -> Admission:
+    """An agent reads whose words are passed on, and the part that a message quotes of what it replies to, above its
+    words. A link is only itself, and so is a command, which nobody gives in the words of others."""
+    mark, quoted = _mark(message), message.quote.strip().replace("\n", "\n> ")
+    is_itself = read_link(verdict.prompt) or (not mark and read_command(verdict.prompt))
+    if is_itself or not (mark or quoted):
         return verdict
-    return replace(verdict, prompt=f"> {quoted}\n{verdict.prompt}")
+    quote = f"> {quoted}\n" if quoted else ""
+    return replace(verdict, prompt=f"{mark}{quote}{verdict.prompt}")
+
+
+def _mark(message: Message) -> str:
+    if message.forwarded_from is None:
+        return ""
+    return FORWARDED.format(" ".join(message.forwarded_from.split()) or "somebody")

@@ -55,6 +55,7 @@ def to_message(raw: telegram.Message, own: int) -> Message:
         title=_title(raw.chat),
         replied=replace(to_message(replied, own), chat=chat) if replied else None,
         quote=raw.quote.text.translate(CONTROL) if raw.quote else "",
+        forwarded_from=_forwarded_from(raw),
         move=_move(raw, own),
         attachments=attachments,
         album=album_of(raw),
@@ -95,6 +96,21 @@ def _author(raw: telegram.Message) -> Person:
         return to_person(raw.from_user)
     chat = chat or raw.chat
     return Person(chat.id, chat.username, _title(chat), is_bot=bool(raw.is_automatic_forward))
+
+
+def _forwarded_from(raw: telegram.Message) -> str | None:
+    """Whose words they are; None for the sender's own, and for a post that Telegram copied, which is its channel's."""
+    match None if raw.is_automatic_forward else raw.forward_origin:
+        case telegram.MessageOriginUser(sender_user=user):
+            return to_person(user).name
+        case telegram.MessageOriginHiddenUser(sender_user_name=name):
+            return name.translate(CONTROL)
+        case telegram.MessageOriginChat(sender_chat=chat) | telegram.MessageOriginChannel(chat=chat):
+            return _title(chat)
+        case None:
+            return None
+        case _:  # a kind that the library does not know yet
+            return ""
 
 
 def _title(chat: telegram.Chat) -> str:

@@ -43,6 +43,7 @@ def _from_short(update: Any, peer: Any, sender_id: int) -> Any:
         update.message,
         out=update.out,
         from_id=tl.PeerUser(sender_id),
+        fwd_from=update.fwd_from,
         reply_to=update.reply_to,
         entities=update.entities,
     )
@@ -69,6 +70,7 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
         outgoing=bool(raw.out) or sender.id == directory.own.id,
         reply_to=_reply_to(raw.reply_to),
         quote=(getattr(raw.reply_to, "quote_text", None) or "").translate(CONTROL),
+        forwarded_from=_forwarded_from(raw, directory),
         edited_at=_aware(raw.edit_date) if raw.edit_date and not raw.edit_hide else None,
         mentions=mentions.names,
         mention_spans=mentions.spans,
@@ -134,6 +136,15 @@ def _sender(raw: Any, directory: Directory) -> Person:
         return replace(person, is_bot=True) if _is_copied(raw) else person
     in_dm = isinstance(raw.peer_id, tl.PeerUser)
     return directory.person(directory.own.id if in_dm and raw.out else utils.get_peer_id(raw.peer_id))
+
+
+def _forwarded_from(raw: Any, directory: Directory) -> str | None:
+    """Whose words they are, '' where nobody says; None for the sender's own, and for a post, which is its channel's."""
+    origin = getattr(raw, "fwd_from", None)
+    if origin is None or _is_copied(raw):
+        return None
+    known = directory.person(utils.get_peer_id(origin.from_id)).name if origin.from_id else ""
+    return (known or origin.from_name or origin.post_author or "").translate(CONTROL)
 
 
 def _is_copied(raw: Any) -> bool:

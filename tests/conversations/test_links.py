@@ -146,6 +146,12 @@ def test_b10_a_line_is_one_line() -> None:
     assert len(one_line("word " * 1_000)) == 300
 
 
+async def test_b10_a_link_that_is_passed_on_is_a_link(stage: Stage, web: Web) -> None:
+    await stage.reception.receive(replace(stage.front.say("1", OLGA, URL), forwarded_from="Max"))
+    await stage.quiet()
+    assert [row.url for row in await stage.rows("links")] == [URL]
+
+
 async def test_b10_a_link_that_quotes_what_it_replies_to_is_a_link(stage: Stage, web: Web) -> None:
     told = await stage.say(DM, OLGA, "Where was that?")
     await stage.quiet()

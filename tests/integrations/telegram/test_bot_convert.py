@@ -94,6 +94,26 @@ def test_a4_a_channels_post_that_telegram_copied_into_its_group_is_nobodys_messa
     assert not convert(chat=GROUP, sender_chat=channel).sender.is_bot
 
 
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ({"type": "user", "sender_user": {"id": 6, "is_bot": True, "first_name": "R", "last_name": "2"}}, "R 2"),
+        ({"type": "hidden_user", "sender_user_name": "Some\0body"}, "Some body"),
+        ({"type": "chat", "sender_chat": GROUP}, "Super"),
+        ({"type": "channel", "chat": {"id": -9, "type": "channel", "title": "News"}, "message_id": 4}, "News"),
+        ({"type": "of tomorrow"}, ""),
+    ],
+)
+def test_b7_what_is_forwarded_tells_whose_words_it_is(origin: dict[str, Any], name: str) -> None:
+    assert convert(forward_origin={**origin, "date": WHEN}).forwarded_from == name
+
+
+def test_b7_ones_own_words_and_a_copied_post_are_not_forwarded() -> None:
+    origin = {"type": "channel", "chat": {"id": -9, "type": "channel", "title": "News"}, "message_id": 4, "date": WHEN}
+    assert convert().forwarded_from is None
+    assert convert(chat=GROUP, is_automatic_forward=True, forward_origin=origin).forwarded_from is None
+
+
 def test_a6_both_sides_of_a_move_are_service_messages() -> None:
     assert convert(text=None, chat=GROUP, migrate_from_chat_id=-7).service == "migrate_from_chat_id"
     assert convert(text=None, chat=GROUP, migrate_to_chat_id=-1007).service == "migrate_to_chat_id"

@@ -64,6 +64,30 @@ def test_a4_a_channels_post_that_telegram_copied_into_its_group_is_nobodys_messa
     assert not convert(message(place, from_id=ANNAS, fwd_from=copied), directory).sender.is_bot
 
 
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ({"from_id": tl.PeerUser(6)}, "R2"),
+        ({"from_id": tl.PeerChannel(GROUP), "channel_post": 4, "post_author": "Bo"}, "Super"),
+        ({"from_name": "Some\0body"}, "Some body"),
+        ({"from_id": tl.PeerUser(404), "post_author": "Bo"}, "Bo"),
+        ({"from_id": tl.PeerUser(404)}, ""),
+    ],
+)
+def test_b7_what_is_forwarded_tells_whose_words_it_is(directory: Directory, origin: dict[str, Any], name: str) -> None:
+    header = tl.MessageFwdHeader(WHEN, **origin)
+    assert convert(message(DM, fwd_from=header), directory).forwarded_from == name
+    short = tl.UpdateShortMessage(3, ANNA, "hi", 1, 1, WHEN, fwd_from=header)
+    assert convert(find_message(short, OWN), directory).forwarded_from == name
+
+
+def test_b7_ones_own_words_and_a_copied_post_are_not_forwarded(directory: Directory) -> None:
+    news = tl.PeerChannel(99)
+    copied = tl.MessageFwdHeader(WHEN, from_id=news, channel_post=4, saved_from_peer=news, saved_from_msg_id=4)
+    assert convert(message(DM), directory).forwarded_from is None
+    assert convert(message(tl.PeerChannel(GROUP), from_id=news, fwd_from=copied), directory).forwarded_from is None
+
+
 def test_without_a_sender_it_is_the_chats(directory: Directory) -> None:
     assert convert(message(DM), directory).sender.id == ANNA
     assert convert(message(DM, out=True), directory).sender.id == OWN
