@@ -8,10 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from tests.world.bot_api_files import media
-from tests.world.telegram.model import Chat, ChatKind, Entity, Person, Post, RefusalError
+from tests.world.telegram.model import Chat, ChatKind, Entity, Origin, Person, Post, RefusalError
 
 JSON = dict[str, Any]
-CHAT_TYPES = {ChatKind.GROUP: "group", ChatKind.SUPERGROUP: "supergroup"}
+CHAT_TYPES = {ChatKind.GROUP: "group", ChatKind.SUPERGROUP: "supergroup", ChatKind.CHANNEL: "channel"}
+# Who is named as the sender where a chat is: the service for a copied post, somebody that is no bot's business else.
+SERVICE = {"id": 777_000, "is_bot": False, "first_name": "Telegram"}
+ANONYMOUS = {"id": 1_087_968_824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+MASKED = {"id": 136_817_688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
 NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same as a current "
     "content and reply markup of the message"
@@ -102,7 +106,9 @@ class Renderer:
             chat=chat(post.chat, self.bot),
             message_thread_id=post.topic or None,
             is_topic_message=True if post.topic else None,
-            **{"from": user(post.sender)},
+            **self._author(post),
+            forward_origin=self._origin(post.origin) if post.origin else None,
+            quote={"text": post.quote, "position": 0, "is_manual": True} if replied and post.quote else None,
             edit_date=int(post.edited_at.timestamp()) if post.edited_at else None,
             reply_to_message=self.message(replied, deep=False) if replied else None,
             reply_markup=self._markups.get(post.number),
@@ -110,6 +116,24 @@ class Renderer:
             **media(post.media),
             **(self._service(post) if post.action else self._words(post)),
         )
+
+    def _author(self, post: Post) -> JSON:
+        """The sender, or as what they write, with whom the service names instead of them."""
+        if post.guise is None:
+            return {"from": user(post.sender)}
+        written_as = {"sender_chat": chat(post.guise, self.bot)}
+        if post.origin and post.origin.is_copied:
+            return {"from": SERVICE, **written_as, "is_automatic_forward": True}
+        return {"from": ANONYMOUS if post.guise is post.chat else MASKED, **written_as}
+
+    def _origin(self, origin: Origin) -> JSON:
+        date = int(origin.at.timestamp())
+        if isinstance(origin.author, Person):
+            return {"type": "user", "date": date, "sender_user": user(origin.author)}
+        if origin.author is None:
+            return {"type": "hidden_user", "date": date, "sender_user_name": origin.name}
+        named = chat(origin.author, self.bot)
+        return {"type": "channel", "date": date, "chat": named, "message_id": origin.number}
 
     def _root(self, post: Post) -> Post | None:
         """What a message in a topic answers when it answers nothing."""

@@ -27,6 +27,7 @@ class ChatKind(enum.Enum):
     SAVED = "saved"
     GROUP = "group"
     SUPERGROUP = "supergroup"
+    CHANNEL = "channel"
 
 
 class EventKind(enum.Enum):
@@ -76,6 +77,18 @@ class Media:
     @property
     def told_size(self) -> int:
         return len(self.content) if self.size is None else self.size
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Whose words a message passes on: those of `author`, of a channel its post `number`, or of somebody who hides
+    behind `name`. `is_copied`: the service itself put the post into the channel's group."""
+
+    at: datetime
+    author: Person | Chat | None = None
+    name: str = ""
+    number: int = 0
+    is_copied: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,7 +214,7 @@ class Chat:
     def peer_id(self, viewer: Person) -> int:
         if self.kind is ChatKind.GROUP:
             return -self.id
-        if self.kind is ChatKind.SUPERGROUP:
+        if self.box:
             return -CHANNEL_OFFSET - self.id
         return self.other(viewer).id
 
@@ -218,7 +231,10 @@ class Topic:
 
 @dataclass(eq=False)
 class Post:
-    """One message as all see it; each box that holds it has its own number for it."""
+    """One message as all see it; each box that holds it has its own number for it.
+
+    `guise` is what the sender writes as: the group itself (an anonymous administrator) or a channel.
+    """
 
     number: int
     chat: Chat
@@ -233,6 +249,9 @@ class Post:
     album: int | None = None
     action: str = ""
     topic: int = 0
+    quote: str = ""
+    origin: Origin | None = None
+    guise: Chat | None = None
     ids: dict[Box, int] = field(default_factory=dict, repr=False)
     mentions: frozenset[int] = frozenset()
     edits: list[Edit] = field(default_factory=list)
@@ -280,6 +299,9 @@ class Draft:
     action: str = ""
     at: datetime | None = None
     topic: int = 0
+    quote: str = ""
+    origin: Origin | None = None
+    guise: Chat | None = None
 
 
 @dataclass

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from telethon.tl import types as tl
 
-from tests.world.telegram.model import Chat, ChatKind, Entity, Event, EventKind, Person, Post, Reaction
+from tests.world.telegram.model import Chat, ChatKind, Entity, Event, EventKind, Origin, Person, Post, Reaction
 from tests.world.telegram.render_media import media
 
 SIMPLE = {
@@ -104,7 +104,8 @@ def chat(group: Chat, viewer: Person) -> tl.Chat | tl.Channel:
         group.created,
         creator=creator,
         left=(viewer not in group.members) or None,
-        megagroup=True,
+        megagroup=group.kind is ChatKind.SUPERGROUP or None,
+        broadcast=group.kind is ChatKind.CHANNEL or None,
         forum=group.forum or None,
         access_hash=viewer.secret_of(group),
         participants_count=len(group.members),
@@ -118,7 +119,7 @@ def _input_channel(group: Chat | None, viewer: Person) -> tl.InputChannel | None
 def peer(of: Chat, viewer: Person):
     if of.kind is ChatKind.GROUP:
         return tl.PeerChat(of.id)
-    if of.kind is ChatKind.SUPERGROUP:
+    if of.box:
         return tl.PeerChannel(of.id)
     return tl.PeerUser(of.other(viewer).id)
 
@@ -161,7 +162,8 @@ def message(post: Post, viewer: Person):
         post.text,
         out=(sender is viewer and kind is not ChatKind.SAVED) or None,
         mentioned=(viewer.id in post.mentions and sender is not viewer) or None,
-        from_id=None if kind is ChatKind.DM else tl.PeerUser(sender.id),
+        from_id=None if kind is ChatKind.DM else _author(post.guise or sender),
+        fwd_from=_forward_header(post.origin),
         reply_to=_reply_header(post, viewer),
         media=media(post.media, post.at),
         grouped_id=post.album,
@@ -171,12 +173,28 @@ def message(post: Post, viewer: Person):
     )
 
 
+def _author(author: Person | Chat):
+    return tl.PeerUser(author.id) if isinstance(author, Person) else tl.PeerChannel(author.id)
+
+
+def _forward_header(origin: Origin | None) -> tl.MessageFwdHeader | None:
+    if origin is None:
+        return None
+    author = _author(origin.author) if origin.author else None
+    header = tl.MessageFwdHeader(origin.at, from_id=author, from_name=origin.name or None)
+    header.channel_post = origin.number or None
+    if origin.is_copied:
+        header.saved_from_peer, header.saved_from_msg_id = author, origin.number
+    return header
+
+
 def _reply_header(post: Post, viewer: Person) -> tl.MessageReplyHeader | None:
     number = post.reply_to.id_for(viewer) if post.reply_to else 0
     if post.topic:
         top = post.topic if number else None
         return tl.MessageReplyHeader(forum_topic=True, reply_to_msg_id=number or post.topic, reply_to_top_id=top)
-    return tl.MessageReplyHeader(reply_to_msg_id=number) if number else None
+    quoted = {"quote": True, "quote_text": post.quote, "quote_offset": 0} if post.quote else {}
+    return tl.MessageReplyHeader(reply_to_msg_id=number, **quoted) if number else None
 
 
 def _service(post: Post, viewer: Person) -> tl.MessageService:
@@ -255,6 +273,14 @@ CHANNEL = {
 }
 
 
+def company_of(posts: Iterable[Post]) -> tuple[set[Chat], set[Person]]:
+    """Chats and persons that an answer holding these posts must introduce."""
+    posts = list(posts)
+    named = [post.guise or post.sender for post in posts] + [post.origin.author for post in posts if post.origin]
+    chats = {post.chat for post in posts} | {one for one in named if isinstance(one, Chat)}
+    return chats, {one for one in named if isinstance(one, Person)}
+
+
 def company(chats: Iterable[Chat], persons: Iterable[Person], viewer: Person) -> tuple[list, list]:
     """The `users` and `chats` lists that go with an answer: each once."""
     groups = {group for group in chats if group.id}
@@ -270,8 +296,9 @@ def _partial(full: tl.User) -> tl.User:
 
 def push(event: Event, viewer: Person) -> tl.Updates:
     """What a session of the viewer is sent. `seq` 0: Telegram says so where order is by pts alone."""
-    who = {person for person in (event.who, event.post.sender if event.post else None) if person}
-    users, chats = company([event.chat] if event.chat else [], who, viewer)
+    places, who = company_of([event.post] if event.post else [])
+    who |= {event.who} if event.who else set()
+    users, chats = company(places | ({event.chat} if event.chat else set()), who, viewer)
     if event.chat and event.chat.box:
         users = [
             _partial(one) if one.id in {person.id for person in who if person.is_partial} else one for one in users

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -105,12 +105,6 @@ class Call:
 def moment(given: datetime | None) -> datetime | None:
     """A date of a request; the epoch, which clients send for none, is None."""
     return given if given and given.timestamp() > 0 else None
-
-
-def company_of(posts: Iterable[Post]) -> tuple[set[Chat], set[Person]]:
-    """Chats and persons that an answer holding these posts must introduce."""
-    listed = list(posts)
-    return {post.chat for post in listed}, {post.sender for post in listed}
 
 
 Answer = Callable[[Call], Any]

@@ -8,7 +8,7 @@ from telethon.tl import types as tl
 
 from tests.world.telegram import render
 from tests.world.telegram.model import Chat, ChatKind, Post, RefusalError
-from tests.world.telegram.rpc import Answer, Call, company_of, moment
+from tests.world.telegram.rpc import Answer, Call, moment
 
 
 def state(call: Call, pts: int | None = None) -> tl.updates.State:
@@ -67,7 +67,7 @@ def get_dialogs(call: Call):
 
 def _described(call: Call, page: list[Chat]) -> tuple[list, list, list, list]:
     posts = [last for chat in page if (last := last_post(call, chat))]
-    users, groups = render.company(page, company_of(posts)[1], call.me)
+    users, groups = render.company(page, render.company_of(posts)[1], call.me)
     return [dialog(call, chat) for chat in page], [render.message(post, call.me) for post in posts], users, groups
 
 
@@ -96,7 +96,7 @@ def get_forum_topics(call: Call):
         listed = listed[[number for number, _ in listed].index(request.offset_topic) + 1 :]
     page = listed[: min(request.limit, FORUM_PAGE)]
     topics = [_forum_topic(call, chat, number, post) for number, post in page]
-    users, groups = render.company([chat], company_of(post for _, post in page)[1], call.me)
+    users, groups = render.company([chat], render.company_of(post for _, post in page)[1], call.me)
     messages = [render.message(post, call.me) for _, post in page]
     return tl.messages.ForumTopics(len(last), topics, messages, groups, users, chat.box.pts)
 

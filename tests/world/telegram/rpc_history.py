@@ -13,7 +13,7 @@ from telethon.tl import types as tl
 
 from tests.world.telegram import render
 from tests.world.telegram.model import Box, Chat, Post, RefusalError
-from tests.world.telegram.rpc import Answer, Call, company_of, moment
+from tests.world.telegram.rpc import Answer, Call, moment
 
 PAGE = 100
 
@@ -106,7 +106,7 @@ def _filtered(wanted, post: Post, call: Call) -> bool:
 def answer(call: Call, posts: list[Post], total: int, chat: Chat):
     """Messages with the people they name; a slice where there are more."""
     messages = [render.message(post, call.me) for post in posts]
-    chats, people = company_of(posts)
+    chats, people = render.company_of(posts)
     users, groups = render.company(chats | {chat}, people, call.me)
     if chat.box:
         return tl.messages.ChannelMessages(chat.box.pts, total, messages, [], groups, users)
@@ -136,7 +136,7 @@ def get_channel_messages(call: Call):
 
 def _picked(call: Call, box: Box, numbers: list[int]) -> tl.messages.Messages:
     posts = [box.posts[number] for number in numbers if number in box.posts]
-    chats, people = company_of(posts)
+    chats, people = render.company_of(posts)
     users, groups = render.company(chats, people, call.me)
     messages = [
         render.message(box.posts[number], call.me) if number in box.posts else tl.MessageEmpty(number, None)

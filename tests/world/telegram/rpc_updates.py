@@ -63,8 +63,9 @@ def _rest(events: Sequence[Event], box: Box) -> list[Event]:
 
 
 def _company(events: Sequence[Event], me: Person, chats: Sequence[Chat]) -> tuple[list, list]:
-    people = {event.post.sender for event in events if event.post} | {event.who for event in events if event.who}
-    return render.company({event.chat for event in events if event.chat} | set(chats), people, me)
+    places, people = render.company_of(event.post for event in events if event.post)
+    people |= {event.who for event in events if event.who}
+    return render.company(places | {event.chat for event in events if event.chat} | set(chats), people, me)
 
 
 def get_channel_difference(call: Call):

@@ -80,7 +80,7 @@ class Society:
 
     def found(self, chat: Chat) -> Chat:
         """A group comes into being, with the service message that says so."""
-        if chat.kind is ChatKind.SUPERGROUP:
+        if chat.kind is not ChatKind.GROUP:
             chat.box = Box()
         self.chats[chat.kind, chat.id] = chat
         self.send(Draft(chat, chat.creator or chat.members[0], "", action="created"))
@@ -159,6 +159,9 @@ class Society:
             album=draft.album,
             action=draft.action,
             topic=draft.topic,
+            quote=draft.quote,
+            origin=draft.origin,
+            guise=draft.guise,
             mentions=self._mentioned(text, entities, draft.reply_to),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from tests.world.telegram import client
 from tests.world.telegram.faults import Faults
 from tests.world.telegram.keys import process_key
 from tests.world.telegram.ledger import Ledger, SentMessage
-from tests.world.telegram.model import Chat, ChatKind, Draft, Entity, Media, Person, Topic
+from tests.world.telegram.model import Chat, ChatKind, Draft, Entity, Media, Origin, Person, Topic
 from tests.world.telegram.players import Player
 from tests.world.telegram.server import Server
 from tests.world.telegram.society import Act, Society, wall_clock
@@ -123,13 +124,36 @@ class TelegramWorld:
         entities: Sequence[Entity] = (),
         at: datetime | None = None,
         media: Media | None = None,
+        quote: str = "",
+        guise: Chat | None = None,
+        origin: Origin | None = None,
     ) -> SentMessage:
-        """A person says something (`at` dates it back), or sends `media` with it. Raises RefusalError."""
+        """A person says something (`at` dates it back), or sends `media` with it; see Post. Raises RefusalError."""
         topic = chat.id if isinstance(chat, Topic) else 0
         where = self.dm(person, chat) if isinstance(chat, Person) else chat.chat if isinstance(chat, Topic) else chat
         answered = reply_to.post if reply_to else None
         draft = Draft(where, person, text, tuple(entities), answered, media=media, at=at, topic=topic)
-        return SentMessage.of(self.society.send(draft))
+        return SentMessage.of(self.society.send(replace(draft, quote=quote, guise=guise, origin=origin)))
+
+    def forward(
+        self, person: Person, message: SentMessage, chat: Chat | Person | Topic, *, hidden: bool = False
+    ) -> SentMessage:
+        """A person passes a message on; whose author is `hidden` is told by the name alone."""
+        author = message.sender
+        origin = Origin(message.at, None, author.first_name) if hidden else Origin(message.at, author)
+        return self.say(person, chat, message.text, entities=message.entities, media=message.media, origin=origin)
+
+    def channel(self, title: str, owner: Person) -> Chat:
+        """A channel, in which its owner alone writes."""
+        number = next(self.society.numbers.channels)
+        return self.society.found(Chat(number, ChatKind.CHANNEL, title, [owner], self.society.clock(), owner))
+
+    def post(self, channel: Chat, text: str, group: Chat) -> SentMessage:
+        """The owner posts in a channel, and the service copies the post into the channel's group: that copy."""
+        owner = channel.members[0]
+        post = self.say(owner, channel, text)
+        origin = Origin(post.at, channel, number=post.id_for(owner), is_copied=True)
+        return self.say(owner, group, text, guise=channel, origin=origin)
 
     def media(self, kind: str, name: str = "", content: bytes = b"", mime: str = "", **more: Any) -> Media:
         """Something to send; see Media."""
