@@ -194,6 +194,18 @@ def test_no_test_sleeps() -> None:
     assert sleeping == []
 
 
+def test_no_test_asserts_how_long_something_took() -> None:
+    """Deadlines end a test that hangs; what is quick is shown by scripts/bench."""
+    clocks = re.compile(r"\b(monotonic|perf_counter|time\.time)\(\) - ")
+    asserted: list[str] = []
+    for path in files_of_tests():
+        timed = (
+            node for node in ast.walk(parse(path)) if isinstance(node, ast.Assert) and clocks.search(ast.unparse(node))
+        )
+        asserted += [f"{name(path)}:{node.lineno}" for node in timed]
+    assert asserted == []
+
+
 def broad_handlers(path: Path) -> list[ast.ExceptHandler]:
     """The handlers that catch everything and let nothing on."""
     broad = {"Exception", "BaseException"}

@@ -173,7 +173,7 @@ async def test_b4_an_answer_of_9000_characters_arrives_whole(story: Story) -> No
     assert [cut(part, entity.offset, entity.length) for part in parts for entity in part.entities] == blocks
 
 
-async def test_b6_stop_ends_a_model_call_and_a_tool_within_a_second(story: Story) -> None:
+async def test_b6_stop_ends_a_model_call_and_a_tool(story: Story) -> None:
     friend = story.friend()
     async with story.product.explaining():
         story.world.say(friend, story.valor, do(command("touch begun; sleep 600"), say="never"))

