@@ -16,7 +16,7 @@ from tests.acceptance.installation import PROJECT, Installation
 from tests.acceptance.script_model import Use, command, do, report, write
 from tests.acceptance.story import PATIENCE, Story, told_in, told_where_commands_ask
 from tests.world.anthropic import Fail, Say
-from tests.world.telegram import Person, SentMessage
+from tests.world.telegram import SentMessage
 
 # Nothing here listens to SIGTERM, and two of four have left their process group.
 STUBBORN = (
@@ -36,22 +36,17 @@ async def test_p5_running_work_is_cancelled_by_a_reply_with_all_it_started(story
     """How soon is for scripts/bench."""
     friend = story.friend()
     async with story.product.explaining():
-        await cancel_stubborn_work(story, friend)
-
-
-async def cancel_stubborn_work(story: Story, friend: Person) -> None:
-    asked = story.world.say(friend, story.valor, f"/promise {do(report('begun'), command(STUBBORN), say='never')}")
-    line = await story.until(lambda: find(story, asked, ": begun"))
-    await story.until((story.private_work(friend) / "begun").exists)
-    number = promise_of(story, asked)
-    cancel = story.world.say(friend, story.valor, "cancel", reply_to=line)
-    await story.until(lambda: status(story, number) == "cancelled" and not sleeping(story))
-    notice = await story.until(lambda: find(story, asked, "is cancelled"))
-    assert (
-        f"Done until then: {story.product.value('SELECT progress FROM promises WHERE id = ?', number)}" in notice.text
-    )
-    assert [answer.text for answer in await story.settled(cancel)] == [f"Promise #{number} is being cancelled."]
-    assert story.world.ledger.message(line.number).text.startswith(f"Promise #{number}: cancelled (begun")
+        asked = story.world.say(friend, story.valor, f"/promise {do(report('begun'), command(STUBBORN), say='never')}")
+        line = await story.until(lambda: find(story, asked, ": begun"))
+        await story.until((story.private_work(friend) / "begun").exists)
+        number = promise_of(story, asked)
+        cancel = story.world.say(friend, story.valor, "cancel", reply_to=line)
+        await story.until(lambda: status(story, number) == "cancelled" and not sleeping(story))
+        notice = await story.until(lambda: find(story, asked, "is cancelled"))
+        progress = story.product.value("SELECT progress FROM promises WHERE id = ?", number)
+        assert f"Done until then: {progress}" in notice.text
+        assert [answer.text for answer in await story.settled(cancel)] == [f"Promise #{number} is being cancelled."]
+        assert story.world.ledger.message(line.number).text.startswith(f"Promise #{number}: cancelled (begun")
 
 
 def sleeping(story: Story) -> list[str]:

@@ -177,7 +177,7 @@ async def test_p5_a_cancel_whose_ring_was_lost_is_heard_before_the_reconciler_lo
     await site.until("in_progress", number, "pid")
     deaf = Promises(site.database, replace(site.rings, workers=site.folder / "nowhere"), SystemClock())
     await deaf.cancel(number, OWNER)
-    await site.until("cancelled", number)
+    assert (await site.until("cancelled", number)).error_message == "Cancelled by Olga."
 
 
 async def test_p3_work_longer_than_its_lease_stays_with_its_worker(site: Site) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 from anyio import fail_after, to_thread
 
@@ -25,7 +26,6 @@ from runtime.policy import FencePolicy
 from runtime.process import Job, run, sweep_now
 from runtime.sandbox import Passage, find_sandbox
 from tests.runtime.strays import marked
-from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SINCE = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
@@ -147,10 +147,12 @@ async def test_p8_the_lock_outlives_a_killed_writer_while_its_tools_live(
     hidden = "trap '' TERM; setsid sh -c 'echo > ready; sleep 60' & sleep 60"
     with other_process(tmp_path / "locks", place, marker, hidden) as process:
         await _heard(place / "ready")
+        tools = [tool for tool in marked(marker) if tool.pid != process.pid]
         process.kill()
         process.wait()
         held = await DirectoryLocks(tmp_path / "locks").acquire(place, holder())
-        await until(lambda: not marked(marker))  # what was killed may be about to end; nothing here ends by itself
+        gone, alive = psutil.wait_procs(tools, timeout=10)  # what was killed may be about to end
+        assert (len(gone), alive) == (len(tools), [])
         held.release()
 
 
