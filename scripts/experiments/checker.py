@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from integrations.telegram.presses import number_of
+from scripts.experiments.links import SAVED, find_unsaved
 from scripts.experiments.mind import ANSWERS, KEPT, PERMITTED, PROMISED, follower, permitted, shown, words_of
 from scripts.experiments.order import Span, find_disorder
 from scripts.experiments.people import Asked
@@ -64,6 +65,7 @@ class Checker:
             self._of_presses(),
             self._of_promises(),
             self._of_repeated(),
+            self._of_links(),
             self._of_tables(),
             find_disorder(self._written, {key: self._spans[one.number] for key, one in self._said.items()}),
             self._of_directories(),
@@ -261,6 +263,12 @@ class Checker:
         rows = self._scene.tables.query(OCCURRENCES)
         yield from find_uneven(rows, said, count_ticks(self._places))
         self.counts["times of repeated promises"] = sum(row["status"] == "completed" for row in rows)
+
+    def _of_links(self) -> Iterator[str]:
+        visits = [asked.nonce for asked in self._scene.people.asked if asked.kind == "visit"]
+        rows = self._scene.tables.query(SAVED)
+        self.counts["links"] = len(rows)
+        return find_unsaved(visits, self._given_back, rows)
 
     def _may_have_failed(self, promise: sqlite3.Row) -> bool:
         """While the model was away, or because the owner refused something, or could not allow it in time."""

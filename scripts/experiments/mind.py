@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from tests.acceptance.script_model import INTERRUPTED
 from tests.world.anthropic import AnthropicWorld, Asked, Call, Hang, Reply, Say, ToolResult
 
-KINDS = "ask|work|peek|long|show|keep|chain|think|doze|vow|bring|later|often|append|muse|nap|permit|fetch|tick"
+KINDS = "ask|visit|work|peek|long|show|keep|chain|think|doze|vow|bring|later|often|append|muse|nap|permit|fetch|tick"
 WORDS = re.compile(rf"\b({KINDS}):([0-9a-f]{{8}})\b")
 ANSWERS = re.compile(r"\b(re|kept):([0-9a-f]{8})\b")
 PROMISED = {

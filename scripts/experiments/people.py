@@ -11,16 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scripts.experiments.mind import ANSWERS, PERMITTED, PROMISED
+from scripts.experiments.outside import Outside
 from scripts.experiments.owner import DECIDING, Owner
 from scripts.experiments.pace import Pace
 from scripts.experiments.spoken import where
 from scripts.experiments.stage import ASKED_ONLY, Cast
-from tests.world.bot_api import BotApi
 from tests.world.content import PNG
-from tests.world.telegram import Chat, Media, Person, RefusalError, SentMessage, TelegramWorld, Topic
+from tests.world.telegram import Chat, Media, Origin, Person, RefusalError, SentMessage, TelegramWorld, Topic
 
 KINDS = {
     "ask": 8,
+    "visit": 1,
+    "speak": 1,
     "keep": 8,
     "chain": 2,
     "think": 3,
@@ -34,6 +36,7 @@ KINDS = {
 }
 APPENDING = {"keep": 1, "chain": 2, "later": 1}  # how many promises that append a line
 DEEDS = {"ask": 16, "edit": 3, "reply": 3, "cancel": 2, "stop": 1, "ping": 1, "late mention": 2, "press": 2}
+FORWARDED, QUOTED = 0.04, 0.3  # which part of what is asked, and of what is replied to ours
 CARRIED = {"": 84, "photo": 13, "document": 3}  # a document is read in a process of its own
 NOTE = b"A note that asks for nothing."
 FORGET_SECONDS = 6.0  # what is open longer holds back no further message
@@ -74,9 +77,10 @@ class People:
     `owner` decides what only the owner may.
     """
 
-    def __init__(self, world: TelegramWorld, api: BotApi, cast: Cast, chance: random.Random, pace: Pace) -> None:
+    def __init__(self, world: TelegramWorld, outside: Outside, cast: Cast, chance: random.Random, pace: Pace) -> None:
         self._world = world
-        self._api = api
+        self._api = outside.api
+        self._outside = outside
         self._cast = cast
         self._chance = chance
         self._pace = pace
@@ -144,15 +148,31 @@ class People:
                     self.ask(person, self._place(person))
 
     def ask(self, person: Person, place: Place, kind: str = "", reply_to: SentMessage | None = None) -> Asked:
-        """Ask for something of that kind, else of any; now and then as the caption of something."""
+        """Ask for something of that kind, else of any; now and then in the words of somebody else, or with a quote."""
         kind = kind or self._kind_for(person, place)
         nonce = f"{self._chance.getrandbits(32):08x}"
         mention = MENTION if place is self._cast.groups[ASKED_ONLY] and reply_to is None else ""
-        text = f"{mention}{kind}:{nonce}"
-        asked = self._heard_by_all(self._world.say(person, place, text, reply_to, media=self._carry()), person, kind)
+        text, media = self._put(kind, nonce)
+        origin = Origin(self._world.society.clock(), name="A friend") if self._happens(FORWARDED) else None
+        quote = _beginning_of(reply_to) if reply_to and self._happens(QUOTED) else ""
+        said = self._world.say(person, place, f"{mention}{text}", reply_to, media=media, quote=quote, origin=origin)
+        asked = self._heard_by_all(said, person, kind)
         asked.nonce = nonce
         self.open[nonce] = time.monotonic()
         return asked
+
+    def _happens(self, part: float) -> bool:
+        return self._chance.random() < part
+
+    def _put(self, kind: str, nonce: str) -> tuple[str, Media | None]:
+        """How it is asked: by an address, aloud, or in words, now and then as the caption of something."""
+        match kind:
+            case "visit":
+                return self._outside.put_page(f"{kind}:{nonce}", f"re:{nonce}"), None
+            case "speak":
+                return "", self._world.media("voice", content=self._outside.speak(f"ask:{nonce}"), mime="audio/ogg")
+            case _:
+                return f"{kind}:{nonce}", self._carry()
 
     def _kind_for(self, person: Person, place: Place) -> str:
         """What needs the owner's consent is asked for where the owner can be asked."""
@@ -187,6 +207,7 @@ class People:
 
     def _edit(self, person: Person) -> None:
         own = [asked for asked in self.asked[-30:] if asked.person is person and asked.nonce and asked.wanted]
+        own = [asked for asked in own if asked.message.post.origin is None]  # nobody changes the words of others
         if own and not own[-1].chat.moved_to:
             self._world.edit(own[-1].message, f"{own[-1].reads} please{'!' * self._chance.randrange(1, 4)}")
 
@@ -267,3 +288,8 @@ class People:
     def appending(self) -> int:
         """How many of them append a line to a file."""
         return sum(APPENDING.get(asked.kind, 0) for asked in self.asked)
+
+
+def _beginning_of(said: SentMessage) -> str:
+    """A few words before anything that it gives back, which is not to be given back once more for being quoted."""
+    return said.text.partition(":")[0][:40]

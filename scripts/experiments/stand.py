@@ -12,13 +12,16 @@ from pathlib import Path
 
 from scripts.experiments.lives import BrokenError, Life, Lives
 from scripts.experiments.mind import Mind
+from scripts.experiments.outside import Outside
 from scripts.experiments.people import People
 from scripts.experiments.play import Play, Terms
 from scripts.experiments.scene import Scene
 from scripts.experiments.stage import WRITERS, Tables, cast_in, furnish
 from tests.world.anthropic import AnthropicWorld
 from tests.world.bot_api import BotApi
+from tests.world.speech import SpeechWorld
 from tests.world.telegram import Person, TelegramWorld
+from tests.world.web import WebWorld
 
 PATIENCE = 5.0
 START_SECONDS = 60.0
@@ -100,10 +103,13 @@ async def set_up(lives: Lives, terms: Terms, writers: int = WRITERS) -> AsyncGen
         model = await stack.enter_async_context(AnthropicWorld())
         api = await stack.enter_async_context(BotApi(world))
         cast = cast_in(world, writers)
-        furnish(lives.installation, world, cast, api.environment(cast.bot) | {"ANTHROPIC_BASE_URL": model.url})
+        web, speech = WebWorld(), SpeechWorld()
+        outside = Outside(api, await stack.enter_async_context(web), await stack.enter_async_context(speech))
+        reached = outside.environment(cast.bot) | {"ANTHROPIC_BASE_URL": model.url}
+        furnish(lives.installation, world, cast, reached)
         tables = Tables(lives.installation, str(cast.valor.id))
         stack.callback(tables.close)
-        people = People(world, api, cast, terms.chance("people"), terms.pace)
+        people = People(world, outside, cast, terms.chance("people"), terms.pace)
         mind = Mind(model, terms.chance("mind"), tables.is_on_disk)
         play = Play(Scene(world, api, cast, lives.installation.home, tables, people, mind), lives, terms)
         stack.push_async_callback(play.end_all)

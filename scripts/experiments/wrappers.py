@@ -23,10 +23,7 @@ UNPLAYED = {
     "letter-drop": "there are no dead letters",
     "letter-retry": "there are no dead letters",
     "lift": "the limit of answers is raised",
-    "link": "nobody sends an address",
-    "pages.fetch": "nobody sends an address",
     "run.diverge": "what a request is made of changes at no restart",
-    "speech.transcribe": "nobody speaks",
 }
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine, insert, text
 from core.schema import deliveries, messages, metadata, promises, turns
 from scripts.experiments.checker import Checker
 from scripts.experiments.mind import LINES, Mind
+from scripts.experiments.outside import Outside
 from scripts.experiments.pace import Pace
 from scripts.experiments.people import Asked, People
 from scripts.experiments.scene import Excuses, Scene
@@ -23,8 +24,10 @@ from scripts.experiments.stage import Tables, cast_in, directories
 from tests.acceptance.installation import Installation
 from tests.world.anthropic import AnthropicWorld
 from tests.world.bot_api import BotApi
+from tests.world.speech import SpeechWorld
 from tests.world.telegram import Chat, Media, Person, SentMessage, TelegramWorld
 from tests.world.telegram.society import Draft
+from tests.world.web import WebWorld
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -164,7 +167,7 @@ def quiet(folder: Path) -> Generator[Quiet]:
         place.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{installation.home / 'system.db'}")
     metadata.create_all(engine)
-    people = People(world, api, cast, random.Random(1), Pace())
+    people = People(world, Outside(api, WebWorld(), SpeechWorld()), cast, random.Random(1), Pace())
     mind = Mind(model, random.Random(1), tables.is_on_disk)
     try:
         yield Quiet(Scene(world, api, cast, installation.home, tables, people, mind), engine)

@@ -1,7 +1,7 @@
 """A played Telegram: an MTProto server on loopback for unpatched clients. See README.md beside this file."""
 
 from tests.world.telegram.ledger import Deed, SentMessage
-from tests.world.telegram.model import Chat, Entity, Media, Person, RefusalError, Topic
+from tests.world.telegram.model import Chat, Entity, Media, Origin, Person, RefusalError, Topic
 from tests.world.telegram.players import Heard, Player
 from tests.world.telegram.world import TelegramWorld
 
@@ -11,6 +11,7 @@ __all__ = [
     "Entity",
     "Heard",
     "Media",
+    "Origin",
     "Person",
     "Player",
     "RefusalError",
