@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Connection
 
 from conversations import move_store, recall, store
+from conversations.attribution import attributed
 from conversations.media_words import MediaWords
 from conversations.turn import Asked, Turn
 from core.database import Database
@@ -112,7 +113,9 @@ class History:
         if len(found) >= limit or not words or chat.front not in self.pasts:
             return found
         oldest = await self._database.read(lambda connection: store.oldest(connection, chat))
-        return found + await self._search_past(chat, query, oldest, limit - len(found))
+        known = {said.message_id for said in found}  # some of the past may be kept, for it was replied to
+        past = await self._search_past(chat, query, oldest, limit - len(found))
+        return found + [said for said in past if said.message_id not in known]
 
     async def _search_past(self, chat: Chat, query: str, before: int, limit: int) -> list[Said]:
         """What was said before the ledger knew the chat, from those who remember it."""
@@ -123,7 +126,7 @@ class History:
             return []
         return [
             Said(one.id, store.OURS if one.outgoing else one.sender.name, one.sent_at, one.text)
-            for one in map(recall.attributed, past)
+            for one in map(attributed, past)
         ]
 
 

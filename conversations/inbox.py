@@ -22,11 +22,12 @@ from conversations import (
     turn_store,
 )
 from conversations.alert_store import Alert, write_alert
+from conversations.attribution import as_read, attributed
 from conversations.chat_store import ChatRow
 from conversations.commands import Command, read_command
 from conversations.lifting import stopped_in
 from conversations.moves import follow
-from conversations.recall import as_read, attributed, keep
+from conversations.recall import keep
 from conversations.receipt import Receipt
 from conversations.store import Filing, Known
 from conversations.turn import TurnKind, TurnRow
@@ -247,13 +248,14 @@ class Inbox:
         message, now = case.message, self._clock.now()
         command = read_command(case.verdict.prompt)
         place = (message.chat, case.verdict.workspace, self._config())
-        if command is not None and command.name == "lift" and administers(message.sender, *place):
+        is_lift = command is not None and command.name == "lift" and administers(message.sender, *place)
+        if is_lift and not self._is_overdue(message, now):
             return self._begin(connection, case, TurnKind.COMMAND)
         if case.chat.stopped_reason and not message.pressed and (command is None or command.name not in DECIDING):
             return Receipt(message, case.chat.stopped_reason)
         if (case.via == HISTORY or message.edited_at is not None) and message.sent_at < case.chat.since:
             return Receipt(message, BEFORE)
-        if message.sent_at < (message.heard_at or now) - timedelta(hours=self._limits.hours):
+        if self._is_overdue(message, now):
             return Receipt(message, TOO_OLD)
         role = self._role_to(command, case)
         if message.pressed and (told := buttons.why_not(connection, message, command, role, now)):
@@ -263,6 +265,9 @@ class Inbox:
         if command is not None:
             return self._open(connection, case, TurnKind.COMMAND)
         return self._join(connection, case) or self._open(connection, case, TurnKind.AGENT)
+
+    def _is_overdue(self, message: Message, now: datetime) -> bool:
+        return message.sent_at < (message.heard_at or now) - timedelta(hours=self._limits.hours)
 
     def _role_to(self, command: Command | None, case: _Case) -> Role:
         """What the sender is to a command: who is let in is no workspace's business, but the installation's."""
@@ -319,9 +324,11 @@ class Inbox:
         return self._steer(connection, begun, case) if begun is not None else None
 
     def _steer(self, connection: Connection, turn: TurnRow, case: _Case) -> Receipt | None:
-        """Say it to the turn that is under way, where the sender may; what has to be looked at is the next turn's."""
+        """Say it to the turn that is under way, where the sender may; what has to be looked at is the next turn's, and
+        so is what replies to something else, which is to be read with it."""
         message, now = case.message, self._clock.now()
-        is_there = turn.workspace == case.verdict.workspace.name and not message.attachments
+        is_about_it = message.reply_to is None or turn_store.speaks_of(connection, turn, message.reply_to)
+        is_there = turn.workspace == case.verdict.workspace.name and not message.attachments and is_about_it
         if not is_there or not steering.may_steer(connection, turn, message, case.verdict.role):
             return None
         steering.steer(connection, turn, message, case.verdict.prompt, now)

@@ -72,9 +72,9 @@ class Pairing:
 
         So it is greeted, and is a question to no agent: also when it comes again after a crash.
         """
-        said = message.text.strip()
+        said = message.text.strip().removeprefix("/start").strip()
         is_code = message.kind is ChatKind.DM and _is_for_bot(message) and pairing_code.is_known(self.code, said)
-        return replace(message, text=f"/start {said}") if is_code else message
+        return replace(message, text=f"/start {said}", forwarded_from=None) if is_code else message
 
     async def meet(self, message: Message, reason: str) -> bool:
         """Look at a message that was refused for `reason`; True when its sender is admitted by now.

@@ -1,33 +1,30 @@
-"""What people pass on, quote and reply to, as the ledger keeps it and an agent reads it (B7)."""
+"""What people reply to where the ledger has no row of it: kept as a line of the chat, which asks nothing (B7)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from conversations import store
-from conversations.commands import read_command
+from conversations.attribution import attributed
 from conversations.delivery_store import is_ours
-from conversations.link import read_link
-from conversations.store import Filing
-from core.access import Admission, Reason
+from conversations.store import Filing, Known
+from core.access import Reason
 from core.message import Message
 from core.workspaces import Role
 
-FORWARDED = "[Forwarded from {}]\n"
-
 
 def keep(connection: Connection, replied: Message | None, workspace: str, via: str, now: datetime) -> None:
-    """A row for a message that somebody replies to, unless it has one, or is one of our deliveries: a line of the chat
-    which asks nothing.
+    """A row for a message that somebody replies to, unless it has one, or is one of our deliveries.
 
-    Should it arrive for itself yet, it is news all the same: Reason.REPLIED says that nobody has judged it.
+    Should it arrive for itself yet, it is news all the same: Reason.REPLIED says that nobody has judged it. Until then
+    what it says is what the last reply to it told.
     """
     if replied is None or replied.service is not None or is_ours(connection, replied.chat, replied.id):
         return
-    if store.find_message(connection, replied) is not None:
+    known = store.find_message(connection, replied)
+    if known is not None and not (known.reason == Reason.REPLIED and _is_newer(replied, known)):
         return
     filing = Filing(
         workspace=workspace,
@@ -38,27 +35,11 @@ def keep(connection: Connection, replied: Message | None, workspace: str, via: s
         via=via,
         turn_id=None,
     )
-    store.add_message(connection, attributed(replied), filing, now)
+    if known is None:
+        store.add_message(connection, attributed(replied), filing, now)
+    else:
+        store.change_message(connection, known, attributed(replied), filing)
 
 
-def attributed(message: Message) -> Message:
-    """The message as the ledger keeps it: what somebody passed on says whose words they are."""
-    mark = _mark(message)
-    return replace(message, text=f"{mark}{message.text}") if mark else message
-
-
-def as_read(message: Message, verdict: Admission) -> Admission:
-    """An agent reads whose words are passed on, and the part that a message quotes of what it replies to, above its
-    words. A link is only itself, and so is a command, which nobody gives in the words of others."""
-    mark, quoted = _mark(message), message.quote.strip().replace("\n", "\n> ")
-    is_itself = read_link(verdict.prompt) or (not mark and read_command(verdict.prompt))
-    if is_itself or not (mark or quoted):
-        return verdict
-    quote = f"> {quoted}\n" if quoted else ""
-    return replace(verdict, prompt=f"{mark}{quote}{verdict.prompt}")
-
-
-def _mark(message: Message) -> str:
-    if message.forwarded_from is None:
-        return ""
-    return FORWARDED.format(" ".join(message.forwarded_from.split()) or "somebody")
+def _is_newer(told: Message, known: Known) -> bool:
+    return told.edited_at is not None and (known.edited_at is None or told.edited_at > known.edited_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from conversations import buttons, turn_store
+from conversations import buttons, store, turn_store
 from conversations.turn import TurnRow
 from core.message import Message
 from core.workspaces import Role
@@ -13,7 +13,7 @@ from core.workspaces import Role
 def meant(connection: Connection, message: Message, role: Role, number: int | None) -> TurnRow | None:
     """The turn with that number; else that which the message replies to something of, else the sender's own, else what
     the chat is at: the first that the sender may stop. Who replies to another's turn does not mean their own."""
-    wanted = _wanted(connection, message, number)
+    wanted = [turn for turn in _wanted(connection, message, number) if not _came_after(connection, turn, message)]
     wanted.sort(key=lambda turn: turn.requester_id != message.sender.id)
     return next((turn for turn in wanted if buttons.may_stop(turn, message.sender.id, role)), None)
 
@@ -22,7 +22,7 @@ def own(connection: Connection, message: Message) -> TurnRow | None:
     """The sender's own turn, which they end wherever they say so, unless it is a reply that has to do with something
     else: people say "stop" to each other, too."""
     wanted = turn_store.wanted(connection, message.chat)
-    theirs = (turn for turn in wanted if turn.requester_id == message.sender.id)
+    theirs = (t for t in wanted if t.requester_id == message.sender.id and not _came_after(connection, t, message))
     return next((t for t in theirs if message.reply_to is None or _is_spoken_of(connection, t, message)), None)
 
 
@@ -44,3 +44,12 @@ def _wanted(connection: Connection, message: Message, number: int | None) -> lis
 
 def _is_spoken_of(connection: Connection, turn: TurnRow, message: Message) -> bool:
     return message.reply_to is not None and turn_store.speaks_of(connection, turn, message.reply_to)
+
+
+def _came_after(connection: Connection, turn: TurnRow, message: Message) -> bool:
+    """Whether a turn was asked for only after this was said, which is heard late: then it is not meant."""
+    first = store.first_of(connection, turn.id)
+    if message.pressed or first is None:
+        return False
+    (number, asked_at), said_at = first, message.edited_at or message.sent_at
+    return asked_at > said_at or (asked_at == said_at and message.edited_at is None and number > message.id)

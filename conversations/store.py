@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from conversations import attachment_store
+from conversations.attribution import split_mark
 from conversations.delivery_store import is_ours
 from core.access import Reason
 from core.audit_store import Refused, count_refused
@@ -181,6 +182,13 @@ def is_told(connection: Connection, message: Message) -> bool:
     return message.outgoing and is_ours(connection, message.chat, message.id)
 
 
+def first_of(connection: Connection, turn_id: int) -> tuple[int, datetime] | None:
+    """The number and the time of the first message that a turn answers."""
+    query = select(messages.c.message_id, messages.c.sent_at).where(messages.c.turn_id == turn_id)
+    row = connection.execute(query.order_by(messages.c.sent_at, messages.c.message_id).limit(1)).first()
+    return None if row is None else (row.message_id, row.sent_at)
+
+
 def count_refusal(connection: Connection, message: Message, reason: str, now: datetime) -> bool:
     """Note in the audit that a message was not let in; True for the first of its kind."""
     refused = Refused(
@@ -243,8 +251,10 @@ def search(connection: Connection, chat: Chat, words: list[str], limit: int) -> 
 
 
 def oldest(connection: Connection, chat: Chat) -> int:
-    """The oldest message of a chat that is stored, those apart that are known from a reply alone; 0 for none."""
-    heard = (*_is(messages, chat), IS_WRITTEN, messages.c.reason != Reason.REPLIED)
+    """The oldest message of a chat from which on its ledger is whole; 0 for none. What somebody replied to or edited
+    may be older."""
+    since = select(chats.c.since).where(*_is(chats, chat)).scalar_subquery()
+    heard = (*_is(messages, chat), IS_WRITTEN, messages.c.reason != Reason.REPLIED, messages.c.sent_at >= since)
     query = select(func.min(messages.c.message_id)).where(*heard)
     return connection.execute(query).scalar() or 0
 
@@ -275,8 +285,15 @@ def _said(connection: Connection, rows: Sequence[Any]) -> list[Said]:
     """Rows of SAID as lines: what they carried, and what was written with it."""
     carrying = [row.id for row in rows if row.carries]
     carried = attachment_store.labels(connection, carrying) if carrying else {}
-    texts = (" ".join(part for part in (carried.get(row.id), row.text) if part) for row in rows)
-    return [Said(row.message_id, row.sender_name, row.sent_at, text) for row, text in zip(rows, texts, strict=True)]
+    return [
+        Said(row.message_id, row.sender_name, row.sent_at, _with(carried.get(row.id, ""), row.text)) for row in rows
+    ]
+
+
+def _with(carried: str, text: str) -> str:
+    """What was written, with what came with it; whose words both are stands before them."""
+    mark, words = split_mark(text)
+    return mark + " ".join(part for part in (carried, words) if part)
 
 
 def _told(row: Any) -> str:

@@ -181,7 +181,8 @@ def admit_group(
     never = why_never(message, config, accounts)
     if never is not None:
         return Admission(workspace, role, False, never, message.text)
-    replied_to_us = replied_to_us or (message.replied is not None and message.replied.sender.id in accounts.ids)
+    replied_to_us |= message.is_reply_to_us
+    replied_to_us |= message.replied is not None and message.replied.sender.id in accounts.ids
     reason = why_answered(message, accounts, workspace.is_dev_group, replied_to_us)
     prompt = cut_mentions(message, accounts)
     return Admission(workspace, role, reason is not None, reason or Reason.NO_MENTION, prompt)
@@ -197,7 +198,7 @@ def why_never(message: Message, config: WorkspaceConfig, accounts: Accounts) -> 
         return Reason.OWN
     if message.service is not None:
         return Reason.SERVICE
-    addressed = ADDRESSED.match(message.text)
+    addressed = ADDRESSED.match(message.text) if message.forwarded_from is None else None
     if message.kind is ChatKind.GROUP and addressed and addressed[1].lower() not in accounts.usernames:
         return Reason.OTHER_BOT
     sender = message.sender
@@ -269,13 +270,14 @@ def role_of(person: Person, workspace: Workspace, config: WorkspaceConfig) -> Ro
 def as_listed(person: Person, config: WorkspaceConfig) -> Person:
     """The person with the username first that the configuration knows, where they have several: the ledger keeps one.
 
-    An owner's comes before one in the `roles` of a workspace, and that before others of the whitelist.
+    An owner's comes before others in the `roles` of a workspace, and those before others of the whitelist.
     """
     if len(person.usernames) < 2:
         return person
     owners = {listed.username for listed in config.whitelist.owners()}
+    roles = [(name, role) for workspace in config.workspaces for name, role in workspace.roles.items()]
     others = {listed.username for listed in config.whitelist.entries}
-    ranks = (owners, {name for workspace in config.workspaces for name in workspace.roles}, others)
+    ranks = (owners, {name for name, role in roles if role is Role.OWNER}, {name for name, _ in roles}, others)
 
     def rank(username: str) -> int:
         return next((place for place, names in enumerate(ranks) if fold_username(username) in names), len(ranks))

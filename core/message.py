@@ -66,6 +66,7 @@ class Message:
     the clock that `sent_at` was read from said when the message was heard; None where that clock is ours. `move` is
     what a service message tells of a group that became a supergroup, `album` the number that the messages of one album
     share, `replied` what it replies to, where the front tells that with it, and `quote` the part that it quotes.
+    `is_reply_to_us`: the service itself says that it replies to the account that heard it.
     `forwarded_from` names whose words the sender passed on, '' where the service does not tell; None for their own.
     `pressed` is what the service calls the press of a button, which says `text` under the message `reply_to`: `id` is
     no message's then, and below 0.
@@ -93,6 +94,7 @@ class Message:
     replied: Message | None = None
     quote: str = ""
     forwarded_from: str | None = None
+    is_reply_to_us: bool = False
     pressed: str | None = None
     unread_spans: tuple[tuple[int, int], ...] = ()
 

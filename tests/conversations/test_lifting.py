@@ -68,3 +68,25 @@ async def test_a6_a_stop_is_lifted_from_another_front(stage: Stage) -> None:
     await stage.say(Chat(stage.front.name, DM.key), OLGA, "/lift -10")
     await stage.quiet()
     assert await stopped(stage) == {"3"}
+
+
+async def test_b8_a_lift_of_three_days_ago_lifts_nothing(stage: Stage) -> None:
+    await stage.say(DM, OLGA, "hello")
+    await stage.quiet()
+    late = stage.front.say("1", OLGA, "/lift")
+    stage.clock.advance(3 * 86_400)
+    await stage.put("chats", stopped_at=stage.clock.now(), stopped_reason=STOPPED)
+    await stage.reception.catch_up(FRONT)
+    await stage.quiet()
+    assert [row.stopped_reason for row in await stage.rows("chats")] == [STOPPED]
+    assert (await stage.row_of(late)).turn_id is None
+
+
+async def test_a9_an_owner_of_a_workspace_by_a_second_username_lifts_there(stage: Stage) -> None:
+    """Though the first one has a role elsewhere."""
+    dev = replace(stage.config.named("Dev"), roles={"pia": Role.OWNER})
+    team = replace(stage.config.named("Team"), roles={"pia_work": Role.GUEST})
+    stage.config = replace(stage.config, workspaces=(team, dev))
+    await stage.say(DEV, Person(7, "pia_work", "Pia", more_usernames=("pia",)), "/lift")
+    await stage.quiet()
+    assert stage.front.texts("-20") == ["I had not stopped answering in -20."]

@@ -9,6 +9,8 @@ from conversations.link import read_link
     ("text", "link"),
     [
         (" https://example.org/post?id=1\n", "https://example.org/post?id=1"),
+        ("[Forwarded from Gus]\n> Where?\n> There?\nhttps://example.org", "https://example.org"),
+        ("[Forwarded from Gus]\nPay: https://example.org", None),
         ("HTTP://EXAMPLE.ORG", "HTTP://EXAMPLE.ORG"),
         ("see https://example.org", None),
         ("https://example.org https://example.org", None),

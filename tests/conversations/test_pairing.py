@@ -308,6 +308,15 @@ async def test_a2_a_crash_between_the_file_and_the_row_changes_nothing_twice(bot
     assert len(bot.front.texts("9")) == 1
 
 
+@pytest.mark.parametrize("form", ["/start {}", "{}"])
+async def test_a9_who_forwards_the_code_is_greeted_as_well(bot: Stage, form: str) -> None:
+    """From their own saved messages, say."""
+    code = make_code(bot.folder / "pairing.json", bot.clock.now())
+    await bot.reception.receive(replace(heard(bot, ANNA, form.format(code)), forwarded_from="Anna"))
+    await bot.quiet()
+    assert (bot.agent.asked, bot.front.texts("4")[0][:10]) == ([], "Hello Anna")
+
+
 async def test_a9_an_owner_who_is_listed_by_another_username_admits_and_is_told(bot: Stage) -> None:
     owners = Whitelist((Listed("anna_second", role=Role.OWNER),))
     bot.config = WorkspaceConfig(bot.folder, whitelist=owners)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from core.errors import Unreachable
 from core.message import Chat, ChatKind, Message
@@ -40,6 +41,8 @@ class Past:
 
 async def test_b7_search_goes_on_where_the_ledger_ends(stage: Stage) -> None:
     past = stage.history.pasts[FRONT] = Past(stage)
+    for _ in range(2):
+        stage.front.say("1", OLGA, "")  # before there was a ledger
     await stage.say(Chat(FRONT, "-20"), OLGA, "elsewhere: plums")
     asked = await stage.say(DM, OLGA, "plums")
     await stage.quiet()
@@ -71,3 +74,30 @@ async def test_b7_the_past_of_a_group_that_moved_is_searched_on_both_sides(stage
         await stage.reception.receive(message)
     await stage.history.search(Chat(FRONT, "-1005"), "plums")
     assert [key for key, *_ in past.asked] == ["-1005", "-20"]
+
+
+async def test_b7_an_old_message_that_is_edited_hides_no_past(stage: Stage) -> None:
+    past = stage.history.pasts[FRONT] = Past(stage)
+    old = stage.front.say("1", OLGA, "plums")
+    for number in range(5):
+        stage.front.say("1", OLGA, f"plums {number}")
+    asked = await stage.say(DM, OLGA, "hello")
+    await stage.quiet()
+    edited = stage.front.change(old, "plums!")
+    await stage.reception.receive(replace(edited, sent_at=stage.clock.now() - timedelta(days=30)))
+    await stage.history.search(DM, "plums", 10)
+    assert past.asked[-1][2] == asked.id
+
+
+async def test_b7_what_is_kept_of_the_past_is_found_once(stage: Stage) -> None:
+    class Moon(Past):
+        async def search_past(self, chat: Chat, query: str, before: int, limit: int) -> list[Message]:
+            old = [await self.said(chat, number) for number in (2, 1)]
+            return [one for one in old if one and query in one.text and one.id < before]
+
+    stage.history.pasts[FRONT] = Moon(stage)
+    for _ in range(2):
+        stage.front.say("1", OLGA, "")
+    await stage.say(DM, OLGA, "Is it?", reply_to=2)
+    await stage.quiet()
+    assert [said.text for said in await stage.history.search(DM, "moon", 10)] == ["The moon is full."]

@@ -11,7 +11,7 @@ from conversations.delivery import Draft
 from core.access import Reason
 from core.errors import FloodWait, Undeliverable, Unreachable
 from core.message import ChatKind, Message
-from tests.conversations.stage import DEV, DM, FRONT, GUS, MAX, OLGA, OWN, TEAM, Stage
+from tests.conversations.stage import DEV, DM, FRONT, GUS, MAX, OLGA, OWN, Stage
 from tests.conversations.test_past_search import Past
 
 
@@ -94,33 +94,15 @@ async def test_b7_why_says_of_what_was_never_told_for_itself_that_it_was_not(sta
     assert stage.front.texts("-20") == ["Message 1 by Max was not answered: known from a reply to it alone."]
 
 
-async def test_b7_what_is_passed_on_says_whose_words_it_is_and_is_no_command(stage: Stage) -> None:
-    told = stage.front.say("1", OLGA, "/ping")
-    for words, name in ((told, "Max\nMoritz"), (stage.front.say("1", OLGA, "Who is this?"), "")):
-        await stage.reception.receive(replace(words, forwarded_from=name))
+async def test_b7_a_newer_copy_of_what_is_replied_to_is_what_is_read(stage: Stage) -> None:
+    """A bot in privacy mode is told of no edit."""
+    first = stage.front.say("-20", MAX, "Lunch is at noon.")
+    await stage.reception.receive(replace(stage.front.say("-20", OLGA, "When?", first.id), replied=first))
     await stage.quiet()
-    passed_on = "[Forwarded from Max Moritz]\n/ping", "[Forwarded from somebody]\nWho is this?"
-    assert stage.front.texts("1") == [f"re: {passed_on[0]}\n{passed_on[1]}"]
-    assert [row.text for row in await stage.rows("messages")] == list(passed_on)
-
-
-async def test_b7_what_is_passed_on_is_past_as_such(stage: Stage) -> None:
-    first = replace(stage.front.say("-10", MAX, "I resign."), forwarded_from="Gus")
-    await stage.reception.receive(first)
-    await stage.say(TEAM, OLGA, "@valor_ai who resigns?")
-    await stage.quiet()
-    assert "> Max: [Forwarded from Gus]\n> I resign." in stage.agent.asked[-1][1]
-    again = replace(stage.front.say("-20", OLGA, "Is that so?", 5), replied=replace(first, chat=DEV, id=5))
-    await stage.reception.receive(again)
-    await stage.quiet()
-    assert "They reply to:\n> Max: [Forwarded from Gus]\n> I resign." in stage.agent.asked[-1][1]
-
-
-async def test_b7_the_quoted_part_stands_above_what_is_said_of_it_and_commands_are_commands(stage: Stage) -> None:
-    told = await stage.say(DM, OLGA, "Tell me all")
-    await stage.quiet()
-    await stage.reception.receive(replace(stage.front.say("1", OLGA, "Why this?", told.id), quote="all\nof it"))
-    await stage.reception.receive(replace(stage.front.say("1", OLGA, "/ping", told.id), quote="all"))
-    await stage.quiet()
-    assert "> all\n> of it\nWhy this?" in stage.agent.asked[-1][1]
-    assert [row.kind for row in await stage.rows("turns")] == ["agent", "agent", "command"]
+    stage.clock.advance(60)
+    changed = stage.front.change(first, "Lunch is at two.")
+    for replied in (changed, first):
+        said = replace(stage.front.say("-20", OLGA, "And now?", first.id), replied=replied)
+        await stage.reception.receive(said)
+        await stage.quiet()
+        assert "> Max: Lunch is at two." in stage.agent.asked[-1][1]

@@ -320,3 +320,18 @@ async def test_b5_the_next_turn_knows_what_was_said_to_the_one_before(stage: Sta
     await stage.say(DM, OLGA, "three")
     await stage.quiet()
     assert stage.agent.asked[-1][1].startswith("Earlier in this chat:\n> Olga: one\n> Olga: two\n> Valor: re: one")
+
+
+async def test_b5_what_replies_to_something_else_is_the_next_turns_and_read_with_it(stage: Stage) -> None:
+    cake = await stage.say(TEAM, MAX, "The cake is for Paula.")
+    for number in range(60):
+        await stage.say(TEAM, MAX, f"chatter {number}")
+    with stage.agent.holding() as go:
+        await stage.say(TEAM, OLGA, "@valor_ai plan the party")
+        await stage.agent.next_begun()
+        stage.clock.advance(5)
+        await stage.say(TEAM, OLGA, "@valor_ai what of this?", reply_to=cake.id)
+        assert await stage.rows("steps", kind="steer") == []
+        go.set()
+    await stage.quiet()
+    assert "> Max: The cake is for Paula." in stage.agent.asked[-1][1]

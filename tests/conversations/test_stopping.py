@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from conversations.inbox import Limits
 from core.message import Message, Person
-from tests.conversations.stage import DEV, DM, GUS, MAX, OLGA, TEAM, Stage, opened
+from tests.conversations.stage import DEV, DM, FRONT, GUS, MAX, OLGA, TEAM, Stage, opened
 from tests.conversations.test_buttons import press
 
 NOTHING_DONE = "Stopped. Nothing had been done yet."
@@ -154,3 +155,35 @@ async def test_a6_buttons_work_in_a_chat_that_asked_too_much(folder: Path) -> No
             await stage.front.until(lambda: NOTHING_DONE in stage.front.texts(DEV.key))
             assert await press(stage, DEV, OLGA, "/approve 7", "2") == ""
             await stage.front.until(lambda: len(stage.front.texts(DEV.key)) == 2)
+
+
+async def test_b6_a_stop_that_is_heard_late_ends_nothing_that_was_asked_after_it(stage: Stage) -> None:
+    await stage.say(TEAM, GUS, "hello all")
+    await stage.reception.catch_up(FRONT)
+    late = stage.front.say("-10", GUS, "stop")  # said to Max; its update was lost
+    with stage.agent.holding() as go:
+        await stage.say(TEAM, GUS, "@valor_ai work")
+        await stage.agent.next_begun()
+        stage.clock.advance(30)
+        await stage.reception.catch_up(FRONT)  # the gap is noticed
+        assert (await stage.row_of(late)).reason == "no mention"
+        assert await waits(stage) == [("Gus", None)]
+        go.set()
+    await stage.quiet()
+    assert stage.front.texts("-10") == ["re: work"]
+
+
+async def test_b6_nor_does_an_edit_into_stop_that_is_read_late(stage: Stage) -> None:
+    said = await stage.say(TEAM, GUS, "stpo")
+    stage.front.change(said, "stop")  # its update was lost
+    stage.clock.advance(3 * 3600)
+    with stage.agent.holding() as go:
+        await stage.say(TEAM, GUS, "@valor_ai work")
+        await stage.agent.next_begun()
+        stage.clock.advance(5)
+        await stage.reception.reread(FRONT, stage.clock.now() - timedelta(hours=24))
+        assert (await stage.row_of(said)).text == "stop"
+        assert await waits(stage) == [("Gus", None)]
+        go.set()
+    await stage.quiet()
+    assert stage.front.texts("-10") == ["re: work"]

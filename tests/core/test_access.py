@@ -272,6 +272,17 @@ def test_a4_a_reply_counts_whichever_of_our_accounts_it_answers() -> None:
     assert not admitted(replace(to_the_bot, replied=None)).answer
 
 
+def test_a4_a_forwarded_command_for_another_bot_is_no_command() -> None:
+    said = group("-20", "/weather@weather_bot Berlin")
+    assert not admitted(said).answer
+    assert admitted(replace(said, forwarded_from="Max")).answer
+
+
+def test_a4_a_reply_to_us_counts_where_the_service_alone_knows_of_it() -> None:
+    assert not admitted(group("-10")).answer
+    assert admitted(replace(group("-10"), is_reply_to_us=True)).reason == Reason.REPLY
+
+
 def test_a4_a_command_for_another_bot_is_not_ours() -> None:
     elsewhere = admitted(group("-20", "/ping@another_bot now"))
     assert (elsewhere.answer, elsewhere.reason) == (False, "command for another bot")

@@ -69,3 +69,26 @@ async def test_a8_who_is_restricted_may_have_left_the_group(member: dict[str, An
     change |= {"old_chat_member": {"user": person, "status": "member"}, "new_chat_member": {"user": person, **member}}
     await Updates(100, ServerClock(FakeClock()), desk, Answers()).take([{"update_id": 1, "my_chat_member": change}])
     assert desk.memberships == [("-7", "x", is_part)]
+
+
+ORIGIN: dict[str, Any] = {"type": "user", "date": 1, "sender_user": {"id": 6, "is_bot": False, "first_name": "Max"}}
+NAMELESS = ORIGIN | {"sender_user": {"id": 6, "is_bot": False}}
+ODD = {"poll": {"id": "without all that a poll needs"}}
+
+
+@pytest.mark.parametrize(
+    "odd", [{"forward_origin": ORIGIN} | ODD, {"forward_origin": ORIGIN, "entities": 5}, {"forward_origin": NAMELESS}]
+)
+async def test_b7_what_a_library_stumbles_over_stays_the_words_of_others(odd: dict[str, Any]) -> None:
+    desk, update = Desk(), told(1, 5, "/approve 7")
+    update["message"] |= odd
+    await Updates(100, ServerClock(FakeClock()), desk, Answers()).take([update])
+    assert [(message.text, message.forwarded_from) for message in desk.messages] == [("/approve 7", "")]
+
+
+async def test_a4_and_a_copied_post_nobodys_message() -> None:
+    desk, update = Desk(), told(1, -7, "news of the day")
+    channel = {"id": -1009, "type": "channel", "title": "News"}
+    update["message"] |= {"sender_chat": channel, "is_automatic_forward": True} | ODD
+    await Updates(100, ServerClock(FakeClock()), desk, Answers()).take([update])
+    assert [message.sender.is_bot for message in desk.messages] == [True]

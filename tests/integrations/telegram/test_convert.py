@@ -81,6 +81,17 @@ def test_b7_what_is_forwarded_tells_whose_words_it_is(directory: Directory, orig
     assert convert(find_message(short, OWN), directory).forwarded_from == name
 
 
+def test_a4_telegram_itself_tells_of_a_reply_to_us(directory: Directory) -> None:
+    """Also to what was said before there was a ledger."""
+    reply = tl.MessageReplyHeader(reply_to_msg_id=2)
+    place = tl.PeerChannel(GROUP)
+    assert convert(message(place, mentioned=True, reply_to=reply), directory).is_reply_to_us
+    assert not convert(message(place, mentioned=True), directory).is_reply_to_us
+    assert not convert(message(place, reply_to=reply), directory).is_reply_to_us
+    short = tl.UpdateShortChatMessage(3, ANNA, GROUP, "hi", 1, 1, WHEN, mentioned=True, reply_to=reply)
+    assert convert(find_message(short, OWN), directory).is_reply_to_us
+
+
 def test_b7_ones_own_words_and_a_copied_post_are_not_forwarded(directory: Directory) -> None:
     news = tl.PeerChannel(99)
     copied = tl.MessageFwdHeader(WHEN, from_id=news, channel_post=4, saved_from_peer=news, saved_from_msg_id=4)
