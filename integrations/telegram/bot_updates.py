@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ KINDS = ("message", "edited_message", "channel_post", "edited_channel_post", "ca
 ESSENTIAL = frozenset({"message_id", "date", "edit_date", "chat", "from", "sender_chat", "text", "caption"}) | {
     *("is_topic_message", "message_thread_id", "is_automatic_forward")
 }
+REPLIED = "reply_to_message"
 GROUPS = frozenset({ChatType.GROUP, ChatType.SUPERGROUP})
 APART = frozenset({ChatMember.LEFT, ChatMember.BANNED})
 Answer = Callable[[str, str], Awaitable[None]]
@@ -80,7 +81,7 @@ class Updates:
 
     def _read(self, told: JSON) -> Message | None:
         kind = next((name for name in told if name != "update_id"), "nothing")
-        for form in (told, _essence(told, kind)):
+        for form in (told, _essence(told, kind, REPLIED), _essence(told, kind)):
             try:
                 message = self._convert(telegram.Update.de_json(form))
                 if message is not None:
@@ -105,10 +106,16 @@ def _is_part(member: JSON) -> bool:
     return member["status"] not in APART and bool(member.get("is_member", True))
 
 
-def _essence(told: JSON, kind: str) -> JSON:
-    """The same update without all that a message can do without."""
-    body: Any = told.get(kind)
-    kept: JSON = {name: body[name] for name in ESSENTIAL if name in body} if isinstance(body, dict) else {}
-    if isinstance(body, dict) and "forward_origin" in body:
-        kept["forward_origin"] = {"type": "unread", "date": kept["date"]}  # these are the words of others all the same
-    return {"update_id": told["update_id"], kind: kept}
+def _essence(told: JSON, kind: str, *nested: str) -> JSON:
+    """The same update without all that a message can do without, and without `nested` messages that are not named."""
+    return {"update_id": told["update_id"], kind: _core(told.get(kind), nested)}
+
+
+def _core(body: Any, nested: Iterable[str] = ()) -> JSON:
+    """That it is in the words of others is a part of what a message says."""
+    if not isinstance(body, dict):
+        return {}
+    kept: JSON = {name: body[name] for name in ESSENTIAL if name in body}
+    if "forward_origin" in body:
+        kept["forward_origin"] = {"type": "unread", "date": kept.get("date", 0)}
+    return kept | {name: _core(body[name]) for name in nested if name in body}

@@ -86,6 +86,17 @@ async def test_b7_what_a_library_stumbles_over_stays_the_words_of_others(odd: di
     assert [(message.text, message.forwarded_from) for message in desk.messages] == [("/approve 7", "")]
 
 
+async def test_p11_and_a_reply_what_it_replies_to() -> None:
+    """An `approve` means that question."""
+    desk, update = Desk(), told(3, 5, "approve")
+    updates = Updates(100, ServerClock(FakeClock()), desk, Answers())
+    question = told(1, 5, "May I?")["message"] | ODD | {"from": {"id": 100, "is_bot": True, "first_name": "Valor"}}
+    for replied in (question, question | {"date": "yesterday"}):
+        await updates.take([{**update, "message": update["message"] | {"reply_to_message": replied}}])
+    replies = [(one.text, one.reply_to, one.replied and one.replied.text) for one in desk.messages]
+    assert replies == [("approve", 1, "May I?"), ("approve", None, None)]
+
+
 async def test_a4_and_a_copied_post_nobodys_message() -> None:
     desk, update = Desk(), told(1, -7, "news of the day")
     channel = {"id": -1009, "type": "channel", "title": "News"}
