@@ -324,11 +324,9 @@ class Inbox:
         return self._steer(connection, begun, case) if begun is not None else None
 
     def _steer(self, connection: Connection, turn: TurnRow, case: _Case) -> Receipt | None:
-        """Say it to the turn that is under way, where the sender may; what has to be looked at is the next turn's, and
-        so is what replies to something else, which is to be read with it."""
+        """Say it to the turn that is under way, where the sender may; what has to be looked at is the next turn's."""
         message, now = case.message, self._clock.now()
-        is_about_it = message.reply_to is None or turn_store.speaks_of(connection, turn, message.reply_to)
-        is_there = turn.workspace == case.verdict.workspace.name and not message.attachments and is_about_it
+        is_there = turn.workspace == case.verdict.workspace.name and not message.attachments
         if not is_there or not steering.may_steer(connection, turn, message, case.verdict.role):
             return None
         steering.steer(connection, turn, message, case.verdict.prompt, now)

@@ -24,15 +24,15 @@ FINAL = ("stopped", "aside")  # ends after which nothing that was said to the tu
 def may_steer(connection: Connection, turn: TurnRow, message: Message, role: Role) -> bool:
     """The requester may, and whoever may stop others' work where they reply to something of that turn.
 
-    Never with fewer rights than the turn has: what it does is done with those it began with.
+    Never in reply to something else, which is to be read with it, and never with fewer rights than the turn has: what
+    it does is done with those it began with.
     """
     if list(Role).index(role) > list(Role).index(turn.role):
         return False
-    if turn.requester_id == message.sender.id:
-        return True
-    if message.reply_to is None or not may(role, Action.STOP_OTHERS):
-        return False
-    return turn_store.speaks_of(connection, turn, message.reply_to)
+    is_theirs = turn.requester_id == message.sender.id
+    if message.reply_to is None:
+        return is_theirs
+    return (is_theirs or may(role, Action.STOP_OTHERS)) and turn_store.speaks_of(connection, turn, message.reply_to)
 
 
 def steer(connection: Connection, turn: TurnRow, message: Message, prompt: str, now: datetime) -> None:

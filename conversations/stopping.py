@@ -13,7 +13,8 @@ from core.workspaces import Role
 def meant(connection: Connection, message: Message, role: Role, number: int | None) -> TurnRow | None:
     """The turn with that number; else that which the message replies to something of, else the sender's own, else what
     the chat is at: the first that the sender may stop. Who replies to another's turn does not mean their own."""
-    wanted = [turn for turn in _wanted(connection, message, number) if not _came_after(connection, turn, message)]
+    wanted = _wanted(connection, message, number)
+    wanted = [turn for turn in wanted if _is_spoken_of(connection, turn, message)] or wanted
     wanted.sort(key=lambda turn: turn.requester_id != message.sender.id)
     return next((turn for turn in wanted if buttons.may_stop(turn, message.sender.id, role)), None)
 
@@ -21,8 +22,7 @@ def meant(connection: Connection, message: Message, role: Role, number: int | No
 def own(connection: Connection, message: Message) -> TurnRow | None:
     """The sender's own turn, which they end wherever they say so, unless it is a reply that has to do with something
     else: people say "stop" to each other, too."""
-    wanted = turn_store.wanted(connection, message.chat)
-    theirs = (t for t in wanted if t.requester_id == message.sender.id and not _came_after(connection, t, message))
+    theirs = (turn for turn in _wanted(connection, message) if turn.requester_id == message.sender.id)
     return next((t for t in theirs if message.reply_to is None or _is_spoken_of(connection, t, message)), None)
 
 
@@ -37,9 +37,10 @@ def request(connection: Connection, message: Message, turn: TurnRow) -> None:
     turn_store.request_stop(connection, turn, message.sender.name or str(message.sender.id))
 
 
-def _wanted(connection: Connection, message: Message, number: int | None) -> list[TurnRow]:
+def _wanted(connection: Connection, message: Message, number: int | None = None) -> list[TurnRow]:
+    """Those that had been asked for when this was said."""
     wanted = turn_store.wanted(connection, message.chat, number)
-    return [turn for turn in wanted if _is_spoken_of(connection, turn, message)] or wanted
+    return [turn for turn in wanted if not _came_after(connection, turn, message)]
 
 
 def _is_spoken_of(connection: Connection, turn: TurnRow, message: Message) -> bool:

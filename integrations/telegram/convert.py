@@ -58,7 +58,7 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
     text = (raw.message or "").translate(CONTROL)
     entities = from_telethon(raw.entities) if text else ()
     mentions = find_mentions(text, entities)
-    sender = _sender(raw, directory)
+    sender, reply_to = _sender(raw, directory), _reply_to(raw.reply_to)
     chat_id = utils.get_peer_id(raw.peer_id)
     attachments = attachments_of(raw)
     return Message(
@@ -69,8 +69,8 @@ def to_message(raw: Any, directory: Directory) -> Message | None:
         sent_at=_aware(raw.date),
         text=text if text.strip() or attachments else _description(service),
         outgoing=bool(raw.out) or sender.id == directory.own.id,
-        reply_to=_reply_to(raw.reply_to),
-        is_reply_to_us=bool(raw.mentioned) and _reply_to(raw.reply_to) is not None,
+        reply_to=reply_to,
+        is_reply_to_us=bool(raw.mentioned) and reply_to is not None,
         quote=(getattr(raw.reply_to, "quote_text", None) or "").translate(CONTROL),
         forwarded_from=_forwarded_from(raw, directory),
         edited_at=_aware(raw.edit_date) if raw.edit_date and not raw.edit_hide else None,

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from conversations.typeset import REPEAT
 from scripts.experiments.mind import shown
 from scripts.experiments.people import Asked
 from scripts.experiments.stage import YARDS
-from tests.scripts.experiments.scene import Quiet, quiet
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Quiet]:
-    with quiet(tmp_path) as made:
-        yield made
+from tests.scripts.experiments.scene import Quiet
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from core.schema import links
 from scripts.experiments.links import ACKNOWLEDGED
 from scripts.experiments.spoken import key_of
-from tests.scripts.experiments.scene import Quiet, quiet
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Quiet]:
-    with quiet(tmp_path) as made:
-        yield made
+from tests.scripts.experiments.scene import Quiet
 
 
 @pytest.mark.parametrize(
